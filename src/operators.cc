@@ -41,10 +41,8 @@ void strata_free_sized(void *block, size_t size) noexcept;
 [[noreturn]] void abort();
 long write(int descriptor, const void *text, size_t length);
 
-/* Weak: not in a static program unless it uses them itself. */
-STRATA_WEAK void *dlopen(const char *name, int mode);
+/* Weak: not in every static program. dlopen is had from it: a reference would draw a warning into each static link. */
 STRATA_WEAK void *dlsym(void *library, const char *name);
-STRATA_WEAK int dlclose(void *library);
 }
 
 /* ---- From a C++ library, if there is one -------------------------------------------------------------------------- */
@@ -83,24 +81,27 @@ bool runtime_is_complete(const runtime &cxx)
 	       cxx.bad_alloc_type;
 }
 
-/* Opens the C++ library that was loaded after us, or returns NULL. Loads nothing. The caller closes it: that changes only
- * its count of users. */
-void *late_library_open()
-{
-	static const char *const names[] = {"libstdc++.so.6", "libc++abi.so.1", "libc++.so.1"};
-	const int lazy_noload = 0x00001 | 0x00004; /* RTLD_LAZY | RTLD_NOLOAD, the same in glibc and musl */
-
-	if (!dlopen || !dlsym || !dlclose)
-		return nullptr;
-	for (const char *name : names)
-		if (void *library = dlopen(name, lazy_noload))
-			return library;
-	return nullptr;
-}
-
 template <typename T> void late_symbol(void *library, const char *name, T &address)
 {
 	address = reinterpret_cast<T>(dlsym(library, name));
+}
+
+/* The C++ library that was loaded after us, or NULL. Loads nothing. It stays open, as one whose exceptions are in flight
+ * must. */
+void *late_library_find()
+{
+	static const char *const names[] = {"libstdc++.so.6", "libc++abi.so.1", "libc++.so.1"};
+	const int lazy_noload = 0x00001 | 0x00004; /* RTLD_LAZY | RTLD_NOLOAD, the same in glibc and musl */
+	void *(*open)(const char *, int) = nullptr;
+
+	if (dlsym)
+		late_symbol(nullptr, "dlopen", open); /* NULL: RTLD_DEFAULT */
+	if (!open)
+		return nullptr;
+	for (const char *name : names)
+		if (void *library = open(name, lazy_noload))
+			return library;
+	return nullptr;
 }
 
 STRATA_COLD runtime runtime_find()
@@ -110,16 +111,20 @@ STRATA_COLD runtime runtime_find()
 
 	if (runtime_is_complete(cxx))
 		return cxx;
-	if (void *library = late_library_open()) {
+	if (void *library = late_library_find()) {
 		late_symbol(library, "_ZSt15get_new_handlerv", cxx.get_new_handler);
 		late_symbol(library, "__cxa_allocate_exception", cxx.allocate_exception);
 		late_symbol(library, "__cxa_throw", cxx.throw_exception);
 		late_symbol(library, "_ZNSt9bad_allocD1Ev", cxx.bad_alloc_destroy);
 		late_symbol(library, "_ZTVSt9bad_alloc", cxx.bad_alloc_vtable);
 		late_symbol(library, "_ZTISt9bad_alloc", cxx.bad_alloc_type);
-		dlclose(library);
 	}
 	return cxx;
+}
+
+std::new_handler runtime_handler(const runtime &cxx)
+{
+	return cxx.get_new_handler ? cxx.get_new_handler() : nullptr;
 }
 
 /* `throw std::bad_alloc()`, spelled out. */
@@ -152,7 +157,7 @@ STRATA_COLD void *new_failed(size_t size, size_t alignment)
 	const runtime cxx = runtime_find();
 
 	for (;;) {
-		const std::new_handler handler = cxx.get_new_handler ? cxx.get_new_handler() : nullptr;
+		const std::new_handler handler = runtime_handler(cxx);
 
 		if (!handler || (alignment & (alignment - 1)) != 0)
 			throw_bad_alloc(cxx);
@@ -162,20 +167,21 @@ STRATA_COLD void *new_failed(size_t size, size_t alignment)
 	}
 }
 
-/* The same for the forms that return NULL. Without the weak personality routine the catch clause is not seen by an
- * exception on its way up; then the late library's own operator catches it. It calls our operator that throws. */
+/* The same for the forms that return NULL. Nothing is thrown but by a handler. Without the weak personality routine the catch clause is not seen by an
+ * exception on its way up; then the late library's own operator catches it: it calls our operator that throws. */
 STRATA_COLD void *new_failed_nothrow(size_t size, size_t alignment, const std::nothrow_t &nothrow)
 {
+	if (!runtime_handler(runtime_find()))
+		return nullptr;
 	if (cxx_personality == nullptr) {
 		void *(*plain)(size_t, const std::nothrow_t &) = nullptr;
 		void *(*aligned)(size_t, size_t, const std::nothrow_t &) = nullptr;
-		void *library = late_library_open();
+		void *library = late_library_find();
 
 		if (!library)
 			return nullptr;
 		late_symbol(library, "_ZnwmRKSt9nothrow_t", plain);
 		late_symbol(library, "_ZnwmSt11align_val_tRKSt9nothrow_t", aligned);
-		dlclose(library);
 		if (alignment != 0)
 			return aligned ? aligned(size, alignment, nothrow) : nullptr;
 		return plain ? plain(size, nothrow) : nullptr;
