@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+# The library: libstrata.so.0 and libstrata.a for users, libstrata_test.la for tests of the inside.
+
+nobase_include_HEADERS += include/strata/strata.h
+
+STRATA_SOURCES = \
+	src/compiler.h \
+	src/os.h src/os_linux.c \
+	src/size_class.h src/size_class.c \
+	src/layout.h \
+	src/check.h src/check.c \
+	src/options.h src/options.c \
+	src/region.h src/region.c \
+	src/arena.h src/arena.c \
+	src/pool.h src/pool.c \
+	src/heap.h src/heap.c \
+	src/remote.h src/remote.c \
+	src/run.h src/run.c \
+	src/thread.h src/thread.c \
+	src/fast.h src/slow.h src/slow.c \
+	src/api.c \
+	src/malloc.c src/malloc_info.c \
+	src/stats.h src/stats.c \
+	src/checked.h src/checked.c
+
+# TLS is initial-exec: a call into the loader to find the thread's heap would cost more than the allocation, and may
+# allocate. -fno-builtin keeps the compiler from turning our own calloc into a call of calloc.
+STRATA_LIBRARY_FLAGS = -fvisibility=hidden -ftls-model=initial-exec $(STRATA_HOT_CFLAGS) $(URCU_CFLAGS)
+
+# ---- For users ------------------------------------------------------------------------------------------------------
+lib_LTLIBRARIES += src/libstrata.la
+
+src_libstrata_la_SOURCES = $(STRATA_SOURCES)
+src_libstrata_la_CFLAGS = $(AM_CFLAGS) $(STRATA_LIBRARY_FLAGS)
+src_libstrata_la_CXXFLAGS = $(AM_CXXFLAGS) $(STRATA_LIBRARY_FLAGS) -fno-rtti -fexceptions
+src_libstrata_la_LDFLAGS = \
+	-version-info $(STRATA_LIBRARY_VERSION) \
+	-Wl,--version-script=$(top_srcdir)/src/libstrata.map \
+	$(STRATA_HARDEN_LDFLAGS)
+src_libstrata_la_LIBADD = $(URCU_LIBS)
+src_libstrata_la_DEPENDENCIES = $(top_srcdir)/src/libstrata.map
+# Linked by the C compiler although one source is C++, so that libstdc++ is not pulled into C programs.
+src_libstrata_la_LINK = $(LIBTOOL) $(AM_V_lt) --tag=CC $(AM_LIBTOOLFLAGS) $(LIBTOOLFLAGS) --mode=link \
+	$(CCLD) $(AM_CFLAGS) $(CFLAGS) $(src_libstrata_la_LDFLAGS) $(LDFLAGS) -o $@
+
+if HAVE_CXX
+src_libstrata_la_SOURCES += src/operators.cc
+endif
+
+# ---- For tests of the inside ----------------------------------------------------------------------------------------
+# The same sources with every internal check on, static, and open to the tests' fault points.
+if ENABLE_TESTS
+check_LTLIBRARIES += src/libstrata_test.la
+
+src_libstrata_test_la_SOURCES = $(STRATA_SOURCES)
+src_libstrata_test_la_CPPFLAGS = $(AM_CPPFLAGS) -DSTRATA_TEST_BUILD -DSTRATA_DEBUG
+src_libstrata_test_la_CFLAGS = $(AM_CFLAGS) $(STRATA_LIBRARY_FLAGS) -static
+src_libstrata_test_la_LDFLAGS = -static
+src_libstrata_test_la_LIBADD = $(URCU_LIBS)
+
+TESTS += src/test_exports.sh
+endif
+
+EXTRA_DIST += src/libstrata.map src/test_exports.sh
+if !HAVE_CXX
+EXTRA_DIST += src/operators.cc
+endif

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+# Tools that are installed: strata-run.
+
+bin_SCRIPTS += tools/strata-run
+CLEANFILES += tools/strata-run
+EXTRA_DIST += tools/strata-run.in
+
+tools/strata-run: $(srcdir)/tools/strata-run.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) tools && rm -f $@ && \
+	$(SED) -e 's|@libdir[@]|$(libdir)|g' -e 's|@PACKAGE_VERSION[@]|$(PACKAGE_VERSION)|g' \
+		$(srcdir)/tools/strata-run.in >$@.tmp && chmod a+x,a-w $@.tmp && mv -f $@.tmp $@
+
+if ENABLE_TESTS
+TESTS += tools/test_strata_run.sh
+endif
+EXTRA_DIST += tools/test_strata_run.sh
