@@ -167,8 +167,9 @@ STRATA_COLD void *new_failed(size_t size, size_t alignment)
 	}
 }
 
-/* The same for the forms that return NULL. Nothing is thrown but by a handler. Without the weak personality routine the catch clause is not seen by an
- * exception on its way up; then the late library's own operator catches it: it calls our operator that throws. */
+/* The same for the forms that return NULL. Only a handler throws here. Without the weak personality routine the catch
+ * clause is not seen by an exception on its way up; then the late library's own operator catches it: it calls our
+ * operator that throws. */
 STRATA_COLD void *new_failed_nothrow(size_t size, size_t alignment, const std::nothrow_t &nothrow)
 {
 	if (!runtime_handler(runtime_find()))
