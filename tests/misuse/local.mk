@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+# Misuse: one tiny program each, without strata; the driver preloads it and knows what each must say.
+
+MISUSE_PROGRAMS = \
+	tests/misuse/alignments \
+	tests/misuse/foreign_mapping \
+	tests/misuse/foreign_realloc \
+	tests/misuse/foreign_stack \
+	tests/misuse/foreign_static \
+	tests/misuse/foreign_usable_size \
+	tests/misuse/interior_medium \
+	tests/misuse/interior_object \
+	tests/misuse/interior_run \
+	tests/misuse/interior_run_start \
+	tests/misuse/settings \
+	tests/misuse/sizes \
+	tests/misuse/twice_at_exit_of_thread \
+	tests/misuse/twice_by_realloc \
+	tests/misuse/twice_by_threads \
+	tests/misuse/twice_in_a_row \
+	tests/misuse/twice_in_empty_arena \
+	tests/misuse/twice_in_medium_pool \
+	tests/misuse/twice_in_pool \
+	tests/misuse/twice_mapping \
+	tests/misuse/twice_run \
+	tests/misuse/written_after_free \
+	tests/misuse/written_after_free_evicted \
+	tests/misuse/written_past_end \
+	tests/misuse/written_past_end_full \
+	tests/misuse/written_past_end_realloc \
+	tests/misuse/written_past_end_run \
+	tests/misuse/wrong_size
+
+if ENABLE_TESTS
+check_PROGRAMS += tests/misuse/test_misuse $(MISUSE_PROGRAMS)
+TESTS += tests/misuse/test_misuse
+
+tests_misuse_test_misuse_SOURCES = tests/misuse/test_misuse.c
+tests_misuse_test_misuse_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_misuse_test_misuse_LDADD = $(CMOCKA_LIBS)
+
+tests_misuse_twice_at_exit_of_thread_LDADD = -lpthread
+tests_misuse_twice_by_threads_LDADD = -lpthread
+tests_misuse_wrong_size_LDADD = -ldl
+endif
+
+# Those whose source automake finds by their name are not seen to include it.
+EXTRA_DIST += tests/misuse/misuse.h

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs each misuse program beside this one with strata preloaded, and holds what it says and how it ends against the
+ * table: exactly one line, which names the pointer, and SIGABRT; or the line and a normal end with misuse:warn.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FOREIGN "not a block of strata"
+#define NOT_IN_USE "page not in use (freed twice, or never a block)"
+#define INSIDE "inside a block, not its start"
+#define TWICE "block freed twice"
+#define PAST_END "written past its end"
+#define AFTER_FREE "written after free"
+#define WRONG_SIZE "size 40 given, 64 requested"
+
+enum ending {
+	ABORTS,
+	GOES_ON,
+};
+
+struct misuse_case {
+	const char *program;
+	const char *function; /* the one that the message names; NULL: no message */
+	const char *what;
+	enum ending ending;
+	const char *options; /* STRATA_OPTIONS, NULL for none */
+};
+
+static const struct misuse_case cases[] = {
+	/* By default, at the call. */
+	{"foreign_stack", "free", FOREIGN, ABORTS, NULL},
+	{"foreign_static", "free", FOREIGN, ABORTS, NULL},
+	{"foreign_mapping", "free", FOREIGN, ABORTS, NULL},
+	{"foreign_realloc", "realloc", FOREIGN, ABORTS, NULL},
+	{"foreign_usable_size", "malloc_usable_size", FOREIGN, ABORTS, NULL},
+	{"interior_run", "free", INSIDE, ABORTS, NULL},
+	{"interior_run_start", "free", INSIDE, ABORTS, NULL},
+	{"twice_in_a_row", "free", TWICE, ABORTS, NULL},
+	{"twice_in_empty_arena", "free", NOT_IN_USE, ABORTS, NULL},
+	{"twice_run", "free", NOT_IN_USE, ABORTS, NULL},
+	{"twice_mapping", "free", NOT_IN_USE, ABORTS, NULL},
+	{"twice_by_realloc", "realloc", NOT_IN_USE, ABORTS, NULL},
+	/* By default, when the block comes home. */
+	{"interior_object", "free", INSIDE, ABORTS, NULL},
+	{"interior_medium", "free", INSIDE, ABORTS, NULL},
+	{"twice_in_pool", "free", TWICE, ABORTS, NULL},
+	{"twice_in_medium_pool", "free", TWICE, ABORTS, NULL},
+	{"twice_at_exit_of_thread", "free", TWICE, ABORTS, NULL},
+	{"twice_by_threads", "free", TWICE, ABORTS, NULL},
+	/* Found by check:1 only. */
+	{"written_after_free", NULL, NULL, GOES_ON, NULL},
+	{"written_past_end", NULL, NULL, GOES_ON, NULL},
+	{"wrong_size", NULL, NULL, GOES_ON, NULL},
+	/* Checked, at the call. */
+	{"foreign_stack", "free", FOREIGN, ABORTS, "check:1"},
+	{"foreign_static", "free", FOREIGN, ABORTS, "check:1"},
+	{"foreign_mapping", "free", FOREIGN, ABORTS, "check:1"},
+	{"foreign_realloc", "realloc", FOREIGN, ABORTS, "check:1"},
+	{"foreign_usable_size", "malloc_usable_size", FOREIGN, ABORTS, "check:1"},
+	{"interior_object", "free", INSIDE, ABORTS, "check:1"},
+	{"interior_medium", "free", INSIDE, ABORTS, "check:1"},
+	{"interior_run", "free", INSIDE, ABORTS, "check:1"},
+	{"interior_run_start", "free", INSIDE, ABORTS, "check:1"},
+	{"twice_in_a_row", "free", TWICE, ABORTS, "check:1"},
+	{"twice_in_pool", "free", TWICE, ABORTS, "check:1"},
+	{"twice_in_medium_pool", "free", TWICE, ABORTS, "check:1"},
+	{"twice_at_exit_of_thread", "free", TWICE, ABORTS, "check:1"},
+	{"twice_by_threads", "free", TWICE, ABORTS, "check:1"},
+	{"twice_in_empty_arena", "free", NOT_IN_USE, ABORTS, "check:1,quarantine:0"},
+	{"twice_run", "free", TWICE, ABORTS, "check:1"},
+	{"twice_mapping", "free", NOT_IN_USE, ABORTS, "check:1"},
+	{"written_after_free", "exit", AFTER_FREE, ABORTS, "check:1"},
+	{"written_after_free_evicted", "free", AFTER_FREE, ABORTS, "check:1"},
+	{"written_past_end", "free", PAST_END, ABORTS, "check:1"},
+	{"written_past_end_full", "free", PAST_END, ABORTS, "check:1"},
+	{"written_past_end_realloc", "realloc", PAST_END, ABORTS, "check:1"},
+	{"written_past_end_run", "free", PAST_END, ABORTS, "check:1"},
+	{"wrong_size", "free_sized", WRONG_SIZE, ABORTS, "check:1"},
+	/* A warning instead. */
+	{"foreign_stack", "free", FOREIGN, GOES_ON, "misuse:warn"},
+	{"twice_in_a_row", "free", TWICE, GOES_ON, "misuse:warn"},
+	{"twice_in_pool", "free", TWICE, GOES_ON, "misuse:warn"},
+	{"twice_run", "free", NOT_IN_USE, GOES_ON, "misuse:warn"},
+	{"interior_object", "free", INSIDE, GOES_ON, "misuse:warn"},
+	{"twice_in_pool", "free", TWICE, GOES_ON, "misuse:warn,check:1"},
+	{"written_past_end", "free", PAST_END, GOES_ON, "check:1,misuse:warn"},
+	{"written_after_free", "exit", AFTER_FREE, GOES_ON, "check:1,misuse:warn"},
+	/* Answered, not reported. */
+	{"sizes", NULL, NULL, GOES_ON, NULL},
+	{"sizes", NULL, NULL, GOES_ON, "check:1"},
+	{"alignments", NULL, NULL, GOES_ON, NULL},
+	{"alignments", NULL, NULL, GOES_ON, "check:1"},
+	/* Well-formed settings. */
+	{"settings", NULL, NULL, GOES_ON, ""},
+	{"settings", NULL, NULL, GOES_ON,
+	 "check:0,misuse:abort,decay_ms:0,cache:64K,quarantine:1M,reserve:64G,purge:free,huge:never,retain:0,stats:0"},
+};
+
+/* Settings that are not understood: each gives a line, and the rest of the list still counts. */
+static const struct {
+	const char *options;
+	const char *lines[3];
+} malformed[] = {
+	{"cache:banana", {"cache:banana"}},
+	{"cache:", {"cache:"}},
+	{"cache", {"cache"}},
+	{"cache:12Q", {"cache:12Q"}},
+	{"cache:-1", {"cache:-1"}},
+	{"check:2", {"check:2"}},
+	{"misuse:maybe", {"misuse:maybe"}},
+	{"decay_ms:1.5", {"decay_ms:1.5"}},
+	{"decay_ms:99999999999999999999", {"decay_ms:99999999999999999999"}},
+	{"reserve:99999999999T", {"reserve:99999999999T"}},
+	{"purge:always", {"purge:always"}},
+	{"huge:2M", {"huge:2M"}},
+	{"nonsense:1", {"nonsense:1"}},
+	{"nonsense:1,check:0,huge:no", {"nonsense:1", "huge:no"}},
+};
+
+struct outcome {
+	int status;
+	char output[256]; /* the pointer, in words, without the end of the line */
+	char errors[2048];
+};
+
+static const char *build_folder(void)
+{
+	const char *folder = getenv("top_builddir");
+
+	return folder ? folder : ".";
+}
+
+static void set_preload(char *variable, size_t size)
+{
+	const char *library = getenv("STRATA_LIBRARY");
+
+	if (library)
+		snprintf(variable, size, "LD_PRELOAD=%s", library);
+	else
+		snprintf(variable, size, "LD_PRELOAD=%s/src/.libs/libstrata.so.0", build_folder());
+}
+
+/* Reads to the end of the file. A program that has more to say than fits is cut off. */
+static void read_all(int file, char *text, size_t size)
+{
+	size_t used = 0;
+	ssize_t count;
+
+	while (used < size - 1 && (count = read(file, text + used, size - 1 - used)) != 0) {
+		if (count > 0)
+			used += (size_t)count;
+		else if (errno != EINTR)
+			break;
+	}
+	text[used] = '\0';
+	close(file);
+}
+
+static void run(const char *program, const char *options, struct outcome *outcome)
+{
+	char path[4096], preload[4200], setting[512];
+	char *arguments[] = {path, NULL};
+	char *environment[] = {preload, options ? setting : NULL, NULL};
+	posix_spawn_file_actions_t actions;
+	int out[2], err[2];
+	pid_t child;
+
+	snprintf(path, sizeof path, "%s/tests/misuse/%s", build_folder(), program);
+	snprintf(setting, sizeof setting, "STRATA_OPTIONS=%s", options ? options : "");
+	set_preload(preload, sizeof preload);
+	assert_int_equal(pipe(out), 0);
+	assert_int_equal(pipe(err), 0);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+	posix_spawn_file_actions_adddup2(&actions, err[1], 2);
+	for (int i = 0; i < 2; i++) {
+		posix_spawn_file_actions_addclose(&actions, out[i]);
+		posix_spawn_file_actions_addclose(&actions, err[i]);
+	}
+	assert_int_equal(posix_spawn(&child, path, &actions, NULL, arguments, environment), 0);
+	posix_spawn_file_actions_destroy(&actions);
+	close(out[1]);
+	close(err[1]);
+	read_all(out[0], outcome->output, sizeof outcome->output);
+	read_all(err[0], outcome->errors, sizeof outcome->errors);
+	assert_int_equal(waitpid(child, &outcome->status, 0), child);
+	outcome->output[strcspn(outcome->output, "\n")] = '\0';
+}
+
+static void expect_ending(const struct outcome *outcome, enum ending ending)
+{
+	if (ending == ABORTS) {
+		assert_true(WIFSIGNALED(outcome->status));
+		assert_int_equal(WTERMSIG(outcome->status), SIGABRT);
+	} else {
+		assert_true(WIFEXITED(outcome->status));
+		assert_int_equal(WEXITSTATUS(outcome->status), 0);
+	}
+}
+
+static void test_misuse(void **state)
+{
+	const struct misuse_case *misuse = *state;
+	char expected[512] = "";
+	struct outcome outcome;
+
+	run(misuse->program, misuse->options, &outcome);
+	if (misuse->function)
+		snprintf(expected, sizeof expected, "strata: %s(%s): %s\n", misuse->function, outcome.output, misuse->what);
+	assert_string_equal(outcome.errors, expected);
+	expect_ending(&outcome, misuse->ending);
+}
+
+static void test_malformed(void **state)
+{
+	const char *const *lines = *state;
+	const char *options = lines[0];
+	char expected[1024] = "";
+	struct outcome outcome;
+
+	for (lines++; *lines; lines++) {
+		const size_t used = strlen(expected);
+
+		snprintf(expected + used, sizeof expected - used,
+		         "strata: STRATA_OPTIONS: \"%s\" not understood; default used\n", *lines);
+	}
+	run("settings", options, &outcome);
+	assert_string_equal(outcome.errors, expected);
+	expect_ending(&outcome, GOES_ON);
+}
+
+/* Behind one that is not understood, check:1 counts. */
+static void test_rest_of_settings(void **state)
+{
+	struct outcome outcome;
+	const char *end;
+
+	(void)state;
+	run("written_past_end", "nonsense:1,check:1", &outcome);
+	end = strchr(outcome.errors, '\n');
+	assert_non_null(end);
+	assert_non_null(strstr(end, PAST_END));
+	expect_ending(&outcome, ABORTS);
+}
+
+enum {
+	CASES = sizeof cases / sizeof *cases,
+	MALFORMED = sizeof malformed / sizeof *malformed,
+};
+
+static struct CMUnitTest tests[CASES + MALFORMED + 1];
+static char names[CASES + MALFORMED][120];
+static const char *lists[MALFORMED][5];
+
+static void fill_tests(void)
+{
+	for (size_t i = 0; i < CASES; i++) {
+		snprintf(names[i], sizeof names[i], "%s, %s", cases[i].program, cases[i].options ? cases[i].options : "default");
+		tests[i] = (struct CMUnitTest){names[i], test_misuse, NULL, NULL, (void *)(uintptr_t)&cases[i]};
+	}
+	for (size_t i = 0; i < MALFORMED; i++) {
+		lists[i][0] = malformed[i].options;
+		memcpy(&lists[i][1], malformed[i].lines, sizeof malformed[i].lines);
+		snprintf(names[CASES + i], sizeof names[0], "malformed: %s", malformed[i].options);
+		tests[CASES + i] = (struct CMUnitTest){names[CASES + i], test_malformed, NULL, NULL, (void *)lists[i]};
+	}
+	tests[CASES + MALFORMED] = (struct CMUnitTest)cmocka_unit_test(test_rest_of_settings);
+}
+
+int main(void)
+{
+	const struct rlimit no_core = {0, 0};
+	char preload[4200];
+
+	set_preload(preload, sizeof preload);
+	if (access(strchr(preload, '=') + 1, R_OK) != 0) {
+		printf("skipped: no shared library was built\n");
+		return 77;
+	}
+	setrlimit(RLIMIT_CORE, &no_core);
+	fill_tests();
+	return cmocka_run_group_tests_name("misuse", tests, NULL, NULL);
+}
