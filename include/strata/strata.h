@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * strata: a memory allocator for multithreaded servers. The native C interface.
+ *
+ * Unless a declaration says otherwise:
+ *   - sizes are in bytes;
+ *   - every function may be called by any thread at any time, before main() and during exit included, and never waits
+ *     for another thread (a thread that is stopped inside strata stalls nobody);
+ *   - no function may be called from a signal handler, except where "signal-safe" is written: a handler that allocates
+ *     may have interrupted the allocator (POSIX.1-2017, 2.4.3);
+ *   - a block may be freed by any thread, and by any of the free functions below or by free(3) when strata also serves
+ *     the malloc family; errno is left alone by all that free;
+ *   - misuse (a pointer that is not a block, a block freed twice) is reported in one line on stderr, then abort(3).
+ *
+ * Alignment: the native functions use every 8-byte size class, so a block of 8 ... 512 bytes is aligned to 8 bytes, or
+ * to 16 where its class is a multiple of 16; a larger block is aligned to at least 16 bytes. malloc(3) and operator new
+ * as served by strata return 16-byte alignment for every size >= 16.
+ */
+#ifndef STRATA_STRATA_H
+#define STRATA_STRATA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define STRATA_ATTRIBUTE(...) __attribute__((__VA_ARGS__))
+#else
+#define STRATA_ATTRIBUTE(...)
+#endif
+
+/* ---- Blocks ------------------------------------------------------------------------------------------------------- */
+
+/* A block of at least size bytes; size 0 gives a distinct block. NULL and errno ENOMEM when size exceeds PTRDIFF_MAX or
+ * memory is refused (C17 7.22.3.4). */
+void *strata_malloc(size_t size) STRATA_ATTRIBUTE(malloc, alloc_size(1), warn_unused_result);
+
+/* count * size bytes, all zero; NULL and ENOMEM also when the product overflows (C17 7.22.3.2). */
+void *strata_calloc(size_t count, size_t size) STRATA_ATTRIBUTE(malloc, alloc_size(1, 2), warn_unused_result);
+
+/* Resizes block to size bytes, moving it where needed; the contents up to the smaller size are kept. block NULL: as
+ * strata_malloc. size 0: frees block and returns NULL, as glibc's realloc. On failure NULL and ENOMEM, and block stays as
+ * it was. */
+void *strata_realloc(void *block, size_t size) STRATA_ATTRIBUTE(alloc_size(2), warn_unused_result);
+
+/* A block of size bytes aligned to alignment, a power of two. NULL and EINVAL for any other alignment, NULL and ENOMEM as
+ * above. Unlike C17's aligned_alloc, size need not be a multiple of alignment. */
+void *strata_aligned_alloc(size_t alignment, size_t size)
+    STRATA_ATTRIBUTE(malloc, alloc_size(2), alloc_align(1), warn_unused_result);
+
+/* Frees block; NULL is ignored. Leaves errno alone. */
+void strata_free(void *block);
+
+/* Frees block, which was requested with this size (C23 free_sized): any size s with
+ * requested <= s <= strata_usable_size(block) is right. check:1 verifies it. */
+void strata_free_sized(void *block, size_t size);
+
+/* Bytes that may be used at block, at least what was requested; 0 for NULL. */
+size_t strata_usable_size(const void *block);
+
+/* What strata_malloc(size) would make usable: the size of the class, or whole pages. 0 when the request would fail for
+ * its size alone. Signal-safe. */
+size_t strata_good_size(size_t size) STRATA_ATTRIBUTE(const);
+
+/* Allocates count blocks of size bytes into blocks[0 ... count-1]. Returns how many were had: fewer than count only when
+ * memory is refused, with errno ENOMEM; those had are the caller's. */
+size_t strata_malloc_batch(size_t size, size_t count, void **blocks);
+
+/* Frees blocks[0 ... count-1]; NULL entries are ignored. The sizes may differ. */
+void strata_free_batch(void *const *blocks, size_t count);
+
+/* ---- Memory that goes back ---------------------------------------------------------------------------------------- */
+
+/* Returns everything that can be returned to the operating system now: the calling thread's free blocks, what other
+ * threads freed to threads that have ended, every page not in use. Returns the bytes given back. Stops no thread. */
+size_t strata_trim(void);
+
+/* For the tick of an event loop (a few times a second): a bounded part of the housekeeping that is due, at most 1 MiB of
+ * memory given back. Returns the bytes given back. */
+size_t strata_maintain(void);
+
+/* ---- Statistics --------------------------------------------------------------------------------------------------- */
+
+/* Totals over the process. Exact when no call is in progress; otherwise within what the calls in progress change. */
+struct strata_stats {
+	uint64_t live_bytes;     /* in blocks held by the program, by usable size */
+	uint64_t live_blocks;    /* number of them */
+	uint64_t cached_bytes;   /* free blocks in threads' caches and in batches on their way home */
+	uint64_t free_bytes;     /* in pages that are in no use, resident (they were touched and not given back) */
+	uint64_t pooled_bytes;   /* free blocks at home in pools in use */
+	uint64_t run_bytes;      /* the part of live_bytes in page runs and direct mappings (blocks above 64 KiB) */
+	uint64_t heap_bytes;     /* pages in use by pools, runs and mappings, plus free_bytes */
+	uint64_t metadata_bytes; /* strata's own records, as committed (touched or not) */
+	uint64_t reserved_bytes; /* address space reserved; not memory */
+	uint64_t purged_bytes;   /* given back to the operating system since the start */
+	uint64_t threads;        /* heaps owned by living threads */
+	uint64_t heaps;          /* heaps ever created: the most threads that lived at once, nearly */
+};
+
+/* Fills *out, of which size = sizeof *out bytes are written at most (a caller compiled against an older, shorter
+ * structure gets its part). Stops no thread. Returns 0, or EINVAL for out NULL or size 0. */
+int strata_stats_read(struct strata_stats *out, size_t size);
+
+/* The version, as "0.1.0". Signal-safe. */
+const char *strata_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* STRATA_STRATA_H */

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "check.h"
+
+#include "options.h"
+#include "os.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+struct line {
+	char text[512];
+	size_t length;
+};
+
+static void put(struct line *line, char c)
+{
+	if (line->length < sizeof line->text - 1)
+		line->text[line->length++] = c;
+}
+
+static void put_string(struct line *line, const char *string)
+{
+	while (*string != '\0')
+		put(line, *string++);
+}
+
+static void put_number(struct line *line, unsigned long number, unsigned base)
+{
+	char digits[24];
+	size_t count = 0;
+	do {
+		digits[count++] = "0123456789abcdef"[number % base];
+		number /= base;
+	} while (number != 0);
+	while (count > 0)
+		put(line, digits[--count]);
+}
+
+static void put_format(struct line *line, const char *format, va_list arguments)
+{
+	for (; *format != '\0'; format++) {
+		if (*format != '%') {
+			put(line, *format);
+			continue;
+		}
+		switch (*++format) {
+		case 's':
+			put_string(line, va_arg(arguments, const char *));
+			break;
+		case 'p':
+			put_string(line, "0x");
+			put_number(line, (unsigned long)va_arg(arguments, void *), 16);
+			break;
+		case 'l': /* %lu */
+			format++;
+			put_number(line, va_arg(arguments, unsigned long), 10);
+			break;
+		default:
+			put_number(line, va_arg(arguments, unsigned), 10);
+		}
+	}
+}
+
+void message(const char *format, ...)
+{
+	struct line line = { .length = 0 };
+	va_list arguments;
+	put_string(&line, "strata: ");
+	va_start(arguments, format);
+	put_format(&line, format, arguments);
+	va_end(arguments);
+	line.text[line.length++] = '\n';
+	os_write_error(line.text, line.length);
+}
+
+void misuse(const char *function, const void *block, const char *what)
+{
+	message("%s(%p): %s", function, (void *)(uintptr_t)block, what);
+	if (!options()->misuse_warns)
+		abort();
+}
+
+void invariant_broken(const char *file, unsigned line, const char *condition)
+{
+	message("%s:%u: invariant broken: %s", file, line, condition);
+	abort();
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messages and assertions. Nothing here allocates.
+ */
+#ifndef STRATA_CHECK_H
+#define STRATA_CHECK_H
+
+#include "compiler.h"
+
+/* One line on stderr: a %s takes a string, a %p a pointer, a %u an unsigned long; nothing else is known. */
+STRATA_COLD void message(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Misuse by the program: "strata: function(block): what" and abort, or only the line where misuse:warn is set. */
+STRATA_COLD void misuse(const char *function, const void *block, const char *what);
+
+/* An invariant of strata's own does not hold: the line, and abort always. */
+STRATA_COLD _Noreturn void invariant_broken(const char *file, unsigned line, const char *condition);
+
+/* Two tiers: ensure() is always on and stands on slow paths only; expect() is compiled in debug builds, and is type-checked
+ * in all. */
+#define ensure(condition) ((void)(likely(condition) || (invariant_broken(__FILE__, __LINE__, #condition), 0)))
+#ifdef STRATA_DEBUG
+#define expect(condition) ensure(condition)
+#else
+#define expect(condition) ((void)sizeof((condition) ? 1 : 0))
+#endif
+
+#endif

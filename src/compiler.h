@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the compilers and processors give us, by name. The bottom layer: includes nothing of strata.
+ */
+#ifndef STRATA_COMPILER_H
+#define STRATA_COMPILER_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* Hot and cold are words on functions: a FAST function is inlined into each of its callers, a COLD one never is, so that
+ * the common return of its caller has no frame. */
+#define STRATA_FAST static inline __attribute__((always_inline))
+#define STRATA_COLD __attribute__((noinline, cold))
+#define STRATA_NOINLINE __attribute__((noinline))
+#define STRATA_PUBLIC __attribute__((visibility("default")))
+#define STRATA_TLS __thread __attribute__((tls_model("initial-exec")))
+#define STRATA_ALIGNED(n) __attribute__((aligned(n)))
+
+#define CACHE_LINE 64
+
+/* The wait-hint of the processor, for a bounded number of retries of a compare-and-swap. */
+#if defined(__x86_64__)
+#define cpu_relax() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+#define cpu_relax() __asm__ volatile("yield")
+#else
+#define cpu_relax() ((void)0)
+#endif
+
+/*
+ * Counters with one writer, read by others for statistics. The writer's update is a plain read and write (one instruction
+ * to memory on x86-64); a torn value cannot be seen, since they are aligned words. ThreadSanitizer is shown the same thing
+ * in words of the standard: relaxed loads and stores.
+ */
+#if defined(__SANITIZE_THREAD__)
+#define STRATA_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define STRATA_TSAN 1
+#endif
+#endif
+#ifdef STRATA_TSAN
+#define owner_add(object, n) \
+	__atomic_store_n(&(object), __atomic_load_n(&(object), __ATOMIC_RELAXED) + (n), __ATOMIC_RELAXED)
+#define owner_set(object, value) __atomic_store_n(&(object), (value), __ATOMIC_RELAXED)
+#else
+#define owner_add(object, n) ((object) += (n))
+#define owner_set(object, value) ((object) = (value))
+#endif
+#define others_read(object) __atomic_load_n(&(object), __ATOMIC_RELAXED)
+
+static inline unsigned bit_lowest(uint64_t word)
+{
+	return (unsigned)__builtin_ctzll(word);
+}
+
+static inline unsigned bit_count(uint64_t word)
+{
+	return (unsigned)__builtin_popcountll(word);
+}
+
+/* A word with its n lowest bits set; n <= 64. */
+static inline uint64_t bits_below(unsigned n)
+{
+	return n >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << n) - 1;
+}
+
+static inline size_t round_up(size_t value, size_t power_of_two)
+{
+	return (value + power_of_two - 1) & ~(power_of_two - 1);
+}
+
+static inline size_t size_min(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline size_t size_max(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
+#endif

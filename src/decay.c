@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#include "decay.h"
+
+#include "arena.h"
+#include "options.h"
+#include "os.h"
+
+#define STEP_BYTES ((size_t)1 << 20)
+#define TICK_MS 8
+
+/* When the last step was made. Who moves it on makes the next one; the others go on with what they were doing. */
+static _Atomic uint64_t last_tick;
+
+size_t decay_step(void)
+{
+	struct arena_counters counters = arena_count();
+	if (counters.dirty_pages == 0)
+		return 0;
+	return arena_purge(STEP_BYTES, (uint32_t)options()->decay_ms);
+}
+
+void decay_tick(void)
+{
+	uint64_t now = os_clock_ms();
+	uint64_t last = atomic_load_explicit(&last_tick, memory_order_relaxed);
+	if (now - last < TICK_MS)
+		return;
+	if (atomic_compare_exchange_strong_explicit(&last_tick, &last, now, memory_order_relaxed, memory_order_relaxed))
+		decay_step();
+}
+
+void decay_bound(void)
+{
+	struct arena_counters counters = arena_count();
+	size_t most = size_max(4 * options()->retain_bytes, counters.used_pages * PAGE_SIZE / 2);
+	if (unlikely(counters.dirty_pages * PAGE_SIZE > most))
+		arena_purge(STEP_BYTES, 0);
+}

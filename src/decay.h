@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The clock by which free pages go back to the operating system: any thread's slow path does the work for all, a bounded
+ * part at a time.
+ */
+#ifndef STRATA_DECAY_H
+#define STRATA_DECAY_H
+
+#include <stddef.h>
+
+/* Called on slow paths, often; does something at most every few milliseconds. */
+void decay_tick(void);
+
+/* Called after pages were returned: keeps what is free, whatever its age, in proportion to what is in use. */
+void decay_bound(void);
+
+/* The bounded part now, whatever the clock says. Returns the bytes given back. */
+size_t decay_step(void);
+
+#endif

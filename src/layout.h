@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every structure of strata, its invariants, and who may touch which field.
+ *
+ *   region   one reservation of address space, in pages of 4 KiB; flat arrays beside it say what each page is
+ *   chunk    16 MiB of it: 64 arenas; the shared lists of arenas are words of bits here
+ *   arena    256 KiB: 64 pages, one bit each
+ *   pool     1 page (objects) or up to 16 (medium classes) of one arena, with blocks of one size class
+ *   run      pages of one arena, or whole arenas, that are one block above 64 KiB; above 2 MiB we call it a direct mapping
+ *   heap     what one thread keeps: bins of free blocks, pools by class
+ *
+ * All of them are type-stable: their memory, once committed, stays what it is for the life of the process. So a stale
+ * index is at worst out of date and never a wild pointer, and no grace period is needed anywhere below the API.
+ */
+#ifndef STRATA_LAYOUT_H
+#define STRATA_LAYOUT_H
+
+#include "compiler.h"
+#include "size_class.h"
+
+#include <stdbool.h>
+
+/* ---- Addresses ------------------------------------------------------------------------------------------------------ */
+
+#define ARENA_PAGES 64u
+#define ARENA_SIZE (ARENA_PAGES * PAGE_SIZE)
+#define CHUNK_ARENAS 64u
+#define CHUNK_SIZE (CHUNK_ARENAS * ARENA_SIZE)
+
+typedef uint32_t page_index;  /* a page's number in the region */
+typedef uint32_t arena_index; /* page_index / 64 */
+
+#define NO_PAGE UINT32_MAX /* the last page of a full-sized region is never handed out */
+
+/*
+ * The page tag: what any page of the region is, in one word.
+ *
+ *      31                             8 7            0
+ *     +--------------------------------+--------------+
+ *     |  owner: number of the heap     |  code        |
+ *     +--------------------------------+--------------+
+ *
+ *   0            in no use, or inside a run
+ *   owner, code  page of a pool of class code / 2 that the heap owns; owner >= 1
+ *   0, TAG_RUN   first page of a run
+ *
+ * Written by whoever claimed the page (its pool's owner, or the thread that makes the run), before a block of it is handed
+ * out and after the last one is home; whoever holds a block sees the tag, by what handed the block to him. A pool that
+ * changes its owner has its tags changed while its blocks are out: those who read the old one put the block into the old
+ * owner's inbox, from which it is sent on (remote.c).
+ */
+typedef uint32_t page_tag;
+#define TAG_RUN 0xfeu
+#define TAG_OWNER_SHIFT 8
+#define TAG_CODE_MASK 0xffu
+
+struct region {
+	/* Fixed once, by whoever wins the race to initialise (region.c); read-only from then on. */
+	uintptr_t base;          /* first byte, aligned to CHUNK_SIZE; 0 until known */
+	/* Bytes from base that are memory. Only grows. Release: the tags and records below it are memory; partner: the fast
+	 * path needs no acquire, since a block reaches a thread by something that orders. */
+	_Atomic size_t span;
+	_Atomic page_tag *tags;  /* one for each page */
+	struct pool *pools;      /* one for each page; that of a pool's or run's first page is in use */
+	struct arena *arenas;
+	struct chunk *chunks;
+	struct heap *heaps;      /* [0] is never used */
+	uint32_t arena_limit;    /* arenas in the reservation */
+	uint32_t heap_limit;
+	size_t reserved_bytes;
+};
+
+extern struct region region;
+
+STRATA_FAST page_index page_of(const void *p)
+{
+	return (page_index)(((uintptr_t)p - region.base) >> PAGE_SHIFT);
+}
+
+STRATA_FAST char *page_start(page_index page)
+{
+	return (char *)(region.base + ((uintptr_t)page << PAGE_SHIFT));
+}
+
+/* ---- Arenas --------------------------------------------------------------------------------------------------------- */
+
+/*
+ * An arena is in one of these states:
+ *   unused    its bit in chunk->used is 0; free == 0; nobody may write any field but who claims that bit
+ *   of pages  used, listed by how many of its pages are free; free has a 1 for each page that anyone may claim
+ *   of a run  used; free == 0; all its pages are the run's (or slack behind it)
+ */
+struct arena {
+	/* 1: a page that nobody has. Claiming is a compare-and-swap to fewer bits (acquire: what the page's last owner wrote
+	 * to its tag and record), returning an atomic OR (release). No ABA: the word is all there is to know. */
+	_Atomic uint64_t free;
+	/* 1: the page may hold something (it is not known to be zero), so it costs memory. Changed only by who has claimed the
+	 * page, or the arena. */
+	_Atomic uint64_t dirty;
+	_Atomic uint32_t idle_since; /* clock_ms (32 bits of it) when pages were last returned; a hint for the decay */
+} STRATA_ALIGNED(32);
+
+/* An arena with free pages is listed in the bucket of its fullness; bucket 0 holds the fullest. */
+#define BUCKET_COUNT 5
+
+struct chunk {
+	_Atomic uint64_t used;  /* 1: the arena is taken. Claim: CAS (acquire); give back: AND (release). */
+	_Atomic uint64_t dirty; /* 1: the unused arena may have dirty pages; a hint, set before used is cleared */
+	/* The shared arena lists: bit a of bucket[b] says that arena a was last seen in bucket b. A hint that anyone corrects:
+	 * the rules are in arena.c (arena_relist), and the model that checks them in docs/models. */
+	_Atomic uint64_t bucket[BUCKET_COUNT];
+} STRATA_ALIGNED(CACHE_LINE);
+
+/* ---- Pools and runs ------------------------------------------------------------------------------------------------- */
+
+#define POOL_BITMAP_WORDS 4 /* 256 blocks; the 8-byte class has 504 and keeps its bitmap in its page */
+
+/*
+ * The record of a pool, or of a run. Belongs to the heap that owns the pool: touched only by who holds heap->busy. A run's
+ * record belongs to who holds the block.
+ *
+ *   out = carved - home_count      blocks that are not at home: the program's, in a bin, or on their way
+ *   0 <= home_count <= carved <= capacity
+ *   bit i of the bitmap is 1       <=> block i is at home; only i < carved
+ *   in the heap's list of the class <=> home_count > 0 or carved < capacity
+ */
+struct pool {
+	union {
+		uint64_t home[POOL_BITMAP_WORDS];
+		struct {
+			uint32_t pages;  /* of the block: its usable size */
+			uint32_t arenas; /* claimed whole; 0: the run lies within one arena */
+			bool moved;      /* its mapping came here by os_move: to be refreshed when freed */
+		} run;
+	};
+	page_index next, previous; /* in the heap's list; NO_PAGE at the ends */
+	uint16_t home_count;
+	uint16_t carved;
+	uint8_t class;
+	uint8_t back;   /* written for every page of a pool: how many pages before this one the pool begins */
+	bool listed;
+} STRATA_ALIGNED(CACHE_LINE);
+
+_Static_assert(sizeof(struct pool) == CACHE_LINE, "metadata is at most 2 % of the heap: 64 + 4 bytes of 4096, and some");
+
+/* ---- Heaps ---------------------------------------------------------------------------------------------------------- */
+
+/*
+ * A class's free blocks that the thread has at hand: a stack, linked through the first word of each block. Only the
+ * owning thread touches it, without atomics.
+ *
+ *   count = limit - credit             blocks on the stack
+ *   credit >= 0 between calls          a free that takes it below 0 goes into housekeeping
+ */
+struct bin {
+	void *head;
+	int32_t credit;
+	int32_t limit;
+};
+
+/* The heap's pools of one class that have blocks to give, the fullest (those with the fewest) towards the front. */
+struct pool_list {
+	page_index first;
+	page_index last;
+};
+
+/* Pages claimed from one arena, without use yet. */
+struct page_set {
+	uint64_t pages;
+	arena_index arena;
+};
+
+/* Blocks of one owner, collected by a thread that frees them, until they are handed over together. */
+struct outgoing {
+	void *first;
+	void *last;
+	uint32_t owner;
+	uint32_t count;
+	uint64_t bytes;
+};
+#define OUTGOING_SLOTS 32
+
+enum heap_state {
+	HEAP_UNUSED, /* never had a thread */
+	HEAP_LIVE,   /* some thread's */
+	HEAP_DEAD,   /* its thread has ended, or has left it; its pools serve others */
+	HEAP_GHOST,  /* belonged to a thread that did not come along through fork, and was being changed: let alone */
+};
+
+struct heap {
+	/* -- The owning thread's alone. The first two fields are read by its every free. -- */
+	page_tag tag;                  /* number << 8; in the empty heap: no page's */
+	uint32_t number;
+	struct bin bins[CLASS_COUNT];  /* counts are read by others, for statistics */
+	uint64_t limit_bytes;          /* sum of limit * size over the bins, at most the setting cache */
+	struct outgoing outgoing[OUTGOING_SLOTS];
+	uint64_t outgoing_bytes;       /* in all slots; read by others */
+	uint64_t outgoing_blocks;
+	uint32_t slow_calls;           /* read by others: a sign of life */
+
+	/* -- Guarded by busy: the pools, their records, and what follows. -- */
+	/* A try-lock: 0 or 1. Taken by the owner on its slow path, by who drains the inbox of a sleeping or dead owner, by who
+	 * adopts pools of a dead heap, by fork. Whoever does not get it does something else: an owner takes another heap. */
+	_Atomic uint32_t busy;
+	struct pool_list pools[CLASS_COUNT];
+	struct page_set reserve;       /* pages at hand for new pools */
+	struct page_set returning;     /* pages on the way back, collected by arena */
+	uint32_t reserve_step;         /* how many pages to claim next */
+	int64_t out_blocks[CLASS_COUNT]; /* sum of out over the pools owned; read by others */
+	uint32_t pool_count;           /* pools owned */
+	bool bins_left;                /* dead with blocks in its bins: its thread left it in haste */
+
+	/* -- Shared. -- */
+	/* Blocks that other threads freed: a stack linked through their first words, as many as a CAS pushes (release), taken
+	 * whole by an exchange (acquire). No ABA: a push only links to what it replaces, and nothing is popped singly. */
+	_Atomic(void *) inbox STRATA_ALIGNED(CACHE_LINE);
+	_Atomic uint64_t inbox_bytes;  /* handed over and not yet taken home; read by all */
+	_Atomic uint64_t inbox_blocks;
+	_Atomic uint32_t seen_calls;   /* slow_calls when the inbox was last seen long: see remote.c */
+	_Atomic uint32_t state;        /* enum heap_state */
+	_Atomic uint32_t next_dead;    /* in the stack of dead heaps */
+};
+
+#define HEAP_STRIDE 8192
+_Static_assert(sizeof(struct heap) <= HEAP_STRIDE, "a heap is two pages");
+
+static inline struct heap *heap_at(uint32_t number)
+{
+	return (struct heap *)((char *)region.heaps + (size_t)number * HEAP_STRIDE);
+}
+
+static inline unsigned bin_count(const struct bin *bin)
+{
+	return (unsigned)(bin->limit - bin->credit);
+}
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The operating system, as strata needs it. os_linux.c is the only file with system calls. Every function returns 0 or
+ * -errno, or NULL where it returns memory; none sets errno, none allocates.
+ */
+#ifndef STRATA_OS_H
+#define STRATA_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes in a page of the operating system: 4096, 16384 or 65536. */
+size_t os_page_size(void);
+
+/* size bytes of address space at a multiple of alignment, without access, that is no memory: not counted as committed,
+ * not in core dumps, not of huge pages. */
+void *os_reserve(size_t size, size_t alignment);
+void os_release(void *start, size_t size);
+
+/* Makes part of a reservation memory: readable, writable, zero, in core dumps. Doing it twice does no harm. */
+int os_commit(void *start, size_t size);
+
+/* Gives the pages back to the operating system; they read as zero afterwards (with purge:free: when the kernel took them). */
+int os_purge(void *start, size_t size, bool lazy);
+
+/* Replaces the mapping by fresh zero pages, as os_commit made them. */
+int os_refresh(void *start, size_t size);
+
+/* Moves the pages of [from, from + size) to [to, to + size), both committed; from reads as zero afterwards. -ENOSYS and
+ * others: nothing has moved. */
+int os_move(void *from, void *to, size_t size);
+
+/* Says that huge pages are welcome in the range. */
+void os_advise_huge(void *start, size_t size);
+
+/* Touches the range ahead of use, in one call; a hint, failure is nothing. */
+void os_populate(void *start, size_t size);
+
+/* Milliseconds of a clock that does not jump; cheap and coarse (a few ms). */
+uint64_t os_clock_ms(void);
+
+/* The limit on this process's address space in bytes; SIZE_MAX when there is none. */
+size_t os_address_limit(void);
+
+/* The value of an environment variable, or NULL; NULL too in a set-user-ID program. */
+const char *os_setting(const char *name);
+
+/* A word that an attacker cannot know, the same for the whole life of the process. */
+uint64_t os_secret(void);
+
+void os_write_error(const char *text, size_t length);
+
+#ifdef STRATA_TEST_BUILD
+/* The calls-th call from now on of those functions that can fail (reserve, commit, purge, refresh, move) fails with ENOMEM;
+ * negative: none does. Sticky: all that follow fail as well. Counted over all threads. */
+void strata_os_fail_after(long calls);
+void strata_os_fail_sticky(bool sticky);
+long strata_os_calls(void);
+#endif
+
+#endif

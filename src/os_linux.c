@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "os.h"
+
+#include "compiler.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+/* ---- The one function table: in test builds the system's refusals are injected here -------------------------------- */
+
+struct os_functions {
+	void *(*map)(void *, size_t, int, int, int, off_t);
+	int (*unmap)(void *, size_t);
+	int (*protect)(void *, size_t, int);
+	int (*advise)(void *, size_t, int);
+};
+
+static const struct os_functions os = { mmap, munmap, mprotect, madvise };
+
+#ifdef STRATA_TEST_BUILD
+static _Atomic long calls_made;
+static _Atomic long calls_left = -1;
+static _Atomic bool failure_is_sticky;
+
+void strata_os_fail_after(long calls)
+{
+	calls_left = calls;
+}
+
+void strata_os_fail_sticky(bool sticky)
+{
+	failure_is_sticky = sticky;
+}
+
+long strata_os_calls(void)
+{
+	return calls_made;
+}
+
+static bool os_refuses(void)
+{
+	calls_made++;
+	long left = calls_left;
+	while (left > 0 && !atomic_compare_exchange_weak(&calls_left, &left, left - 1 ? left - 1 : failure_is_sticky ? 0 : -1))
+		;
+	return left == 1 || left == 0;
+}
+#else
+static inline bool os_refuses(void)
+{
+	return false;
+}
+#endif
+
+/* ---- Memory --------------------------------------------------------------------------------------------------------- */
+
+size_t os_page_size(void)
+{
+	static _Atomic size_t known;
+	size_t size = atomic_load_explicit(&known, memory_order_relaxed);
+	if (unlikely(size == 0)) {
+		size = getauxval(AT_PAGESZ);
+		atomic_store_explicit(&known, size, memory_order_relaxed);
+	}
+	return size;
+}
+
+/* errno belongs to the caller of the malloc family: whoever calls the system from here keeps it. */
+static int result_of(int status, int saved_errno)
+{
+	int result = status == 0 ? 0 : -errno;
+	errno = saved_errno;
+	return result;
+}
+
+void *os_reserve(size_t size, size_t alignment)
+{
+	int saved_errno = errno;
+	if (os_refuses())
+		return NULL;
+	char *start = os.map(NULL, size + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (start == MAP_FAILED) {
+		errno = saved_errno;
+		return NULL;
+	}
+	char *aligned = (char *)round_up((uintptr_t)start, alignment);
+	if (aligned != start)
+		os.unmap(start, (size_t)(aligned - start));
+	if (aligned != start + alignment)
+		os.unmap(aligned + size, (size_t)(start + alignment - aligned));
+	os.advise(aligned, size, MADV_DONTDUMP);
+	os.advise(aligned, size, MADV_NOHUGEPAGE);
+	errno = saved_errno;
+	return aligned;
+}
+
+void os_release(void *start, size_t size)
+{
+	int saved_errno = errno;
+	os.unmap(start, size);
+	errno = saved_errno;
+}
+
+int os_commit(void *start, size_t size)
+{
+	int saved_errno = errno;
+	if (os_refuses())
+		return -ENOMEM;
+	int result = result_of(os.protect(start, size, PROT_READ | PROT_WRITE), saved_errno);
+	if (result == 0) {
+		os.advise(start, size, MADV_DODUMP);
+		errno = saved_errno;
+	}
+	return result;
+}
+
+int os_purge(void *start, size_t size, bool lazy)
+{
+	int saved_errno = errno;
+	if (os_refuses())
+		return -ENOMEM;
+	if (lazy && os.advise(start, size, MADV_FREE) == 0)
+		return 0;
+	return result_of(os.advise(start, size, MADV_DONTNEED), saved_errno);
+}
+
+int os_refresh(void *start, size_t size)
+{
+	int saved_errno = errno;
+	if (os_refuses())
+		return -ENOMEM;
+	void *fresh = os.map(start, size, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	int result = result_of(fresh == MAP_FAILED, saved_errno);
+	if (result == 0) {
+		os.advise(start, size, MADV_NOHUGEPAGE);
+		errno = saved_errno;
+	}
+	return result;
+}
+
+int os_move(void *from, void *to, size_t size)
+{
+	int saved_errno = errno;
+	if (os_refuses())
+		return -ENOMEM;
+	void *moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+	return result_of(moved == MAP_FAILED, saved_errno);
+}
+
+void os_advise_huge(void *start, size_t size)
+{
+	int saved_errno = errno;
+	os.advise(start, size, MADV_HUGEPAGE);
+	errno = saved_errno;
+}
+
+void os_populate(void *start, size_t size)
+{
+	int saved_errno = errno;
+	os.advise(start, size, MADV_POPULATE_WRITE);
+	errno = saved_errno;
+}
+
+/* ---- The process and its surroundings ------------------------------------------------------------------------------- */
+
+uint64_t os_clock_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+size_t os_address_limit(void)
+{
+	int saved_errno = errno;
+	struct rlimit limit;
+	size_t bytes = SIZE_MAX;
+	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+		bytes = limit.rlim_cur;
+	errno = saved_errno;
+	return bytes;
+}
+
+/* Where the process image's arguments lie; glibc's dynamic loader exports it. */
+extern void *__libc_stack_end __attribute__((weak));
+
+/* The loader calls malloc before libc has set environ: argc, argv and the environment then stand where the kernel put them. */
+static char **environment(void)
+{
+	if (environ != NULL || &__libc_stack_end == NULL || __libc_stack_end == NULL)
+		return environ;
+	long *arguments = __libc_stack_end;
+	return (char **)(arguments + 1 + arguments[0] + 1);
+}
+
+const char *os_setting(const char *name)
+{
+	char **entry = environment();
+	if (getauxval(AT_SECURE) || entry == NULL)
+		return NULL;
+	for (; *entry != NULL; entry++) {
+		size_t at = 0;
+		while (name[at] != '\0' && (*entry)[at] == name[at])
+			at++;
+		if (name[at] == '\0' && (*entry)[at] == '=')
+			return *entry + at + 1;
+	}
+	return NULL;
+}
+
+uint64_t os_secret(void)
+{
+	const uint64_t *random = (const uint64_t *)getauxval(AT_RANDOM);
+	return random != NULL ? random[1] ^ (random[0] << 7) : (uintptr_t)&os;
+}
+
+void os_write_error(const char *text, size_t length)
+{
+	int saved_errno = errno;
+	while (length > 0) {
+		ssize_t written = write(STDERR_FILENO, text, length);
+		if (written <= 0)
+			break;
+		text += written;
+		length -= (size_t)written;
+	}
+	errno = saved_errno;
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool.h"
+
+#include "arena.h"
+#include "check.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define RESERVE_MOST 16u
+
+/* ---- The bitmap of the blocks at home ------------------------------------------------------------------------------- */
+
+/* Kept beside the pool rather than in its free blocks, so that no write after free can reach it, and a block that comes
+ * home twice is seen at once. Only the 8-byte class has more blocks than the record has bits. */
+static uint64_t *home_bits(struct pool *pool)
+{
+	return likely(pool->class != 1) ? pool->home : (uint64_t *)page_start(page_of_pool(pool));
+}
+
+static char *first_block(const struct pool *pool, const struct size_class *class)
+{
+	return page_start(page_of_pool(pool)) + class->start;
+}
+
+/* ---- Lists by class ------------------------------------------------------------------------------------------------- */
+
+static void list_insert(struct heap *heap, struct pool *pool, bool at_front)
+{
+	struct pool_list *list = &heap->pools[pool->class];
+	page_index page = page_of_pool(pool);
+	page_index neighbour = at_front ? list->first : list->last;
+	pool->next = at_front ? neighbour : NO_PAGE;
+	pool->previous = at_front ? NO_PAGE : neighbour;
+	if (neighbour == NO_PAGE)
+		list->first = list->last = page;
+	else if (at_front)
+		region.pools[neighbour].previous = list->first = page;
+	else
+		region.pools[neighbour].next = list->last = page;
+	pool->listed = true;
+}
+
+static void list_remove(struct heap *heap, struct pool *pool)
+{
+	struct pool_list *list = &heap->pools[pool->class];
+	if (pool->previous == NO_PAGE)
+		list->first = pool->next;
+	else
+		region.pools[pool->previous].next = pool->next;
+	if (pool->next == NO_PAGE)
+		list->last = pool->previous;
+	else
+		region.pools[pool->next].previous = pool->previous;
+	pool->listed = false;
+}
+
+/* ---- Pages ---------------------------------------------------------------------------------------------------------- */
+
+static void return_pages(struct heap *heap, arena_index arena, uint64_t pages)
+{
+	struct page_set *set = &heap->returning;
+	if (set->pages != 0 && set->arena != arena) {
+		arena_return(set->arena, set->pages);
+		set->pages = 0;
+	}
+	set->arena = arena;
+	set->pages |= pages;
+}
+
+void pool_settle(struct heap *heap, bool everything)
+{
+	if (heap->returning.pages != 0) {
+		arena_return(heap->returning.arena, heap->returning.pages);
+		heap->returning.pages = 0;
+	}
+	if (everything && heap->reserve.pages != 0) {
+		arena_return(heap->reserve.arena, heap->reserve.pages);
+		heap->reserve.pages = 0;
+		heap->reserve_step = 1;
+	}
+}
+
+/* Single pages are claimed several at a time, more each time: neighbours, for one atomic operation. */
+static page_index claim_page(struct heap *heap)
+{
+	struct page_set *reserve = &heap->reserve;
+	if (reserve->pages == 0) {
+		reserve->pages = arena_claim_pages(heap->reserve_step, &reserve->arena);
+		if (reserve->pages == 0)
+			return NO_PAGE;
+		if (heap->reserve_step < RESERVE_MOST)
+			heap->reserve_step *= 2;
+	}
+	unsigned bit = bit_lowest(reserve->pages);
+	reserve->pages &= reserve->pages - 1;
+	return reserve->arena * ARENA_PAGES + bit;
+}
+
+static void release_pages(struct heap *heap, page_index page, unsigned count)
+{
+	arena_index arena = page / ARENA_PAGES;
+	uint64_t pages = bits_below(count) << (page % ARENA_PAGES);
+	struct page_set *reserve = &heap->reserve;
+	bool at_hand = reserve->pages == 0 || (reserve->arena == arena && bit_count(reserve->pages) < RESERVE_MOST);
+	if (count == 1 && at_hand) {
+		reserve->arena = arena;
+		reserve->pages |= pages;
+	} else {
+		return_pages(heap, arena, pages);
+	}
+}
+
+static void tag_pages(page_index page, unsigned count, page_tag tag)
+{
+	for (unsigned i = 0; i < count; i++)
+		atomic_store_explicit(&region.tags[page + i], tag, memory_order_relaxed);
+}
+
+/* ---- A pool's life -------------------------------------------------------------------------------------------------- */
+
+int pool_make(struct heap *heap, unsigned class)
+{
+	unsigned count = size_classes[class].pages;
+	page_index page = count == 1 ? claim_page(heap) : arena_claim_span(count, 1);
+	if (page == NO_PAGE)
+		return -ENOMEM;
+	struct pool *pool = &region.pools[page];
+	memset(pool->home, 0, sizeof pool->home);
+	pool->class = (uint8_t)class;
+	pool->home_count = 0;
+	pool->carved = 0;
+	if (class == 1)
+		memset(page_start(page), 0, size_classes[1].start);
+	for (unsigned i = 0; i < count; i++)
+		pool[i].back = (uint8_t)i;
+	tag_pages(page, count, heap->tag | class * 2);
+	list_insert(heap, pool, false);
+	heap->pool_count++;
+	return 0;
+}
+
+static void release_pool(struct heap *heap, struct pool *pool)
+{
+	unsigned count = size_classes[pool->class].pages;
+	list_remove(heap, pool);
+	tag_pages(page_of_pool(pool), count, 0);
+	heap->pool_count--;
+	release_pages(heap, page_of_pool(pool), count);
+}
+
+/* The blocks of one word of the bitmap, linked in the order of their addresses behind *tail. */
+static void **link_word(void **tail, char *start, uint64_t bits, unsigned size)
+{
+	for (; bits != 0; bits &= bits - 1) {
+		void **block = (void **)(start + (size_t)bit_lowest(bits) * size);
+		*tail = block;
+		tail = block;
+	}
+	return tail;
+}
+
+static void **link_home(struct pool *pool, const struct size_class *class, void **tail)
+{
+	uint64_t *home = home_bits(pool);
+	char *start = first_block(pool, class);
+	for (unsigned at = 0; at * 64 < pool->carved; at++, start += (size_t)64 * class->size) {
+		tail = link_word(tail, start, home[at], class->size);
+		home[at] = 0;
+	}
+	return tail;
+}
+
+/* Blocks that were never handed out, a page's worth: no page is touched before it is needed. */
+static void **link_fresh(struct pool *pool, const struct size_class *class, void **tail, unsigned *count)
+{
+	unsigned carve = (unsigned)size_max(PAGE_SIZE / class->size, 1);
+	carve = (unsigned)size_min(carve, class->capacity - pool->carved);
+	char *block = first_block(pool, class) + (size_t)pool->carved * class->size;
+	for (unsigned i = 0; i < carve; i++, block += class->size) {
+		*tail = block;
+		tail = (void **)block;
+	}
+	pool->carved += carve;
+	*count += carve;
+	return tail;
+}
+
+unsigned pool_take(struct heap *heap, unsigned class_index, struct bin *bin)
+{
+	const struct size_class *class = &size_classes[class_index];
+	page_index page = heap->pools[class_index].first;
+	if (page == NO_PAGE)
+		return 0;
+	struct pool *pool = &region.pools[page];
+	unsigned count = pool->home_count;
+	void *first = NULL;
+	void **tail = &first;
+	if (count > 0) {
+		tail = link_home(pool, class, tail);
+		pool->home_count = 0;
+	} else {
+		tail = link_fresh(pool, class, tail, &count);
+	}
+	if (pool->carved == class->capacity)
+		list_remove(heap, pool);
+	*tail = bin->head;
+	owner_set(bin->head, first);
+	owner_add(heap->out_blocks[class_index], (int64_t)count);
+	return count;
+}
+
+static enum homecoming locate(const struct pool *pool, const void *block, unsigned *index)
+{
+	const struct size_class *class = &size_classes[pool->class];
+	size_t offset = (size_t)((const char *)block - first_block(pool, class));
+	*index = block_index(class, offset);
+	if ((size_t)*index * class->size != offset || *index >= pool->carved)
+		return HOME_INSIDE;
+	return HOME;
+}
+
+enum homecoming pool_home(struct heap *heap, void *block)
+{
+	struct pool *pool = pool_of_block(block);
+	unsigned index;
+	if (unlikely(locate(pool, block, &index) != HOME))
+		return HOME_INSIDE;
+	uint64_t *word = &home_bits(pool)[index / 64];
+	uint64_t bit = UINT64_C(1) << (index % 64);
+	if (unlikely(*word & bit))
+		return HOME_TWICE;
+	*word |= bit;
+	owner_add(heap->out_blocks[pool->class], -1);
+	pool->home_count++;
+	if (!pool->listed)
+		list_insert(heap, pool, true);
+	if (pool->home_count == pool->carved)
+		release_pool(heap, pool);
+	return HOME;
+}
+
+enum homecoming pool_look(const void *p)
+{
+	struct pool *pool = pool_of_block(p);
+	unsigned index;
+	if (locate(pool, p, &index) != HOME)
+		return HOME_INSIDE;
+	uint64_t word = __atomic_load_n(&home_bits(pool)[index / 64], __ATOMIC_RELAXED);
+	return word >> (index % 64) & 1 ? HOME_TWICE : HOME;
+}
+
+unsigned pool_adopt(struct heap *from, struct heap *to, unsigned class, unsigned count)
+{
+	unsigned adopted = 0;
+	for (; adopted < count && from->pools[class].first != NO_PAGE; adopted++) {
+		struct pool *pool = &region.pools[from->pools[class].first];
+		int64_t out = pool->carved - pool->home_count;
+		list_remove(from, pool);
+		tag_pages(page_of_pool(pool), size_classes[class].pages, to->tag | class * 2);
+		list_insert(to, pool, pool->home_count > 0);
+		owner_add(from->out_blocks[class], -out);
+		owner_add(to->out_blocks[class], out);
+		from->pool_count--;
+		to->pool_count++;
+	}
+	return adopted;
+}
+
+/* ---- Checks --------------------------------------------------------------------------------------------------------- */
+
+#ifdef STRATA_DEBUG
+static void check_pool(const struct heap *heap, struct pool *pool, unsigned class)
+{
+	unsigned home = 0;
+	for (unsigned at = 0; at * 64 < pool->carved; at++)
+		home += bit_count(home_bits(pool)[at]);
+	expect(pool->class == class && pool->listed && pool->back == 0);
+	expect(home == pool->home_count && pool->home_count <= pool->carved);
+	expect(pool->carved <= size_classes[class].capacity);
+	expect(pool->home_count > 0 || pool->carved < size_classes[class].capacity);
+	for (unsigned i = 0; i < size_classes[class].pages; i++)
+		expect(atomic_load(&region.tags[page_of_pool(pool) + i]) == (heap->tag | class * 2));
+}
+
+void pool_check_heap(const struct heap *heap)
+{
+	for (unsigned class = 1; class < CLASS_COUNT; class++) {
+		page_index previous = NO_PAGE;
+		page_index page = heap->pools[class].first;
+		for (unsigned walked = 0; page != NO_PAGE && walked < 64; walked++) {
+			expect(region.pools[page].previous == previous);
+			check_pool(heap, &region.pools[page], class);
+			previous = page;
+			page = region.pools[page].next;
+		}
+		expect(page != NO_PAGE || heap->pools[class].last == previous);
+		expect(heap->out_blocks[class] >= 0);
+	}
+}
+#else
+void pool_check_heap(const struct heap *heap)
+{
+	(void)heap;
+}
+#endif

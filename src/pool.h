@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A pool's life: made of pages of an arena, its blocks handed out by the pool's worth, taken home one by one, its pages
+ * returned when all are home. Every function is called by who holds heap->busy, and changes only that heap's pools.
+ */
+#ifndef STRATA_POOL_H
+#define STRATA_POOL_H
+
+#include "layout.h"
+
+/* Moves the free blocks of one pool of the class, the fullest, to the bin. Returns how many; 0 when no pool has any. */
+unsigned pool_take(struct heap *heap, unsigned class, struct bin *bin);
+
+/* Makes a pool for the class. 0 or -ENOMEM. */
+int pool_make(struct heap *heap, unsigned class);
+
+/* What becomes of a block that is brought home. */
+enum homecoming { HOME, HOME_TWICE, HOME_INSIDE };
+
+/* Takes the block home into its pool, which must be one of heap's. */
+enum homecoming pool_home(struct heap *heap, void *block);
+
+/* Whether p is the start of a block that was handed out by a pool of any heap and has not come home: a look without the
+ * right to one, so only good for diagnosis. */
+enum homecoming pool_look(const void *p);
+
+/* Moves up to count pools of the class from one heap to another; both busy. Returns how many. */
+unsigned pool_adopt(struct heap *from, struct heap *to, unsigned class, unsigned count);
+
+/* Returns the pages that were collected on the way back; with everything, also those held in reserve. */
+void pool_settle(struct heap *heap, bool everything);
+
+/* Walks every list of the heap and checks the invariants of layout.h; does nothing unless built for debugging. */
+void pool_check_heap(const struct heap *heap);
+
+static inline struct pool *pool_of_block(const void *block)
+{
+	struct pool *pool = &region.pools[page_of(block)];
+	return pool - pool->back;
+}
+
+static inline page_index page_of_pool(const struct pool *pool)
+{
+	return (page_index)(pool - region.pools);
+}
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#include "region.h"
+
+#include "check.h"
+#include "options.h"
+#include "os.h"
+
+#include <errno.h>
+
+struct region region;
+
+/* Commits of the metadata go by chunk (16 MiB of heap): about 277 KiB of it, of which only what is touched costs memory. */
+#define HEAPS_STEP 8
+
+/* Largest step of the span: growing goes by an eighth of what there is, from one arena to this. */
+#define SPAN_STEP_MAX ((size_t)32 << 20)
+
+/* Above this span the kernel may use huge pages for what is added (huge:size). */
+#define HUGE_FROM ((size_t)64 << 20)
+
+/* Whoever sets this word has won: the address of the reservation (aligned to CHUNK_SIZE), and in the low bits log2 of the
+ * number of chunks. All else follows from it, so that those who come second can finish what the winner began. */
+static _Atomic uintptr_t reservation;
+
+static _Atomic uint32_t heaps_committed; /* heaps below are memory */
+
+struct plan {
+	size_t chunks, arenas, heaps, tags, pools; /* bytes of each array */
+	size_t metadata;                           /* all of them, a multiple of CHUNK_SIZE */
+};
+
+static struct plan plan_for(size_t chunk_count)
+{
+	size_t heap_limit = size_min(size_max(chunk_count * 16, 2048), 1 << 18);
+	struct plan plan = {
+		.chunks = round_up(chunk_count * sizeof(struct chunk), PAGE_SIZE),
+		.arenas = chunk_count * CHUNK_ARENAS * sizeof(struct arena),
+		.heaps = heap_limit * HEAP_STRIDE,
+		.tags = chunk_count * CHUNK_ARENAS * ARENA_PAGES * sizeof(page_tag),
+		.pools = chunk_count * CHUNK_ARENAS * ARENA_PAGES * sizeof(struct pool),
+	};
+	plan.metadata = round_up(plan.chunks + plan.arenas + plan.heaps + plan.tags + plan.pools, CHUNK_SIZE);
+	return plan;
+}
+
+static size_t largest_region(void)
+{
+	size_t wanted = options()->reserve_bytes;
+	size_t limit = os_address_limit();
+	/* Under a limit the program's own mappings and stacks need room as well. */
+	if (limit != SIZE_MAX && wanted > limit / 8 * 5)
+		wanted = limit / 8 * 5;
+	return size_max(wanted, CHUNK_SIZE);
+}
+
+static uintptr_t reserve(void)
+{
+	unsigned log2_chunks = 63 - (unsigned)__builtin_clzll(largest_region() / CHUNK_SIZE);
+	if (log2_chunks > 16)
+		log2_chunks = 16;
+	for (int log2 = (int)log2_chunks; log2 >= 0; log2--) {
+		size_t chunk_count = (size_t)1 << log2;
+		void *start = os_reserve(plan_for(chunk_count).metadata + chunk_count * CHUNK_SIZE, CHUNK_SIZE);
+		if (start != NULL)
+			return (uintptr_t)start + (uintptr_t)log2;
+	}
+	return 0;
+}
+
+static void release(uintptr_t mine)
+{
+	size_t chunk_count = (size_t)1 << (mine % CHUNK_SIZE);
+	os_release((void *)(mine / CHUNK_SIZE * CHUNK_SIZE), plan_for(chunk_count).metadata + chunk_count * CHUNK_SIZE);
+}
+
+/* Relaxed stores of the same values by everyone who comes here before all is known. */
+#define publish(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
+
+static int finish(uintptr_t won)
+{
+	size_t chunk_count = (size_t)1 << (won % CHUNK_SIZE);
+	char *start = (char *)(won / CHUNK_SIZE * CHUNK_SIZE);
+	struct plan plan = plan_for(chunk_count);
+
+	publish(region.chunks, (struct chunk *)start);
+	publish(region.arenas, (struct arena *)(start + plan.chunks));
+	publish(region.heaps, (struct heap *)(start + plan.chunks + plan.arenas));
+	publish(region.tags, (_Atomic page_tag *)(start + plan.chunks + plan.arenas + plan.heaps));
+	publish(region.pools, (struct pool *)(start + plan.chunks + plan.arenas + plan.heaps + plan.tags));
+	publish(region.arena_limit, (uint32_t)(chunk_count * CHUNK_ARENAS));
+	publish(region.heap_limit, (uint32_t)(plan.heaps / HEAP_STRIDE));
+	publish(region.reserved_bytes, plan.metadata + chunk_count * CHUNK_SIZE);
+	publish(region.base, (uintptr_t)start + plan.metadata);
+	return region_extend(1);
+}
+
+int region_ready(void)
+{
+	if (likely(atomic_load_explicit(&region.span, memory_order_acquire) != 0))
+		return 0;
+	uintptr_t won = atomic_load_explicit(&reservation, memory_order_acquire);
+	if (won == 0) {
+		uintptr_t mine = reserve();
+		if (mine == 0)
+			return -ENOMEM;
+		if (atomic_compare_exchange_strong(&reservation, &won, mine))
+			won = mine;
+		else
+			release(mine);
+	}
+	return finish(won);
+}
+
+static int commit_array(void *array, size_t unit, size_t from, size_t to)
+{
+	char *start = (char *)((uintptr_t)((char *)array + from * unit) & ~(os_page_size() - 1));
+	size_t size = round_up((size_t)((char *)array + to * unit - start), os_page_size());
+	return os_commit(start, size);
+}
+
+/* Makes the descriptions of chunks [from, to) memory. */
+static int commit_metadata(size_t from, size_t to)
+{
+	int result = commit_array(region.chunks, sizeof(struct chunk), from, to);
+	if (result == 0)
+		result = commit_array(region.arenas, sizeof(struct arena) * CHUNK_ARENAS, from, to);
+	if (result == 0)
+		result = commit_array(region.tags, sizeof(page_tag) * CHUNK_ARENAS * ARENA_PAGES, from, to);
+	if (result == 0)
+		result = commit_array(region.pools, sizeof(struct pool) * CHUNK_ARENAS * ARENA_PAGES, from, to);
+	return result;
+}
+
+static size_t chunks_below(size_t span)
+{
+	return (span + CHUNK_SIZE - 1) / CHUNK_SIZE;
+}
+
+/* What is committed twice because two threads extend at once is committed all the same; only the larger end is kept. */
+static int commit_span(size_t from, size_t to)
+{
+	int result = 0;
+	if (chunks_below(to) > chunks_below(from))
+		result = commit_metadata(chunks_below(from), chunks_below(to));
+	if (result == 0)
+		result = os_commit((char *)region.base + from, to - from);
+	if (result == 0 && (options()->huge == HUGE_ALWAYS || (options()->huge == HUGE_BY_SIZE && to > HUGE_FROM)))
+		os_advise_huge((char *)region.base + from, to - from);
+	return result;
+}
+
+int region_extend(arena_index end)
+{
+	size_t span = atomic_load_explicit(&region.span, memory_order_acquire);
+	size_t needed = (size_t)end * ARENA_SIZE;
+	if (needed <= span)
+		return 0;
+	size_t step = size_min(round_up(span / 8, ARENA_SIZE), SPAN_STEP_MAX);
+	size_t target = size_min(size_max(needed, span + step), (size_t)region.arena_limit * ARENA_SIZE);
+	int result = commit_span(span, target);
+	if (result != 0 && target > needed) {
+		target = needed;
+		result = commit_span(span, target);
+	}
+	if (result != 0)
+		return result;
+	while (span < target && !atomic_compare_exchange_weak_explicit(&region.span, &span, target,
+								       memory_order_release, memory_order_relaxed))
+		;
+	return 0;
+}
+
+int region_extend_heaps(uint32_t number)
+{
+	uint32_t committed = atomic_load_explicit(&heaps_committed, memory_order_acquire);
+	if (number < committed)
+		return 0;
+	if (number >= region.heap_limit)
+		return -ENOMEM;
+	uint32_t target = (number / HEAPS_STEP + 1) * HEAPS_STEP;
+	int result = commit_array(region.heaps, HEAP_STRIDE, committed, target);
+	if (result != 0)
+		return result;
+	while (committed < target && !atomic_compare_exchange_weak_explicit(&heaps_committed, &committed, target,
+									    memory_order_release, memory_order_relaxed))
+		;
+	return 0;
+}
+
+size_t region_metadata_bytes(void)
+{
+	size_t chunk_count = chunks_below(atomic_load_explicit(&region.span, memory_order_relaxed));
+	size_t per_chunk = sizeof(struct chunk) + CHUNK_ARENAS * (sizeof(struct arena) +
+			   ARENA_PAGES * (sizeof(page_tag) + sizeof(struct pool)));
+	return chunk_count * per_chunk +
+	       (size_t)atomic_load_explicit(&heaps_committed, memory_order_relaxed) * HEAP_STRIDE;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sizes and classes. A class is a number: 0 is nobody's, 1 ... 64 are the object classes (8 bytes to a step), 65 ... 104
+ * the medium ones (8 steps to a doubling up to 4 KiB, 4 above, to 64 KiB). Above 64 KiB there are no classes: page runs.
+ *
+ * A class travels as its code, class * 2, in page tags and tables: the fast path then reaches a 16-byte bin with the
+ * processor's own scaling by 8.
+ */
+#ifndef STRATA_SIZE_CLASS_H
+#define STRATA_SIZE_CLASS_H
+
+#include "compiler.h"
+
+#define PAGE_SHIFT 12
+#define PAGE_SIZE ((size_t)1 << PAGE_SHIFT)
+
+#define OBJECT_MAX ((size_t)512)
+#define MEDIUM_MAX ((size_t)65536)
+#define OBJECT_CLASSES 64
+#define CLASS_COUNT 105 /* class 0 included */
+
+/* What the slow paths need to know of a class. */
+struct size_class {
+	uint32_t size;     /* bytes in a block */
+	uint32_t inverse;  /* ceil(2^32 / size): offset / size by multiplication, exact for offsets below 64 KiB */
+	uint16_t capacity; /* blocks in a pool */
+	uint8_t pages;     /* pages in a pool: 1 for objects, up to 16 for medium classes */
+	uint8_t start;     /* offset of the first block: the 8-byte class keeps its bitmap in front of its blocks */
+};
+
+extern const struct size_class size_classes[CLASS_COUNT];
+
+/* malloc's rule: code of the smallest class for size <= 512 whose blocks are aligned to 16 bytes (8 for sizes <= 8). */
+extern const uint8_t object_code_aligned16[OBJECT_MAX + 1];
+
+/* Code of the smallest medium class, by (size - 1) / 64 up to 4 KiB, and by 64 + (size - 1) / 1024 above. */
+extern const uint8_t medium_codes[128];
+
+/* The native rule: every 8-byte class. Size 0 gives class 0, whose bin is always empty: the slow path makes it 1. */
+STRATA_FAST unsigned object_code(size_t size)
+{
+	return (unsigned)((size + 7) >> 3) * 2;
+}
+
+STRATA_FAST unsigned medium_code(size_t size)
+{
+	size_t last = size - 1;
+	return medium_codes[size <= 4096 ? last >> 6 : 64 + (last >> 10)];
+}
+
+/* The class for size <= MEDIUM_MAX by the native rule. */
+static inline unsigned class_of_size(size_t size)
+{
+	if (size <= OBJECT_MAX)
+		return size == 0 ? 1 : object_code(size) / 2;
+	return medium_code(size) / 2;
+}
+
+/* Index of the block that offset bytes into a pool lies in; the offset is counted from the first block. */
+static inline unsigned block_index(const struct size_class *class, size_t offset)
+{
+	return (unsigned)((offset * class->inverse) >> 32);
+}
+
+#endif
