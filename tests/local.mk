@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+# Tests from the contract, stress programs, refusals of memory; and the targets that run them longer or under sanitizers.
+
+if ENABLE_TESTS
+
+# -fno-builtin: a compiler that knows malloc drops, merges or folds the very calls that are tested.
+CONTRACT_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) -D_GNU_SOURCE -fno-builtin -pthread
+CONTRACT_LIBS = tests/unit/libsupport.la src/libstrata.la $(CMOCKA_LIBS) -ldl
+STRESS_LIBS = tests/stress/libstress.la tests/unit/libsupport.la src/libstrata.la -ldl
+
+check_LTLIBRARIES += tests/unit/libsupport.la tests/stress/libstress.la
+tests_unit_libsupport_la_SOURCES = tests/unit/support.h tests/unit/support.c
+tests_unit_libsupport_la_CFLAGS = $(CONTRACT_CFLAGS)
+tests_stress_libstress_la_SOURCES = tests/stress/stress.h tests/stress/stress.c
+tests_stress_libstress_la_CFLAGS = $(CONTRACT_CFLAGS)
+
+# ---- The contract ---------------------------------------------------------------------------------------------------
+CONTRACT_TESTS = \
+	tests/unit/test_contract_malloc \
+	tests/unit/test_contract_realloc \
+	tests/unit/test_contract_aligned \
+	tests/unit/test_contract_native \
+	tests/unit/test_contract_stats
+
+tests_unit_test_contract_malloc_SOURCES = tests/unit/test_contract_malloc.c
+tests_unit_test_contract_malloc_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_contract_malloc_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_contract_realloc_SOURCES = tests/unit/test_contract_realloc.c
+tests_unit_test_contract_realloc_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_contract_realloc_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_contract_aligned_SOURCES = tests/unit/test_contract_aligned.c
+tests_unit_test_contract_aligned_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_contract_aligned_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_contract_native_SOURCES = tests/unit/test_contract_native.c
+tests_unit_test_contract_native_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_contract_native_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_contract_stats_SOURCES = tests/unit/test_contract_stats.c tests/unit/well_formed.h
+tests_unit_test_contract_stats_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_contract_stats_LDADD = $(CONTRACT_LIBS)
+
+# ---- Stress: short by default, STRATA_STRESS_SECONDS lengthens -------------------------------------------------------
+STRESS_TESTS = \
+	tests/stress/stress_mixed \
+	tests/stress/stress_handround \
+	tests/stress/stress_threads \
+	tests/stress/stress_producer_consumer \
+	tests/stress/stress_fork \
+	tests/stress/stress_realloc \
+	tests/stress/stress_sleeping_owner
+
+tests_stress_stress_mixed_SOURCES = tests/stress/stress_mixed.c
+tests_stress_stress_mixed_CFLAGS = $(CONTRACT_CFLAGS)
+tests_stress_stress_mixed_LDADD = $(STRESS_LIBS)
+tests_stress_stress_handround_SOURCES = tests/stress/stress_handround.c
+tests_stress_stress_handround_CFLAGS = $(CONTRACT_CFLAGS)
+tests_stress_stress_handround_LDADD = $(STRESS_LIBS)
+tests_stress_stress_threads_SOURCES = tests/stress/stress_threads.c
+tests_stress_stress_threads_CFLAGS = $(CONTRACT_CFLAGS)
+tests_stress_stress_threads_LDADD = $(STRESS_LIBS)
+tests_stress_stress_producer_consumer_SOURCES = tests/stress/stress_producer_consumer.c
+tests_stress_stress_producer_consumer_CFLAGS = $(CONTRACT_CFLAGS)
+tests_stress_stress_producer_consumer_LDADD = $(STRESS_LIBS)
+tests_stress_stress_fork_SOURCES = tests/stress/stress_fork.c
+tests_stress_stress_fork_CFLAGS = $(CONTRACT_CFLAGS)
+tests_stress_stress_fork_LDADD = $(STRESS_LIBS)
+tests_stress_stress_realloc_SOURCES = tests/stress/stress_realloc.c
+tests_stress_stress_realloc_CFLAGS = $(CONTRACT_CFLAGS)
+tests_stress_stress_realloc_LDADD = $(STRESS_LIBS)
+tests_stress_stress_sleeping_owner_SOURCES = tests/stress/stress_sleeping_owner.c
+tests_stress_stress_sleeping_owner_CFLAGS = $(CONTRACT_CFLAGS)
+tests_stress_stress_sleeping_owner_LDADD = $(STRESS_LIBS)
+
+# ---- Memory refused -------------------------------------------------------------------------------------------------
+OOM_TESTS = tests/oom/oom_nth tests/oom/oom_limit
+
+tests_oom_oom_nth_SOURCES = tests/oom/oom_nth.c
+tests_oom_oom_nth_CFLAGS = $(CONTRACT_CFLAGS)
+tests_oom_oom_nth_LDADD = tests/unit/libsupport.la src/libstrata_test.la -ldl
+tests_oom_oom_limit_SOURCES = tests/oom/oom_limit.c
+tests_oom_oom_limit_CFLAGS = $(CONTRACT_CFLAGS)
+tests_oom_oom_limit_LDADD = tests/unit/libsupport.la src/libstrata.la -ldl
+
+# ---- Targets --------------------------------------------------------------------------------------------------------
+check_PROGRAMS += $(CONTRACT_TESTS) $(STRESS_TESTS) $(OOM_TESTS)
+TESTS += $(CONTRACT_TESTS) $(STRESS_TESTS) $(OOM_TESTS)
+
+# Those that use native names where libc's belong to the sanitizer, and can live with it: ThreadSanitizer does not follow
+# a fork into threads; address space cannot be limited under either.
+TSAN_TESTS = $(filter-out %/stress_fork,$(STRESS_TESTS))
+ASAN_TESTS = tests/unit/test_contract_native tests/oom/oom_nth $(STRESS_TESTS)
+SANITIZE = CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' $(SHELL) $(top_srcdir)/tests/sanitize.sh
+
+PHONY_TARGETS += check-long check-tsan check-asan
+check-long:
+	seconds=$${STRATA_STRESS_SECONDS:-60}; STRATA_STRESS_SECONDS=$$seconds; export STRATA_STRESS_SECONDS; \
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(STRESS_TESTS) $(OOM_TESTS)'
+check-tsan:
+	$(SANITIZE) thread $(abs_top_srcdir) $(TSAN_TESTS)
+check-asan:
+	$(SANITIZE) address $(abs_top_srcdir) $(ASAN_TESTS)
+
+endif
+
+CLEAN_TARGETS += clean-sanitized
+clean-sanitized:
+	rm -rf build-thread build-address
+
+EXTRA_DIST += tests/packages tests/sanitize.sh

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <strata/strata.h>
+
+#define PATTERN_STEP UINT64_C(0x9e3779b97f4a7c15)
+#define END_BYTES (4 * KIB)
+
+static uint64_t pattern_first(uint64_t seed)
+{
+	return (seed + 1) * UINT64_C(0xbf58476d1ce4e5b9);
+}
+
+void pattern_write(void *block, size_t size, uint64_t seed)
+{
+	unsigned char *at = block;
+	uint64_t word = pattern_first(seed);
+
+	for (; size >= sizeof word; size -= sizeof word, at += sizeof word, word += PATTERN_STEP)
+		memcpy(at, &word, sizeof word);
+	memcpy(at, &word, size);
+}
+
+bool pattern_holds(const void *block, size_t size, uint64_t seed)
+{
+	const unsigned char *at = block;
+	uint64_t word = pattern_first(seed), found, differ = 0;
+
+	for (; size >= sizeof word; size -= sizeof word, at += sizeof word, word += PATTERN_STEP) {
+		memcpy(&found, at, sizeof found);
+		differ |= found ^ word;
+	}
+	return differ == 0 && memcmp(at, &word, size) == 0;
+}
+
+void pattern_write_ends(void *block, size_t size, uint64_t seed)
+{
+	if (size <= 2 * END_BYTES) {
+		pattern_write(block, size, seed);
+		return;
+	}
+	pattern_write(block, END_BYTES, seed);
+	pattern_write((char *)block + size - END_BYTES, END_BYTES, ~seed);
+}
+
+bool pattern_ends_hold(const void *block, size_t size, uint64_t seed)
+{
+	if (size <= 2 * END_BYTES)
+		return pattern_holds(block, size, seed);
+	return pattern_holds(block, END_BYTES, seed) &&
+	       pattern_holds((const char *)block + size - END_BYTES, END_BYTES, ~seed);
+}
+
+bool all_zero(const void *block, size_t size)
+{
+	const unsigned char *at = block;
+
+	return size == 0 || (at[0] == 0 && memcmp(at, at + 1, size - 1) == 0);
+}
+
+size_t random_size(uint64_t *state, size_t limit)
+{
+	uint64_t bits = random_next(state);
+	size_t base = 8;
+
+	/* 154 of 256: 0.6. A doubling uses 8 bits up; the state gives more when they are gone. */
+	for (unsigned used = 0; base < limit && (bits & 0xff) < 154; base *= 2, bits >>= 8)
+		if (++used % 7 == 0)
+			bits = random_next(state);
+	base += random_below(state, base);
+	return base < limit ? base : limit;
+}
+
+static int compare_sizes(const void *left, const void *right)
+{
+	size_t a = *(const size_t *)left, b = *(const size_t *)right;
+
+	return (a > b) - (a < b);
+}
+
+/* qsort may allocate: glibc's does for more than a page or so. Before the first test that is harmless. */
+static size_t sort_sizes(size_t *sizes, size_t count)
+{
+	size_t kept = 0;
+
+	qsort(sizes, count, sizeof *sizes, compare_sizes);
+	for (size_t i = 0; i < count; i++)
+		if (kept == 0 || sizes[kept - 1] != sizes[i])
+			sizes[kept++] = sizes[i];
+	return kept;
+}
+
+/* As the design fixes the classes; not asked of the library, which is what is tested. */
+static size_t class_step(size_t size)
+{
+	size_t doubling = 512;
+
+	while (doubling * 2 <= size)
+		doubling *= 2;
+	return doubling < 4096 ? doubling / 8 : doubling / 4;
+}
+
+size_t interesting_sizes(const size_t **out)
+{
+	static size_t sizes[4096];
+	static size_t count;
+
+	if (count == 0) {
+		for (size_t size = 0; size <= 1100; size++)
+			sizes[count++] = size;
+		for (size_t size = OBJECT_MAX; size <= MEDIUM_MAX; size += class_step(size))
+			for (size_t near = size - 1; near <= size + 1; near++)
+				sizes[count++] = near;
+		for (size_t pages = 16; pages <= 512; pages += pages < 32 ? 1 : pages / 8)
+			for (size_t near = pages * 4096 - 1; near <= pages * 4096 + 1; near++)
+				sizes[count++] = near;
+		for (size_t size = 2 * MIB; size <= 64 * MIB; size *= 2)
+			for (size_t near = size - 1; near <= size + 1; near++)
+				sizes[count++] = near;
+		sizes[count++] = 3 * MIB + 12345;
+		sizes[count++] = 17 * MIB + 7;
+		count = sort_sizes(sizes, count);
+	}
+	*out = sizes;
+	return count;
+}
+
+size_t resident_bytes(void)
+{
+	char text[4096];
+	int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
+	const char *line;
+
+	if (file >= 0)
+		close(file);
+	text[length < 0 ? 0 : length] = '\0';
+	line = strstr(text, "VmRSS:");
+	if (line == NULL)
+		fatal("no VmRSS in /proc/self/status");
+	return strtoul(line + strlen("VmRSS:"), NULL, 10) * KIB;
+}
+
+bool checked_mode(void)
+{
+	const char *options = getenv("STRATA_OPTIONS");
+
+	return options != NULL && strstr(options, "check:1") != NULL;
+}
+
+static const void *object_of(void *function)
+{
+	Dl_info info;
+
+	return dladdr(function, &info) != 0 ? info.dli_fbase : NULL;
+}
+
+void require_strata_serves_malloc(void)
+{
+	struct strata_stats before, after;
+	void *block;
+
+	/* The one function lives in the object of the other, and a block of the one is counted by the other. */
+	if (object_of((void *)(uintptr_t)malloc) != object_of((void *)(uintptr_t)strata_malloc))
+		fatal("malloc is not strata's");
+	strata_stats_read(&before, sizeof before);
+	block = malloc(opaque(100));
+	strata_stats_read(&after, sizeof after);
+	if (block == NULL || strata_usable_size(block) < 100 || after.live_blocks != before.live_blocks + 1)
+		fatal("malloc is not served by strata");
+	free(block);
+}
+
+void fatal(const char *format, ...)
+{
+	char line[512];
+	va_list arguments;
+	int length;
+
+	va_start(arguments, format);
+	length = vsnprintf(line, sizeof line - 1, format, arguments);
+	va_end(arguments);
+	if (length > (int)sizeof line - 2)
+		length = (int)sizeof line - 2;
+	line[length] = '\n';
+	if (write(STDERR_FILENO, line, (size_t)length + 1) < 0)
+		abort();
+	abort();
+}
