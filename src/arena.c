@@ -217,22 +217,24 @@ static uint64_t choose_span(arena_index index, uint64_t free, unsigned count, un
 struct request {
 	unsigned count;
 	unsigned alignment; /* 0: any pages, neighbours or not */
+	uint64_t dirty;     /* result: which of the arena's pages were dirty before */
 };
 
-static uint64_t claim_in(arena_index index, struct request request)
+static uint64_t claim_in(arena_index index, struct request *request)
 {
 	struct arena *arena = &region.arenas[index];
 	uint64_t free = atomic_load(&arena->free);
 	uint64_t pages;
 	do {
-		pages = request.alignment == 0 ? choose_pages(index, free, request.count)
-					       : choose_span(index, free, request.count, request.alignment);
+		pages = request->alignment == 0 ? choose_pages(index, free, request->count)
+					       : choose_span(index, free, request->count, request->alignment);
 		if (pages == 0) {
 			if (free == 0)
 				arena_relist(index, 0);
 			return 0;
 		}
 	} while (!atomic_compare_exchange_weak(&arena->free, &free, free & ~pages));
+	request->dirty = arena_dirty_pages(index);
 	account_claim(index, pages);
 	arena_mark_dirty(index, pages);
 	word_changed(index, free, free & ~pages);
@@ -253,17 +255,18 @@ bool arena_claim_exactly(arena_index index, uint64_t pages)
 	return true;
 }
 
-static uint64_t claim_in_new_arena(struct request request, arena_index *index)
+static uint64_t claim_in_new_arena(struct request *request, arena_index *index)
 {
 	*index = arena_claim_whole(1, 1);
 	if (*index == NO_ARENA)
 		return 0;
-	uint64_t pages = request.alignment == 0 ? choose_pages(*index, ALL_PAGES, request.count)
-						: choose_span(*index, ALL_PAGES, request.count, request.alignment);
+	uint64_t pages = request->alignment == 0 ? choose_pages(*index, ALL_PAGES, request->count)
+						: choose_span(*index, ALL_PAGES, request->count, request->alignment);
 	/* arena_claim_whole accounted for all 64. */
 	uint64_t rest = ~pages;
 	atomic_fetch_sub_explicit(&used_pages, bit_count(rest), memory_order_relaxed);
 	atomic_fetch_add_explicit(&dirty_free_pages, bit_count(rest & arena_dirty_pages(*index)), memory_order_relaxed);
+	request->dirty = arena_dirty_pages(*index);
 	arena_mark_dirty(*index, pages);
 	atomic_store(&region.arenas[*index].free, rest);
 	if (rest != 0)
@@ -274,11 +277,11 @@ static uint64_t claim_in_new_arena(struct request request, arena_index *index)
 /* How many arenas with too little room in a row we look at before we take a fresh one. */
 #define SPAN_TRIES 24
 
-static uint64_t claim_pages(struct request request, arena_index *index)
+static uint64_t claim_pages(struct request *request, arena_index *index)
 {
 	unsigned tries = 0;
 	for (unsigned bucket = 0; bucket < BUCKET_COUNT; bucket++) {
-		if (request.alignment != 0 && bucket_most[bucket] < request.count)
+		if (request->alignment != 0 && bucket_most[bucket] < request->count)
 			continue;
 		struct list_walk walk = { .bucket = bucket };
 		while ((*index = walk_next(&walk)) != NO_ARENA) {
@@ -294,14 +297,20 @@ static uint64_t claim_pages(struct request request, arena_index *index)
 
 uint64_t arena_claim_pages(unsigned want, arena_index *index)
 {
-	return claim_pages((struct request){ want, 0 }, index);
+	struct request request = { .count = want };
+	return claim_pages(&request, index);
 }
 
-page_index arena_claim_span(unsigned count, unsigned alignment)
+page_index arena_claim_span(unsigned count, unsigned alignment, uint64_t *dirty)
 {
+	struct request request = { .count = count, .alignment = alignment };
 	arena_index index;
-	uint64_t pages = claim_pages((struct request){ count, alignment }, &index);
-	return pages != 0 ? index * ARENA_PAGES + bit_lowest(pages) : NO_PAGE;
+	uint64_t pages = claim_pages(&request, &index);
+	if (pages == 0)
+		return NO_PAGE;
+	if (dirty != NULL)
+		*dirty = (request.dirty & pages) >> bit_lowest(pages);
+	return index * ARENA_PAGES + bit_lowest(pages);
 }
 
 /* All chunks below have every arena in use; a hint, lowered by whoever gives back, raised by whoever searches. */

@@ -23,8 +23,8 @@
 uint64_t arena_claim_pages(unsigned want, arena_index *arena);
 
 /* Claims count <= 64 neighbouring pages of one arena, the first at a multiple of alignment pages (a power of two <= 64).
- * NO_PAGE when memory is refused. */
-page_index arena_claim_span(unsigned count, unsigned alignment);
+ * *dirty, unless NULL: bit i says that page i of the span is not known to be zero. NO_PAGE when memory is refused. */
+page_index arena_claim_span(unsigned count, unsigned alignment, uint64_t *dirty);
 
 /* Claims exactly those pages, if they are free: growth in place. */
 bool arena_claim_exactly(arena_index arena, uint64_t pages);

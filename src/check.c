@@ -80,6 +80,13 @@ void misuse(const char *function, const void *block, const char *what)
 		abort();
 }
 
+void misuse_size(const char *function, const void *block, size_t given, size_t requested)
+{
+	message("%s(%p): size %lu given, %lu requested", function, (void *)(uintptr_t)block, given, requested);
+	if (!options()->misuse_warns)
+		abort();
+}
+
 void invariant_broken(const char *file, unsigned line, const char *condition)
 {
 	message("%s:%u: invariant broken: %s", file, line, condition);

@@ -13,6 +13,9 @@ STRATA_COLD void message(const char *format, ...) __attribute__((format(printf, 
 /* Misuse by the program: "strata: function(block): what" and abort, or only the line where misuse:warn is set. */
 STRATA_COLD void misuse(const char *function, const void *block, const char *what);
 
+/* The same: "size GIVEN given, REQUESTED requested". */
+STRATA_COLD void misuse_size(const char *function, const void *block, size_t given, size_t requested);
+
 /* An invariant of strata's own does not hold: the line, and abort always. */
 STRATA_COLD _Noreturn void invariant_broken(const char *file, unsigned line, const char *condition);
 

@@ -29,10 +29,17 @@ void decay_tick(void)
 		decay_step();
 }
 
-void decay_bound(void)
+/* Pages that were returned a moment ago are soon wanted again: until they are decay_ms old, half of what is in use may
+ * wait, and four times what may be retained. */
+bool decay_has_room(size_t pages)
 {
 	struct arena_counters counters = arena_count();
 	size_t most = size_max(4 * options()->retain_bytes, counters.used_pages * PAGE_SIZE / 2);
-	if (unlikely(counters.dirty_pages * PAGE_SIZE > most))
+	return options()->decay_ms > 0 && (counters.dirty_pages + pages) * PAGE_SIZE <= most;
+}
+
+void decay_bound(void)
+{
+	if (unlikely(!decay_has_room(0)))
 		arena_purge(STEP_BYTES, 0);
 }

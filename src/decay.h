@@ -6,6 +6,7 @@
 #ifndef STRATA_DECAY_H
 #define STRATA_DECAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Called on slow paths, often; does something at most every few milliseconds. */
@@ -13,6 +14,9 @@ void decay_tick(void);
 
 /* Called after pages were returned: keeps what is free, whatever its age, in proportion to what is in use. */
 void decay_bound(void);
+
+/* Whether that many more free pages may be kept for now. */
+bool decay_has_room(size_t pages);
 
 /* The bounded part now, whatever the clock says. Returns the bytes given back. */
 size_t decay_step(void);

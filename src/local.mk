@@ -12,13 +12,17 @@ STRATA_SOURCES = \
 	src/options.h src/options.c \
 	src/region.h src/region.c \
 	src/arena.h src/arena.c \
+	src/decay.h src/decay.c \
 	src/pool.h src/pool.c \
 	src/heap.h src/heap.c \
 	src/remote.h src/remote.c \
 	src/run.h src/run.c \
 	src/thread.h src/thread.c \
 	src/fast.h src/slow.h src/slow.c \
+	src/core.h src/core.c \
+	src/trim.h src/trim.c \
 	src/api.c \
+	src/libc_names.h \
 	src/malloc.c src/malloc_info.c \
 	src/stats.h src/stats.c \
 	src/checked.h src/checked.c

@@ -122,7 +122,7 @@ static void tag_pages(page_index page, unsigned count, page_tag tag)
 int pool_make(struct heap *heap, unsigned class)
 {
 	unsigned count = size_classes[class].pages;
-	page_index page = count == 1 ? claim_page(heap) : arena_claim_span(count, 1);
+	page_index page = count == 1 ? claim_page(heap) : arena_claim_span(count, 1, NULL);
 	if (page == NO_PAGE)
 		return -ENOMEM;
 	struct pool *pool = &region.pools[page];

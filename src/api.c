@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* The native interface: include/strata/strata.h says what each function promises. */
+#include <strata/strata.h>
+
+#include "check.h"
+#include "checked.h"
+#include "core.h"
+#include "decay.h"
+#include "fast.h"
+#include "options.h"
+#include "trim.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- One block ------------------------------------------------------------------------------------------------------ */
+
+STRATA_PUBLIC void *strata_malloc(size_t size)
+{
+	if (likely(size <= OBJECT_MAX))
+		return fast_allocate(size, object_code(size), allocate_slow);
+	if (likely(size <= MEDIUM_MAX))
+		return fast_allocate(size, medium_code(size), allocate_slow);
+	return allocate_slow(size);
+}
+
+STRATA_PUBLIC void strata_free(void *block)
+{
+	fast_free(block);
+}
+
+STRATA_PUBLIC void *strata_calloc(size_t count, size_t size)
+{
+	size_t bytes;
+	if (unlikely(__builtin_mul_overflow(count, size, &bytes))) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (unlikely(bytes > MEDIUM_MAX))
+		return allocate_zeroed_slow(bytes);
+	void *block = strata_malloc(bytes);
+	return block != NULL ? memset(block, 0, bytes) : NULL;
+}
+
+STRATA_PUBLIC void *strata_realloc(void *block, size_t size)
+{
+	return core_reallocate(block, size, allocate_slow);
+}
+
+STRATA_PUBLIC void strata_free_sized(void *block, size_t size)
+{
+	if (unlikely(options()->check) && block != NULL)
+		checked_free(block, "free_sized", size);
+	else
+		fast_free(block);
+}
+
+STRATA_PUBLIC void *strata_aligned_alloc(size_t alignment, size_t size)
+{
+	if (alignment == 0 || (alignment & (alignment - 1)) != 0) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return core_aligned(alignment, size);
+}
+
+STRATA_PUBLIC size_t strata_usable_size(const void *block)
+{
+	return core_public_usable(block, "strata_usable_size");
+}
+
+STRATA_PUBLIC size_t strata_good_size(size_t size)
+{
+	return core_good_size(size);
+}
+
+/* ---- Many blocks ---------------------------------------------------------------------------------------------------- */
+
+STRATA_PUBLIC size_t strata_malloc_batch(size_t size, size_t count, void **blocks)
+{
+	for (size_t i = 0; i < count; i++) {
+		blocks[i] = strata_malloc(size);
+		if (unlikely(blocks[i] == NULL))
+			return i;
+	}
+	return count;
+}
+
+STRATA_PUBLIC void strata_free_batch(void *const *blocks, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		fast_free(blocks[i]);
+}
+
+/* ---- Memory that goes back ------------------------------------------------------------------------------------------ */
+
+STRATA_PUBLIC size_t strata_trim(void)
+{
+	return trim_all();
+}
+
+STRATA_PUBLIC size_t strata_maintain(void)
+{
+	return decay_step();
+}
+
+STRATA_PUBLIC const char *strata_version(void)
+{
+	return PACKAGE_VERSION;
+}

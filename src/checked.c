@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include "checked.h"
+
+#include "check.h"
+#include "core.h"
+#include "options.h"
+#include "os.h"
+#include "pool.h"
+#include "thread.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define GUARD_BYTE 0xfb /* between what was requested and the trailer */
+#define FREED_BYTE 0xdf /* all over a block in quarantine */
+
+/* The last 16 bytes of the block. Both words are mixed with the block's address and a secret, so that what a program writes
+ * by accident is never taken for them. */
+struct trailer {
+	uint64_t requested;
+	uint64_t state;
+};
+#define STATE_LIVE UINT64_C(0x6c69766562c0c4e5)
+#define STATE_FREED UINT64_C(0x667265656462c0c5)
+
+static uint64_t mix(const void *block, uint64_t word)
+{
+	return word ^ os_secret() ^ (uintptr_t)block * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static struct trailer *trailer_of(const void *block)
+{
+	return (struct trailer *)((char *)(uintptr_t)block + core_usable(block, "free")) - 1;
+}
+
+static size_t requested_of(const void *block)
+{
+	return mix(block, trailer_of(block)->requested);
+}
+
+/* ---- What is wrong with a pointer ----------------------------------------------------------------------------------- */
+
+static const char *fault_of_place(const void *block)
+{
+	page_tag tag = core_tag(block);
+	if (tag == TAG_FOREIGN || tag == 0)
+		return core_fault(block);
+	if (tag == TAG_RUN)
+		return (uintptr_t)block % PAGE_SIZE == 0 ? NULL : "inside a block, not its start";
+	switch (pool_look(block)) {
+	case HOME_INSIDE:
+		return "inside a block, not its start";
+	case HOME_TWICE:
+		return "block freed twice";
+	default:
+		return NULL;
+	}
+}
+
+static bool all_bytes(const unsigned char *from, const unsigned char *to, unsigned char byte)
+{
+	for (; from < to; from++)
+		if (*from != byte)
+			return false;
+	return true;
+}
+
+static const char *fault_of_live(const void *block)
+{
+	const char *fault = fault_of_place(block);
+	if (fault != NULL)
+		return fault;
+	const struct trailer *trailer = trailer_of(block);
+	if (trailer->state == mix(block, STATE_FREED))
+		return "block freed twice";
+	size_t size = requested_of(block);
+	const unsigned char *guard = (const unsigned char *)block + size;
+	if (trailer->state != mix(block, STATE_LIVE) || size > (size_t)((const char *)trailer - (const char *)block) ||
+	    !all_bytes(guard, (const unsigned char *)trailer, GUARD_BYTE))
+		return "written past its end";
+	return NULL;
+}
+
+static bool is_faulty(const void *block, const char *function)
+{
+	const char *fault = fault_of_live(block);
+	if (fault != NULL)
+		misuse(function, block, fault);
+	return fault != NULL;
+}
+
+/* ---- Quarantine ----------------------------------------------------------------------------------------------------- */
+
+#define QUARANTINE_BLOCKS 8000u
+
+/* A ring of one thread's freed blocks, the oldest at first. */
+struct quarantine {
+	size_t bytes;
+	unsigned first;
+	unsigned count;
+	void *blocks[QUARANTINE_BLOCKS];
+};
+
+static void let_go(void *block, const char *function)
+{
+	const struct trailer *trailer = trailer_of(block);
+	if (trailer->state != mix(block, STATE_FREED) ||
+	    !all_bytes(block, (const unsigned char *)trailer, FREED_BYTE))
+		misuse(function, block, "written after free");
+	core_free(block, function);
+}
+
+static void let_oldest_go(struct quarantine *quarantine, const char *function)
+{
+	void *block = quarantine->blocks[quarantine->first];
+	quarantine->first = (quarantine->first + 1) % QUARANTINE_BLOCKS;
+	quarantine->count--;
+	quarantine->bytes -= core_usable(block, function);
+	let_go(block, function);
+}
+
+static struct quarantine *own_quarantine(void)
+{
+	if (thread_self.quarantine == NULL && !thread_self.leaving) {
+		thread_self.quarantine = core_allocate(sizeof(struct quarantine), 16, true);
+	}
+	return thread_self.quarantine;
+}
+
+static void keep_back(void *block, const char *function)
+{
+	struct quarantine *quarantine = own_quarantine();
+	size_t usable = core_usable(block, function);
+	if (quarantine == NULL || usable > options()->quarantine_bytes) {
+		let_go(block, function);
+		return;
+	}
+	while (quarantine->count == QUARANTINE_BLOCKS ||
+	       (quarantine->count > 0 && quarantine->bytes + usable > options()->quarantine_bytes))
+		let_oldest_go(quarantine, function);
+	quarantine->blocks[(quarantine->first + quarantine->count) % QUARANTINE_BLOCKS] = block;
+	quarantine->count++;
+	quarantine->bytes += usable;
+}
+
+static void let_all_go(const char *function)
+{
+	struct quarantine *quarantine = thread_self.quarantine;
+	if (quarantine == NULL)
+		return;
+	while (quarantine->count > 0)
+		let_oldest_go(quarantine, function);
+	thread_self.quarantine = NULL;
+	core_free(quarantine, function);
+}
+
+void checked_thread_end(void)
+{
+	let_all_go("free");
+}
+
+void checked_process_end(void)
+{
+	let_all_go("exit");
+}
+
+/* ---- The calls ------------------------------------------------------------------------------------------------------ */
+
+void *checked_allocate(size_t size, size_t alignment, bool zero)
+{
+	void *block = NULL;
+	if (size <= PTRDIFF_MAX - 2 * sizeof(struct trailer))
+		block = core_allocate(size + sizeof(struct trailer), size_max(alignment, 16), zero);
+	if (block == NULL) {
+		thread_settle();
+		errno = ENOMEM;
+		return NULL;
+	}
+	struct trailer *trailer = trailer_of(block);
+	memset((char *)block + size, GUARD_BYTE, (size_t)((char *)trailer - (char *)block) - size);
+	trailer->requested = mix(block, size);
+	trailer->state = mix(block, STATE_LIVE);
+	thread_settle();
+	return block;
+}
+
+void checked_free(void *block, const char *function, size_t size)
+{
+	if (is_faulty(block, function))
+		return;
+	size_t requested = requested_of(block);
+	if (size != ANY_SIZE && size != requested) {
+		misuse_size(function, block, size, requested);
+		return;
+	}
+	struct trailer *trailer = trailer_of(block);
+	memset(block, FREED_BYTE, (size_t)((char *)trailer - (char *)block));
+	trailer->state = mix(block, STATE_FREED);
+	keep_back(block, function);
+	thread_settle();
+}
+
+size_t checked_usable(const void *block, const char *function)
+{
+	return is_faulty(block, function) ? 0 : requested_of(block);
+}
+
+void *checked_reallocate(void *block, size_t size)
+{
+	if (is_faulty(block, "realloc"))
+		return NULL;
+	if (size == 0) {
+		checked_free(block, "realloc", ANY_SIZE);
+		return NULL;
+	}
+	void *to = checked_allocate(size, 1, false);
+	if (to == NULL)
+		return NULL;
+	memcpy(to, block, size_min(size, requested_of(block)));
+	checked_free(block, "realloc", ANY_SIZE);
+	return to;
+}

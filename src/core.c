@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#include "core.h"
+
+#include "check.h"
+#include "checked.h"
+#include "fast.h"
+#include "options.h"
+#include "run.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- Sizes ---------------------------------------------------------------------------------------------------------- */
+
+size_t core_usable(const void *block, const char *function)
+{
+	page_tag tag = core_tag(block);
+	if (likely(tag != TAG_FOREIGN && tag >> TAG_OWNER_SHIFT != 0))
+		return size_classes[(tag & TAG_CODE_MASK) / 2].size;
+	if (tag == TAG_RUN && (uintptr_t)block % PAGE_SIZE == 0)
+		return run_usable(block);
+	misuse(function, block, core_fault(block));
+	return 0;
+}
+
+size_t core_public_usable(const void *block, const char *function)
+{
+	if (block == NULL)
+		return 0;
+	return unlikely(options()->check) ? checked_usable(block, function) : core_usable(block, function);
+}
+
+size_t core_good_size(size_t size)
+{
+	if (size > PTRDIFF_MAX)
+		return 0;
+	return size <= MEDIUM_MAX ? size_classes[class_of_size(size)].size : round_up(size, PAGE_SIZE);
+}
+
+/* ---- Aligned allocation --------------------------------------------------------------------------------------------- */
+
+/* A pool begins at a page's start: the blocks of a class whose size is a multiple of the alignment are aligned. The 8-byte
+ * class, whose first block is at 64, serves alignments up to 8. Returns 0 when no class does. */
+static unsigned aligned_class(size_t size, size_t alignment)
+{
+	if (size > MEDIUM_MAX || alignment > PAGE_SIZE)
+		return 0;
+	unsigned class = class_of_size(size_max(size, alignment));
+	while (class < CLASS_COUNT && size_classes[class].size % alignment != 0)
+		class++;
+	return class < CLASS_COUNT ? class : 0;
+}
+
+void *core_allocate(size_t size, size_t alignment, bool zero)
+{
+	if (size > PTRDIFF_MAX - alignment)
+		return NULL;
+	unsigned class = aligned_class(size, alignment);
+	if (class == 0)
+		return run_allocate(size_max(size, 1), alignment, zero);
+	void *block = core_allocate_class(class);
+	if (zero && block != NULL)
+		memset(block, 0, size);
+	return block;
+}
+
+void *core_aligned(size_t alignment, size_t size)
+{
+	void *block;
+	if (unlikely(options()->check))
+		return checked_allocate(size, alignment, false);
+	block = core_allocate(size, alignment, false);
+	thread_settle();
+	if (unlikely(block == NULL))
+		errno = ENOMEM;
+	return block;
+}
+
+/* ---- Resizing ------------------------------------------------------------------------------------------------------- */
+
+/* A block that shrinks stays where it is unless half of it would be wasted. */
+static bool fits(size_t size, size_t usable)
+{
+	return size <= usable && (size > usable / 2 || usable <= 64);
+}
+
+static void *copy_to_new(void *block, size_t size, size_t usable, void *(*allocate)(size_t))
+{
+	void *to = allocate(size);
+	if (to == NULL)
+		return NULL;
+	memcpy(to, block, size_min(size, usable));
+	fast_free(block);
+	return to;
+}
+
+static void *resize_run(void *block, size_t size, void *(*allocate)(size_t))
+{
+	if (size > MEDIUM_MAX) {
+		if (run_resize(block, size))
+			return block;
+		void *moved = size <= PTRDIFF_MAX ? run_move(block, size) : NULL;
+		if (moved == NULL)
+			errno = ENOMEM;
+		return moved;
+	}
+	return copy_to_new(block, size, run_usable(block), allocate);
+}
+
+void *core_reallocate(void *block, size_t size, void *(*allocate)(size_t))
+{
+	if (block == NULL)
+		return allocate(size);
+	if (unlikely(options()->check))
+		return checked_reallocate(block, size);
+	if (size == 0) {
+		fast_free(block);
+		return NULL;
+	}
+	size_t usable = core_usable(block, "realloc");
+	if (unlikely(usable == 0))
+		return NULL;
+	if (usable > MEDIUM_MAX && core_tag(block) == TAG_RUN)
+		return resize_run(block, size, allocate);
+	return fits(size, usable) ? block : copy_to_new(block, size, usable, allocate);
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+#include "heap.h"
+
+#include "check.h"
+#include "decay.h"
+#include "options.h"
+#include "pool.h"
+#include "region.h"
+#include "remote.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* No page has this tag: heap numbers end far below. */
+struct heap empty_heap = { .tag = 0xffffff00u };
+
+/* ---- The registry --------------------------------------------------------------------------------------------------- */
+
+static _Atomic uint32_t heaps_created;
+
+uint32_t heap_count(void)
+{
+	return atomic_load_explicit(&heaps_created, memory_order_acquire);
+}
+
+/* Dead heaps, a stack: the number of the first in the low half; in the high half a tag that every change increments, so
+ * that a pop which was overtaken by pops and pushes of the same heap fails. 2^32 changes in the middle of one pop would be
+ * needed to deceive it. next_dead of a popped heap may be read by others at any time: heaps are type-stable. */
+static _Atomic uint64_t dead_stack;
+
+static void dead_push(struct heap *heap)
+{
+	uint64_t top = atomic_load(&dead_stack);
+	uint64_t pushed;
+	do {
+		atomic_store_explicit(&heap->next_dead, (uint32_t)top, memory_order_relaxed);
+		pushed = ((top >> 32) + 1) << 32 | heap->number;
+	} while (!atomic_compare_exchange_weak(&dead_stack, &top, pushed));
+}
+
+static struct heap *dead_pop(void)
+{
+	uint64_t top = atomic_load(&dead_stack);
+	uint64_t popped;
+	struct heap *heap;
+	do {
+		if ((uint32_t)top == 0)
+			return NULL;
+		heap = heap_at((uint32_t)top);
+		popped = ((top >> 32) + 1) << 32 | atomic_load_explicit(&heap->next_dead, memory_order_relaxed);
+	} while (!atomic_compare_exchange_weak(&dead_stack, &top, popped));
+	return heap;
+}
+
+bool heap_try_lock(struct heap *heap)
+{
+	return atomic_load_explicit(&heap->busy, memory_order_relaxed) == 0 &&
+	       atomic_exchange_explicit(&heap->busy, 1, memory_order_acquire) == 0;
+}
+
+void heap_unlock(struct heap *heap)
+{
+	pool_settle(heap, false);
+	atomic_store_explicit(&heap->busy, 0, memory_order_release);
+}
+
+/* ---- Limits --------------------------------------------------------------------------------------------------------- */
+
+/* Most bytes in one bin. The limit starts at a page's worth and doubles, each time it is met, up to here. */
+#define BIN_BYTES ((size_t)128 << 10)
+
+static int32_t first_limit(unsigned class)
+{
+	return (int32_t)size_max(PAGE_SIZE / size_classes[class].size, 1);
+}
+
+static void raise_limit(struct heap *heap, unsigned class, int32_t by)
+{
+	struct bin *bin = &heap->bins[class];
+	owner_add(bin->limit, by);
+	owner_add(bin->credit, by);
+	heap->limit_bytes += (uint64_t)by * size_classes[class].size;
+}
+
+static bool may_double(const struct heap *heap, unsigned class)
+{
+	size_t bytes = (size_t)heap->bins[class].limit * size_classes[class].size;
+	return 2 * bytes <= BIN_BYTES && heap->limit_bytes + bytes <= options()->cache_bytes;
+}
+
+/* ---- A heap's beginning and end ------------------------------------------------------------------------------------- */
+
+static void initialise(struct heap *heap, uint32_t number)
+{
+	heap->number = number;
+	heap->tag = number << TAG_OWNER_SHIFT;
+	heap->reserve_step = 1;
+	for (unsigned class = 1; class < CLASS_COUNT; class++) {
+		heap->pools[class] = (struct pool_list){ NO_PAGE, NO_PAGE };
+		raise_limit(heap, class, first_limit(class));
+	}
+	atomic_store(&heap->state, HEAP_LIVE);
+}
+
+static struct heap *create(void)
+{
+	uint32_t count = heap_count();
+	struct heap *heap;
+	do {
+		if (region_extend_heaps(count + 1) != 0)
+			return NULL;
+		heap = heap_at(count + 1);
+	} while (!atomic_compare_exchange_strong(&heaps_created, &count, count + 1));
+	initialise(heap, count + 1);
+	return heap;
+}
+
+static bool try_revive(struct heap *heap)
+{
+	if (!heap_try_lock(heap))
+		return false;
+	heap_settle_dead(heap);
+	atomic_store(&heap->state, HEAP_LIVE);
+	heap_unlock(heap);
+	return true;
+}
+
+/* Takes a dead heap, unless somebody is in each of the first few. Ghosts are dropped. */
+static struct heap *revive(void)
+{
+	struct heap *passed[4];
+	unsigned count = 0;
+	struct heap *heap;
+	while ((heap = dead_pop()) != NULL) {
+		bool dead = atomic_load(&heap->state) == HEAP_DEAD;
+		if (dead && try_revive(heap))
+			break;
+		if (dead)
+			passed[count++] = heap;
+		heap = NULL;
+		if (count == sizeof passed / sizeof *passed)
+			break;
+	}
+	while (count > 0)
+		dead_push(passed[--count]);
+	return heap;
+}
+
+struct heap *heap_acquire(void)
+{
+	if (region_ready() != 0)
+		return NULL;
+	struct heap *heap = revive();
+	return heap != NULL ? heap : create();
+}
+
+static void cut_limits(struct heap *heap)
+{
+	heap->limit_bytes = 0;
+	for (unsigned class = 1; class < CLASS_COUNT; class++) {
+		owner_set(heap->bins[class].limit, 0);
+		owner_set(heap->bins[class].credit, 0);
+		raise_limit(heap, class, first_limit(class));
+	}
+}
+
+static void empty_bin(struct heap *heap, unsigned class)
+{
+	struct bin *bin = &heap->bins[class];
+	void *block = bin->head;
+	owner_set(bin->head, NULL);
+	owner_set(bin->credit, bin->limit);
+	while (block != NULL) {
+		void *next = remote_next(block);
+		heap_take_home(heap, block);
+		block = next;
+	}
+}
+
+/* Locked. */
+static void bring_all_home(struct heap *heap)
+{
+	for (unsigned class = 1; class < CLASS_COUNT; class++)
+		if (heap->bins[class].head != NULL)
+			empty_bin(heap, class);
+	cut_limits(heap);
+	remote_drain(heap, false);
+	pool_settle(heap, true);
+	pool_check_heap(heap);
+}
+
+void heap_settle_dead(struct heap *heap)
+{
+	if (heap->bins_left) {
+		heap->bins_left = false;
+		bring_all_home(heap);
+	}
+}
+
+void heap_release(struct heap *heap)
+{
+	remote_flush(heap);
+	if (heap_try_lock(heap)) {
+		bring_all_home(heap);
+		atomic_store(&heap->state, HEAP_DEAD);
+		heap_unlock(heap);
+	} else {
+		/* Who is in it may be stopped there: leave the rest to the next one. */
+		__atomic_store_n(&heap->bins_left, true, __ATOMIC_RELAXED);
+		atomic_store(&heap->state, HEAP_DEAD);
+	}
+	/* Blocks handed over between the drain and the change of state: their sender saw a live heap. */
+	remote_drain_for(heap);
+	dead_push(heap);
+}
+
+int heap_empty(struct heap *heap)
+{
+	remote_flush(heap);
+	if (!heap_try_lock(heap))
+		return -EBUSY;
+	bring_all_home(heap);
+	heap_unlock(heap);
+	return 0;
+}
+
+void heap_empty_dead(void)
+{
+	for (uint32_t number = heap_count(); number > 0; number--) {
+		struct heap *heap = heap_at(number);
+		if (atomic_load(&heap->state) != HEAP_DEAD || !heap_try_lock(heap))
+			continue;
+		if (atomic_load(&heap->state) == HEAP_DEAD) {
+			heap_settle_dead(heap);
+			remote_drain(heap, false);
+			pool_settle(heap, true);
+		}
+		heap_unlock(heap);
+	}
+}
+
+/* ---- Adoption: partly used pools of dead heaps serve others --------------------------------------------------------- */
+
+#define ADOPTION_SCAN 8u /* dead heaps looked at when a class runs dry */
+#define ADOPTION_MOST 4u /* pools taken at a time */
+
+static unsigned adopt_from(struct heap *dead, struct heap *heap, unsigned class)
+{
+	if (!heap_try_lock(dead))
+		return 0;
+	unsigned adopted = 0;
+	if (atomic_load(&dead->state) == HEAP_DEAD) {
+		heap_settle_dead(dead);
+		adopted = pool_adopt(dead, heap, class, ADOPTION_MOST);
+	}
+	heap_unlock(dead);
+	return adopted;
+}
+
+/* Walks the dead heaps by their stack: the links may change under the walk, which then sees some heaps twice or not. */
+static unsigned adopt(struct heap *heap, unsigned class)
+{
+	uint32_t number = (uint32_t)atomic_load(&dead_stack);
+	for (unsigned seen = 0; number != 0 && seen < ADOPTION_SCAN; seen++) {
+		struct heap *dead = heap_at(number);
+		number = atomic_load_explicit(&dead->next_dead, memory_order_relaxed);
+		bool has_pools = others_read(dead->pools[class].first) != NO_PAGE || others_read(dead->bins_left);
+		if (has_pools && dead != heap && adopt_from(dead, heap, class) > 0)
+			return 1;
+	}
+	return 0;
+}
+
+/* ---- Filling and emptying bins -------------------------------------------------------------------------------------- */
+
+static void add_to_bin(struct heap *heap, unsigned class, unsigned count)
+{
+	struct bin *bin = &heap->bins[class];
+	owner_add(bin->credit, -(int32_t)count);
+	if (bin->credit < 0)
+		raise_limit(heap, class, -bin->credit);
+}
+
+/* What others freed comes first, then blocks at home, then pools of the dead, then new pages. */
+static int fill(struct heap *heap, unsigned class)
+{
+	struct bin *bin = &heap->bins[class];
+	remote_drain(heap, true);
+	if (bin->head != NULL)
+		return 0;
+	unsigned count = pool_take(heap, class, bin);
+	if (count == 0) {
+		if (adopt(heap, class) == 0 && pool_make(heap, class) != 0)
+			return -ENOMEM;
+		count = pool_take(heap, class, bin);
+	}
+	add_to_bin(heap, class, count);
+	return 0;
+}
+
+int heap_refill(struct heap *heap, unsigned class)
+{
+	owner_add(heap->slow_calls, 1);
+	if (unlikely(!heap_try_lock(heap)))
+		return -EBUSY;
+	int result = fill(heap, class);
+	pool_check_heap(heap);
+	heap_unlock(heap);
+	decay_tick();
+	return result;
+}
+
+/* Keeps the newer half on the bin, whose lines are in the processor's cache, and brings the older home. */
+static void halve_bin(struct heap *heap, unsigned class)
+{
+	struct bin *bin = &heap->bins[class];
+	int32_t keep = bin->limit / 2;
+	void **link = &bin->head;
+	for (int32_t i = 0; i < keep && *link != NULL; i++)
+		link = (void **)remote_next(link);
+	void *block = remote_next(link);
+	owner_set(*link, NULL);
+	owner_set(bin->credit, bin->limit - keep);
+	while (block != NULL) {
+		void *next = remote_next(block);
+		heap_take_home(heap, block);
+		block = next;
+	}
+}
+
+int heap_overflow(struct heap *heap, unsigned class)
+{
+	owner_add(heap->slow_calls, 1);
+	if (may_double(heap, class)) {
+		raise_limit(heap, class, heap->bins[class].limit);
+		return 0;
+	}
+	if (unlikely(!heap_try_lock(heap)))
+		return -EBUSY;
+	halve_bin(heap, class);
+	pool_check_heap(heap);
+	heap_unlock(heap);
+	decay_bound();
+	decay_tick();
+	return 0;
+}
+
+void heap_take_home(struct heap *heap, void *block)
+{
+	page_tag tag = atomic_load_explicit(&region.tags[page_of(block)], memory_order_relaxed);
+	if (unlikely((tag ^ heap->tag) > TAG_CODE_MASK)) {
+		remote_reject(heap, block, tag);
+		return;
+	}
+	switch (pool_home(heap, block)) {
+	case HOME:
+		return;
+	case HOME_TWICE:
+		misuse("free", block, "block freed twice");
+		return;
+	case HOME_INSIDE:
+		misuse("free", block, "inside a block, not its start");
+	}
+}
+
+/* ---- Fork ----------------------------------------------------------------------------------------------------------- */
+
+/* A heap that we hold cannot be in the middle of a change, and its owner, if it wants to change it, takes another. */
+#define BUSY_FOR_FORK 2u
+
+void heap_lock_all(const struct heap *mine)
+{
+	for (uint32_t number = heap_count(); number > 0; number--) {
+		struct heap *heap = heap_at(number);
+		if (heap != mine && heap_try_lock(heap))
+			atomic_store_explicit(&heap->busy, BUSY_FOR_FORK, memory_order_relaxed);
+	}
+}
+
+void heap_unlock_all(const struct heap *mine)
+{
+	for (uint32_t number = heap_count(); number > 0; number--) {
+		struct heap *heap = heap_at(number);
+		if (heap != mine && atomic_load_explicit(&heap->busy, memory_order_relaxed) == BUSY_FOR_FORK)
+			atomic_store_explicit(&heap->busy, 0, memory_order_release);
+	}
+}
+
+/* What was in the bins and buffers of those threads is lost to the child: the copy may have caught them half-way. */
+static void orphan(struct heap *heap)
+{
+	for (unsigned class = 1; class < CLASS_COUNT; class++) {
+		heap->bins[class].head = NULL;
+		heap->bins[class].credit = heap->bins[class].limit;
+	}
+	memset(heap->outgoing, 0, sizeof heap->outgoing);
+	heap->outgoing_bytes = heap->outgoing_blocks = 0;
+	atomic_store(&heap->inbox, NULL);
+	atomic_store(&heap->inbox_bytes, 0);
+	atomic_store(&heap->inbox_blocks, 0);
+	atomic_store(&heap->busy, 0);
+	if (atomic_load(&heap->state) == HEAP_LIVE) {
+		atomic_store(&heap->state, HEAP_DEAD);
+		dead_push(heap);
+	}
+}
+
+void heap_orphan_all(const struct heap *mine)
+{
+	for (uint32_t number = heap_count(); number > 0; number--) {
+		struct heap *heap = heap_at(number);
+		if (heap == mine)
+			continue;
+		if (atomic_load_explicit(&heap->busy, memory_order_relaxed) == BUSY_FOR_FORK)
+			orphan(heap);
+		else
+			atomic_store(&heap->state, HEAP_GHOST);
+	}
+}

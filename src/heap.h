@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A thread's heap: its bins filled from and emptied into its pools; heaps of threads that ended taken over by others.
+ *
+ * Who may do what, at the same time:
+ *   the bins           the owning thread alone; of a dead heap who holds busy
+ *   pools, records     who holds busy, whether owner, drainer, adopter or fork
+ *   owner / drainer    the owner that finds its heap busy leaves it (it becomes a dead heap) and takes another
+ *   two drainers       the second goes away; the first looks at the inbox again before it lets go of a dead heap
+ */
+#ifndef STRATA_HEAP_H
+#define STRATA_HEAP_H
+
+#include "layout.h"
+
+/* Every thread's heap before its first call, and always under check:1: no block in it, no page of it, so that all calls
+ * take their slow paths. Never written. */
+extern struct heap empty_heap;
+
+/* A heap for the calling thread: that of a thread that ended, or a new one. NULL when memory is refused. */
+struct heap *heap_acquire(void);
+
+/* The owning thread ends, or leaves the heap: its blocks go home, its pools serve others. */
+void heap_release(struct heap *heap);
+
+/* Fills the bin of the class, which is empty. 0, -ENOMEM, or -EBUSY: someone is in the heap, take another. */
+int heap_refill(struct heap *heap, unsigned class);
+
+/* The bin of the class holds one block more than its limit: raises the limit, or brings blocks home. 0 or -EBUSY. */
+int heap_overflow(struct heap *heap, unsigned class);
+
+/* Brings home all that the bins hold, and what others freed; returns every page that has no use. 0 or -EBUSY. */
+int heap_empty(struct heap *heap);
+
+bool heap_try_lock(struct heap *heap);
+void heap_unlock(struct heap *heap);
+
+/* With the heap locked: brings one block home, or says on stderr what is wrong with it. */
+void heap_take_home(struct heap *heap, void *block);
+
+/* With a dead heap locked: what its thread could not do when it left. */
+void heap_settle_dead(struct heap *heap);
+
+/* Empties every dead heap, in turn. */
+void heap_empty_dead(void);
+
+/* Heaps created so far: those numbered 1 ... heap_count(). */
+uint32_t heap_count(void);
+
+/* In the child of a fork: all heaps but mine belong to threads that are gone. Those that were locked before the fork (by
+ * heap_lock_all) become dead heaps; the others were being changed and are let alone. */
+void heap_lock_all(const struct heap *mine);
+void heap_unlock_all(const struct heap *mine);
+void heap_orphan_all(const struct heap *mine);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libc's names for the same things, by their rules: 16-byte alignment from 16 bytes on, errno as glibc sets it. With
+ * STRATA_NO_MALLOC (sanitizers have a malloc of their own) only what operators.cc needs is left.
+ */
+#include "check.h"
+#include "checked.h"
+#include "core.h"
+#include "fast.h"
+#include "libc_names.h"
+#include "options.h"
+#include "os.h"
+
+#include <strata/strata.h>
+
+#include <errno.h>
+#include <string.h>
+
+/* malloc's rule, for operator new as well. */
+STRATA_FAST void *allocate_aligned16(size_t size)
+{
+	if (likely(size <= OBJECT_MAX))
+		return fast_allocate(size, object_code_aligned16[size], allocate_slow_aligned16);
+	if (likely(size <= MEDIUM_MAX))
+		return fast_allocate(size, medium_code(size), allocate_slow_aligned16);
+	return allocate_slow_aligned16(size);
+}
+
+void *strata_malloc16(size_t size)
+{
+	return allocate_aligned16(size);
+}
+
+void *strata_memalign(size_t alignment, size_t size)
+{
+	return core_aligned(alignment, size);
+}
+
+#ifndef STRATA_NO_MALLOC
+
+STRATA_PUBLIC void *malloc(size_t size)
+{
+	return allocate_aligned16(size);
+}
+
+STRATA_PUBLIC void free(void *block)
+{
+	fast_free(block);
+}
+
+STRATA_PUBLIC void *calloc(size_t count, size_t size)
+{
+	size_t bytes;
+	if (unlikely(__builtin_mul_overflow(count, size, &bytes))) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (unlikely(bytes > MEDIUM_MAX))
+		return allocate_zeroed_slow(bytes);
+	void *block = allocate_aligned16(bytes);
+	return block != NULL ? memset(block, 0, bytes) : NULL;
+}
+
+STRATA_PUBLIC void *realloc(void *block, size_t size)
+{
+	return core_reallocate(block, size, strata_malloc16);
+}
+
+STRATA_PUBLIC void *reallocarray(void *block, size_t count, size_t size)
+{
+	size_t bytes;
+	if (unlikely(__builtin_mul_overflow(count, size, &bytes))) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return core_reallocate(block, bytes, strata_malloc16);
+}
+
+STRATA_PUBLIC void cfree(void *block)
+{
+	fast_free(block);
+}
+
+/* ---- C23 ------------------------------------------------------------------------------------------------------------ */
+
+STRATA_PUBLIC void free_sized(void *block, size_t size)
+{
+	strata_free_sized(block, size);
+}
+
+STRATA_PUBLIC void free_aligned_sized(void *block, size_t alignment, size_t size)
+{
+	(void)alignment;
+	strata_free_sized(block, size);
+}
+
+/* ---- Aligned -------------------------------------------------------------------------------------------------------- */
+
+static bool is_power_of_two(size_t n)
+{
+	return n != 0 && (n & (n - 1)) == 0;
+}
+
+/* C17 7.22.3.1 as amended by DR 460: an alignment that is not supported fails; size need not be a multiple of it. */
+STRATA_PUBLIC void *aligned_alloc(size_t alignment, size_t size)
+{
+	if (unlikely(!is_power_of_two(alignment))) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return core_aligned(size_max(alignment, 16), size);
+}
+
+/* glibc rounds an alignment that is no power of two up to one; above half the address space there is none. */
+STRATA_PUBLIC void *memalign(size_t alignment, size_t size)
+{
+	size_t rounded = 16;
+	if (unlikely(alignment > SIZE_MAX / 2 + 1)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	while (rounded < alignment)
+		rounded *= 2;
+	return core_aligned(rounded, size);
+}
+
+/* POSIX.1-2017: the result is returned, errno is not set. */
+STRATA_PUBLIC int posix_memalign(void **result, size_t alignment, size_t size)
+{
+	if (unlikely(!is_power_of_two(alignment) || alignment % sizeof(void *) != 0))
+		return EINVAL;
+	int saved_errno = errno;
+	void *block = core_aligned(size_max(alignment, 16), size);
+	errno = saved_errno;
+	if (unlikely(block == NULL))
+		return ENOMEM;
+	*result = block;
+	return 0;
+}
+
+STRATA_PUBLIC void *valloc(size_t size)
+{
+	return core_aligned(os_page_size(), size);
+}
+
+STRATA_PUBLIC void *pvalloc(size_t size)
+{
+	size_t page = os_page_size();
+	if (unlikely(size > PTRDIFF_MAX)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return core_aligned(page, size_max(round_up(size, page), page));
+}
+
+STRATA_PUBLIC size_t malloc_usable_size(void *block)
+{
+	return core_public_usable(block, "malloc_usable_size");
+}
+
+#endif

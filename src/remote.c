@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include "remote.h"
+
+#include "decay.h"
+#include "heap.h"
+#include "pool.h"
+
+/* A slot is handed over when it holds this much. */
+#define BATCH_BLOCKS 64u
+#define BATCH_BYTES ((uint64_t)16 << 10)
+
+/* An inbox this long is a sign that its owner sleeps: at twice as much, if the owner has not been seen on its slow path in
+ * between, whoever handed over drains it. */
+#define INBOX_LONG ((uint64_t)256 << 10)
+
+static void push_chain(struct heap *owner, void *first, void *last)
+{
+	void *top = atomic_load_explicit(&owner->inbox, memory_order_relaxed);
+	do {
+		*(void **)last = top;
+	} while (!atomic_compare_exchange_weak(&owner->inbox, &top, first));
+}
+
+static bool owner_sleeps(struct heap *owner, uint64_t pending)
+{
+	uint32_t calls = others_read(owner->slow_calls);
+	uint32_t seen = atomic_load_explicit(&owner->seen_calls, memory_order_relaxed);
+	if (seen == calls)
+		return pending >= 2 * INBOX_LONG;
+	atomic_store_explicit(&owner->seen_calls, calls, memory_order_relaxed);
+	return false;
+}
+
+/* The state is read after the push, and a dying owner looks at its inbox after it has said that it is dead
+ * (heap_release), both sequentially consistent: one of the two sees the other. */
+static void hand_over(struct heap *owner, void *first, void *last, uint32_t blocks, uint64_t bytes)
+{
+	uint64_t pending = atomic_fetch_add(&owner->inbox_bytes, bytes) + bytes;
+	atomic_fetch_add_explicit(&owner->inbox_blocks, blocks, memory_order_relaxed);
+	push_chain(owner, first, last);
+	uint32_t state = atomic_load(&owner->state);
+	if (unlikely(state == HEAP_DEAD))
+		remote_drain_for(owner);
+	else if (unlikely(pending >= INBOX_LONG) && state == HEAP_LIVE && owner_sleeps(owner, pending))
+		remote_drain_for(owner);
+}
+
+static void hand_over_slot(struct heap *heap, struct outgoing *slot)
+{
+	struct outgoing batch = *slot;
+	slot->first = slot->last = NULL;
+	slot->count = 0;
+	slot->bytes = 0;
+	owner_add(heap->outgoing_bytes, -batch.bytes);
+	owner_add(heap->outgoing_blocks, -(uint64_t)batch.count);
+	hand_over(heap_at(batch.owner), batch.first, batch.last, batch.count, batch.bytes);
+}
+
+void remote_free(struct heap *heap, void *block, page_tag tag)
+{
+	uint32_t owner = tag >> TAG_OWNER_SHIFT;
+	uint32_t size = size_classes[(tag & TAG_CODE_MASK) / 2].size;
+	struct outgoing *slot = &heap->outgoing[owner % OUTGOING_SLOTS];
+	if (unlikely(slot->owner != owner)) {
+		if (slot->count > 0)
+			hand_over_slot(heap, slot);
+		slot->owner = owner;
+	}
+	*(void **)block = slot->first;
+	if (slot->count == 0)
+		slot->last = block;
+	slot->first = block;
+	slot->count++;
+	slot->bytes += size;
+	owner_add(heap->outgoing_bytes, size);
+	owner_add(heap->outgoing_blocks, 1);
+	if (unlikely(slot->count >= BATCH_BLOCKS || slot->bytes >= BATCH_BYTES)) {
+		owner_add(heap->slow_calls, 1);
+		hand_over_slot(heap, slot);
+		decay_tick();
+	}
+}
+
+void remote_free_directly(void *block, page_tag tag)
+{
+	hand_over(heap_at(tag >> TAG_OWNER_SHIFT), block, block, 1, size_classes[(tag & TAG_CODE_MASK) / 2].size);
+}
+
+void remote_flush(struct heap *heap)
+{
+	for (unsigned i = 0; i < OUTGOING_SLOTS; i++)
+		if (heap->outgoing[i].count > 0)
+			hand_over_slot(heap, &heap->outgoing[i]);
+}
+
+void remote_reject(struct heap *heap, void *block, page_tag tag)
+{
+	uint32_t owner = tag >> TAG_OWNER_SHIFT;
+	(void)heap;
+	if (owner == 0)
+		misuse("free", block, "page not in use (freed twice, or never a block)");
+	else
+		remote_free_directly(block, tag);
+}
+
+/* 0 for what is no block of a pool: pool_home's callers then say so. */
+static unsigned class_of_block(const void *block)
+{
+	page_tag code = atomic_load_explicit(&region.tags[page_of(block)], memory_order_relaxed) & TAG_CODE_MASK;
+	return code < 2 * CLASS_COUNT ? code / 2 : 0;
+}
+
+static void take_in(struct heap *heap, void *block, unsigned class, bool into_bins)
+{
+	struct bin *bin = &heap->bins[class];
+	if (into_bins && bin->credit > 0) {
+		*(void **)block = bin->head;
+		owner_set(bin->head, block);
+		owner_add(bin->credit, -1);
+	} else {
+		heap_take_home(heap, block);
+	}
+}
+
+void remote_drain(struct heap *heap, bool into_bins)
+{
+	if (atomic_load_explicit(&heap->inbox, memory_order_relaxed) == NULL)
+		return;
+	void *block = atomic_exchange(&heap->inbox, NULL);
+	uint64_t bytes = 0;
+	uint64_t blocks = 0;
+	while (block != NULL) {
+		void *next = remote_next(block);
+		unsigned class = class_of_block(block);
+		bytes += size_classes[class].size;
+		blocks++;
+		take_in(heap, block, class, into_bins);
+		block = next;
+	}
+	atomic_fetch_sub_explicit(&heap->inbox_bytes, bytes, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&heap->inbox_blocks, blocks, memory_order_relaxed);
+}
+
+void remote_drain_for(struct heap *heap)
+{
+	do {
+		if (!heap_try_lock(heap))
+			return;
+		bool dead = atomic_load(&heap->state) == HEAP_DEAD;
+		if (dead)
+			heap_settle_dead(heap);
+		remote_drain(heap, false);
+		if (dead)
+			pool_settle(heap, true);
+		pool_check_heap(heap);
+		heap_unlock(heap);
+	} while (atomic_load(&heap->state) == HEAP_DEAD && atomic_load(&heap->inbox) != NULL);
+	decay_bound();
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frees across threads. A block of another heap waits in a slot of the freeing thread, by owner; a full slot goes into the
+ * owner's inbox by one compare-and-swap. It never enters the freeing thread's own bins: that would have two threads write to
+ * one cache line ever after, and let blocks pile up where nobody allocates.
+ *
+ *   hand over / hand over   CAS on owner->inbox
+ *   hand over / drain       CAS against exchange: the batch is in the one taken, or in the next
+ *   drain / drain           under owner->busy
+ */
+#ifndef STRATA_REMOTE_H
+#define STRATA_REMOTE_H
+
+#include "check.h"
+#include "layout.h"
+
+/* Frees a block whose page has the tag of another heap. */
+void remote_free(struct heap *heap, void *block, page_tag tag);
+
+/* The same from a thread that has no heap any more: straight into the inbox. */
+void remote_free_directly(void *block, page_tag tag);
+
+/* Hands over all that waits in heap's slots. */
+void remote_flush(struct heap *heap);
+
+/* With heap locked: takes what its inbox holds, home, or (for the owner) into the bins while they have room. */
+void remote_drain(struct heap *heap, bool into_bins);
+
+/* Drains the inbox of a heap whose thread sleeps, or is gone; lets it be if someone is in the heap. */
+void remote_drain_for(struct heap *heap);
+
+/* A block came home to heap whose page has another tag: its pool has been adopted since (it is sent on), or it was freed
+ * twice (a message). */
+void remote_reject(struct heap *heap, void *block, page_tag tag);
+
+/* The link in a free block; the chain must not leave the region, else it was overwritten. */
+static inline void *remote_next(void *block)
+{
+	void *next = *(void **)block;
+	size_t offset = (uintptr_t)next - region.base;
+	if (unlikely(next != NULL && offset >= atomic_load_explicit(&region.span, memory_order_relaxed))) {
+		misuse("free", block, "free list corrupt (written after free)");
+		return NULL;
+	}
+	return next;
+}
+
+#endif

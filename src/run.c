@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+#include "run.h"
+
+#include "arena.h"
+#include "check.h"
+#include "decay.h"
+#include "os.h"
+#include "region.h"
+
+#include <string.h>
+
+static _Atomic uint64_t live_bytes STRATA_ALIGNED(CACHE_LINE);
+static _Atomic uint64_t live_blocks;
+
+/* Runs that were remapped are mappings of their own to the kernel, which allows a process 65530: beyond this many we copy. */
+static _Atomic uint32_t moved_runs;
+#define MOVED_MOST 8192u
+
+/* From this size on a move is cheaper by remapping than by copying. */
+#define REMAP_FROM ((size_t)512 << 10)
+
+static size_t pages_of(size_t size)
+{
+	return (size + PAGE_SIZE - 1) / PAGE_SIZE;
+}
+
+static size_t arenas_of(size_t pages)
+{
+	return (pages + ARENA_PAGES - 1) / ARENA_PAGES;
+}
+
+static void account(size_t pages, int64_t blocks)
+{
+	atomic_fetch_add_explicit(&live_bytes, pages * PAGE_SIZE, memory_order_relaxed);
+	atomic_fetch_add_explicit(&live_blocks, (uint64_t)blocks, memory_order_relaxed);
+}
+
+struct run_counters run_count(void)
+{
+	return (struct run_counters){
+		.bytes = atomic_load_explicit(&live_bytes, memory_order_relaxed),
+		.blocks = atomic_load_explicit(&live_blocks, memory_order_relaxed),
+	};
+}
+
+/* The part of arena index that a range of pages covers. */
+static uint64_t range_in_arena(arena_index index, size_t first_page, size_t pages)
+{
+	size_t from = size_max(first_page, (size_t)index * ARENA_PAGES);
+	size_t to = size_min(first_page + pages, ((size_t)index + 1) * ARENA_PAGES);
+	return to > from ? bits_below((unsigned)(to - from)) << (from % ARENA_PAGES) : 0;
+}
+
+static void mark_range(page_index first, size_t pages, void (*mark)(arena_index, uint64_t))
+{
+	if (pages == 0)
+		return;
+	for (arena_index index = first / ARENA_PAGES; index <= (first + pages - 1) / ARENA_PAGES; index++)
+		mark(index, range_in_arena(index, first, pages));
+}
+
+static void zero_bits(page_index first, uint64_t pages)
+{
+	for (; pages != 0; pages &= pages - 1)
+		memset(page_start(first + bit_lowest(pages)), 0, PAGE_SIZE);
+}
+
+static void zero_dirty(page_index first, size_t pages)
+{
+	for (arena_index index = first / ARENA_PAGES; index <= (first + pages - 1) / ARENA_PAGES; index++)
+		zero_bits(index * ARENA_PAGES, arena_dirty_pages(index) & range_in_arena(index, first, pages));
+}
+
+/* ---- Allocation ----------------------------------------------------------------------------------------------------- */
+
+static void *begin_run(page_index first, size_t pages, size_t arenas)
+{
+	struct pool *record = &region.pools[first];
+	record->run.pages = (uint32_t)pages;
+	record->run.arenas = (uint32_t)arenas;
+	record->run.moved = false;
+	record->back = 0;
+	atomic_store_explicit(&region.tags[first], TAG_RUN, memory_order_relaxed);
+	account(pages, 1);
+	return page_start(first);
+}
+
+static void *allocate_span(size_t pages, size_t alignment, bool zero)
+{
+	uint64_t dirty;
+	page_index first = arena_claim_span((unsigned)pages, (unsigned)size_max(alignment / PAGE_SIZE, 1), &dirty);
+	if (first == NO_PAGE)
+		return NULL;
+	if (zero)
+		zero_bits(first, dirty);
+	return begin_run(first, pages, 0);
+}
+
+static void *allocate_arenas(size_t pages, size_t arenas, size_t alignment, bool zero)
+{
+	arena_index index = arena_claim_whole(arenas, size_max(alignment / ARENA_SIZE, 1));
+	if (index == NO_ARENA)
+		return NULL;
+	page_index first = index * ARENA_PAGES;
+	if (zero)
+		zero_dirty(first, pages);
+	mark_range(first, pages, arena_mark_dirty);
+	return begin_run(first, pages, arenas);
+}
+
+void *run_allocate(size_t size, size_t alignment, bool zero)
+{
+	size_t pages = pages_of(size);
+	if (region_ready() != 0 || alignment > (size_t)1 << 46)
+		return NULL;
+	decay_tick();
+	if (pages <= ARENA_PAGES && alignment <= ARENA_SIZE)
+		return allocate_span(pages, alignment, zero);
+	return allocate_arenas(pages, arenas_of(pages), alignment, zero);
+}
+
+/* ---- Freeing -------------------------------------------------------------------------------------------------------- */
+
+static void purge_range(page_index first, size_t pages)
+{
+	if (pages > 0 && os_purge(page_start(first), pages * PAGE_SIZE, false) == 0)
+		mark_range(first, pages, arena_mark_clean);
+}
+
+/* The pages of a run on their way back: what there is no room for goes to the system at once. */
+static void free_arenas(page_index first, size_t pages, size_t arenas, bool moved)
+{
+	if (moved) {
+		atomic_fetch_sub_explicit(&moved_runs, 1, memory_order_relaxed);
+		if (os_refresh(page_start(first), arenas * ARENA_SIZE) == 0)
+			mark_range(first, arenas * ARENA_PAGES, arena_mark_clean);
+	} else if (!decay_has_room(pages)) {
+		purge_range(first, pages);
+	}
+	arena_return_whole(first / ARENA_PAGES, arenas);
+}
+
+bool run_free(void *block)
+{
+	page_index first = page_of(block);
+	page_tag tag = TAG_RUN;
+	if (block != page_start(first) ||
+	    !atomic_compare_exchange_strong_explicit(&region.tags[first], &tag, 0, memory_order_acquire, memory_order_relaxed))
+		return false;
+	struct pool *record = &region.pools[first];
+	size_t pages = record->run.pages;
+	account(-pages, -1);
+	if (record->run.arenas != 0)
+		free_arenas(first, pages, record->run.arenas, record->run.moved);
+	else
+		arena_return(first / ARENA_PAGES, range_in_arena(first / ARENA_PAGES, first, pages));
+	decay_bound();
+	decay_tick();
+	return true;
+}
+
+size_t run_usable(const void *block)
+{
+	return (size_t)region.pools[page_of(block)].run.pages * PAGE_SIZE;
+}
+
+/* ---- Resizing ------------------------------------------------------------------------------------------------------- */
+
+static bool resize_span(struct pool *record, page_index first, size_t pages)
+{
+	size_t old = record->run.pages;
+	arena_index arena = first / ARENA_PAGES;
+	if (first % ARENA_PAGES + pages > ARENA_PAGES)
+		return false;
+	if (pages > old && !arena_claim_exactly(arena, range_in_arena(arena, first + old, pages - old)))
+		return false;
+	if (pages < old)
+		arena_return(arena, range_in_arena(arena, first + pages, old - pages));
+	return true;
+}
+
+static bool grow_arenas(struct pool *record, page_index first, size_t arenas)
+{
+	arena_index end = first / ARENA_PAGES + record->run.arenas;
+	size_t more = arenas - record->run.arenas;
+	size_t slack = arenas / 4;
+	if (!arena_claim_whole_exactly(end, more + slack)) {
+		slack = 0;
+		if (!arena_claim_whole_exactly(end, more))
+			return false;
+	}
+	record->run.arenas = (uint32_t)(arenas + slack);
+	return true;
+}
+
+static void shrink_arenas(struct pool *record, page_index first, size_t pages)
+{
+	size_t old = record->run.pages;
+	size_t arenas = arenas_of(pages);
+	size_t claimed = record->run.arenas;
+	size_t in_place = size_min(old, arenas * ARENA_PAGES) - pages;
+	purge_range(first + (page_index)pages, in_place);
+	/* A remapped run stays whole until it is freed, when its mapping is made anew. */
+	if (arenas < claimed && !record->run.moved) {
+		page_index tail = first + (page_index)(arenas * ARENA_PAGES);
+		record->run.arenas = (uint32_t)arenas;
+		free_arenas(tail, old > arenas * ARENA_PAGES ? old - arenas * ARENA_PAGES : 0, claimed - arenas, false);
+	} else if (old > arenas * ARENA_PAGES) {
+		purge_range(first + (page_index)(arenas * ARENA_PAGES), old - arenas * ARENA_PAGES);
+	}
+}
+
+static bool resize_arenas(struct pool *record, page_index first, size_t pages)
+{
+	size_t old = record->run.pages;
+	if (arenas_of(pages) > record->run.arenas && !grow_arenas(record, first, arenas_of(pages)))
+		return false;
+	if (pages > old)
+		mark_range(first + (page_index)old, pages - old, arena_mark_dirty);
+	else
+		shrink_arenas(record, first, pages);
+	return true;
+}
+
+bool run_resize(void *block, size_t size)
+{
+	page_index first = page_of(block);
+	struct pool *record = &region.pools[first];
+	size_t pages = pages_of(size);
+	size_t old = record->run.pages;
+	if (pages == old)
+		return true;
+	if (pages > (size_t)region.arena_limit * ARENA_PAGES)
+		return false;
+	if (record->run.arenas == 0 ? !resize_span(record, first, pages) : !resize_arenas(record, first, pages))
+		return false;
+	record->run.pages = (uint32_t)pages;
+	account(pages - old, 0);
+	return true;
+}
+
+/* Both are runs of whole arenas. The pages change places, nothing is copied. */
+static bool remap(void *from, void *to, size_t size)
+{
+	if (size < REMAP_FROM || atomic_load_explicit(&moved_runs, memory_order_relaxed) >= MOVED_MOST)
+		return false;
+	if (os_move(from, to, size) != 0)
+		return false;
+	mark_range(page_of(from), size / PAGE_SIZE, arena_mark_clean);
+	region.pools[page_of(to)].run.moved = true;
+	atomic_fetch_add_explicit(&moved_runs, 1, memory_order_relaxed);
+	return true;
+}
+
+void *run_move(void *block, size_t size)
+{
+	size_t old = run_usable(block);
+	size_t pages = pages_of(size);
+	size_t arenas = arenas_of(pages);
+	if (pages > (size_t)region.arena_limit * ARENA_PAGES)
+		return NULL;
+	void *to = pages > ARENA_PAGES ? allocate_arenas(pages, arenas + arenas / 4, 1, false) : NULL;
+	if (to == NULL)
+		to = run_allocate(size, 1, false);
+	if (to == NULL)
+		return NULL;
+	bool both_whole = region.pools[page_of(block)].run.arenas != 0 && region.pools[page_of(to)].run.arenas != 0;
+	if (!both_whole || !remap(block, to, old))
+		memcpy(to, block, size_min(old, size));
+	run_free(block);
+	return to;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page runs: blocks above 64 KiB, each of pages of its own. Up to 256 KiB they share an arena with others; above they take
+ * whole arenas, of which the tail that the block does not reach is never touched. Above 2 MiB the documentation calls them
+ * direct mappings: they move by remapping, not by copying.
+ */
+#ifndef STRATA_RUN_H
+#define STRATA_RUN_H
+
+#include "layout.h"
+
+/* size > 0 bytes at a multiple of alignment (a power of two), zero if wanted. NULL when memory is refused. */
+void *run_allocate(size_t size, size_t alignment, bool zero);
+
+/* Frees the run that begins at block. False: no run does, or it has been freed. */
+bool run_free(void *block);
+
+size_t run_usable(const void *block);
+
+/* Makes the run at least size bytes without moving it; a smaller size gives memory back. False: it stays as it is. */
+bool run_resize(void *block, size_t size);
+
+/* Moves the run to a larger place, with room to grow; NULL: it stays where and as it is. */
+void *run_move(void *block, size_t size);
+
+struct run_counters {
+	uint64_t bytes;
+	uint64_t blocks;
+};
+struct run_counters run_count(void);
+
+#endif

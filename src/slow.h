@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The cold continuations of the two hot functions: first call, refill, housekeeping, frees that are not of this thread's
+ * pools. Each is tail-called, so that the hot functions have no frame.
+ */
+#ifndef STRATA_SLOW_H
+#define STRATA_SLOW_H
+
+#include "compiler.h"
+
+/* The bin was empty, or the size is above MEDIUM_MAX. By the native rule, and by malloc's (16-byte alignment from 16 bytes
+ * on). NULL and ENOMEM when memory is refused or size exceeds PTRDIFF_MAX. */
+STRATA_NOINLINE void *allocate_slow(size_t size);
+STRATA_NOINLINE void *allocate_slow_aligned16(size_t size);
+
+/* The same, zeroed. */
+STRATA_NOINLINE void *allocate_zeroed_slow(size_t size);
+
+/* NULL, another heap's block, a run, or no block at all. */
+STRATA_NOINLINE void free_other(void *block);
+
+/* The block on top of its bin is freed once more. */
+STRATA_COLD void free_twice(void *block);
+
+/* The bin of the class with this code has one block more than its limit. */
+STRATA_NOINLINE void free_overflow(unsigned code);
+
+#endif

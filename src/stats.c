@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#include "stats.h"
+
+#include "arena.h"
+#include "check.h"
+#include "heap.h"
+#include "region.h"
+#include "run.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* A difference of counters read at different times may be negative while calls are in progress. */
+static uint64_t at_least_zero(int64_t value)
+{
+	return value > 0 ? (uint64_t)value : 0;
+}
+
+static void sum_heap(const struct heap *heap, struct heap_sums *sums)
+{
+	for (unsigned class = 1; class < CLASS_COUNT; class++) {
+		const struct bin *bin = &heap->bins[class];
+		int32_t count = others_read(bin->limit) - others_read(bin->credit);
+		sums->classes[class].out += (uint64_t)others_read(heap->out_blocks[class]);
+		sums->classes[class].cached += at_least_zero(count);
+	}
+	sums->travelling_bytes += others_read(heap->outgoing_bytes) +
+				  atomic_load_explicit(&heap->inbox_bytes, memory_order_relaxed);
+	sums->travelling_blocks += others_read(heap->outgoing_blocks) +
+				   atomic_load_explicit(&heap->inbox_blocks, memory_order_relaxed);
+	sums->pools += others_read(heap->pool_count);
+	sums->threads += atomic_load_explicit(&heap->state, memory_order_relaxed) == HEAP_LIVE;
+}
+
+void stats_sum(struct heap_sums *sums)
+{
+	memset(sums, 0, sizeof *sums);
+	for (uint32_t number = heap_count(); number > 0; number--)
+		sum_heap(heap_at(number), sums);
+}
+
+static void fill(struct strata_stats *stats)
+{
+	static const struct strata_stats none;
+	struct heap_sums sums;
+	*stats = none;
+	stats_sum(&sums);
+	int64_t out_bytes = 0;
+	int64_t out_blocks = 0;
+	uint64_t cached_blocks = sums.travelling_blocks;
+	stats->cached_bytes = sums.travelling_bytes;
+	for (unsigned class = 1; class < CLASS_COUNT; class++) {
+		out_blocks += (int64_t)sums.classes[class].out;
+		out_bytes += (int64_t)(sums.classes[class].out * size_classes[class].size);
+		cached_blocks += sums.classes[class].cached;
+		stats->cached_bytes += sums.classes[class].cached * size_classes[class].size;
+	}
+	struct run_counters runs = run_count();
+	struct arena_counters arenas = arena_count();
+	uint64_t pooled_live = at_least_zero(out_bytes - (int64_t)stats->cached_bytes);
+	stats->run_bytes = runs.bytes;
+	stats->live_bytes = pooled_live + runs.bytes;
+	stats->live_blocks = at_least_zero(out_blocks - (int64_t)cached_blocks) + runs.blocks;
+	stats->free_bytes = arenas.dirty_pages * PAGE_SIZE;
+	stats->heap_bytes = (arenas.used_pages + arenas.dirty_pages) * PAGE_SIZE;
+	stats->pooled_bytes = at_least_zero((int64_t)(arenas.used_pages * PAGE_SIZE) - (int64_t)runs.bytes - out_bytes);
+	stats->purged_bytes = arenas.purged_bytes;
+	stats->metadata_bytes = region_metadata_bytes();
+	stats->reserved_bytes = region.reserved_bytes;
+	stats->threads = sums.threads;
+	stats->heaps = heap_count();
+}
+
+STRATA_PUBLIC int strata_stats_read(struct strata_stats *out, size_t size)
+{
+	struct strata_stats stats;
+	if (out == NULL || size == 0)
+		return EINVAL;
+	fill(&stats);
+	memcpy(out, &stats, size_min(size, sizeof stats));
+	if (size > sizeof stats)
+		memset((char *)out + sizeof stats, 0, size - sizeof stats);
+	return 0;
+}
+
+void stats_print(void)
+{
+	struct strata_stats stats;
+	fill(&stats);
+	message("live %lu bytes in %lu blocks (runs: %lu bytes)", stats.live_bytes, stats.live_blocks, stats.run_bytes);
+	message("cached %lu, at home in pools %lu, free pages %lu, heap %lu bytes", stats.cached_bytes,
+		stats.pooled_bytes, stats.free_bytes, stats.heap_bytes);
+	message("metadata %lu, reserved %lu, given back %lu bytes; %lu threads, %lu heaps", stats.metadata_bytes,
+		stats.reserved_bytes, stats.purged_bytes, stats.threads, stats.heaps);
+}

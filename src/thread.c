@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "thread.h"
+
+#include "check.h"
+#include "checked.h"
+#include "heap.h"
+#include "options.h"
+#include "remote.h"
+#include "stats.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+STRATA_TLS struct heap *thread_heap = &empty_heap;
+STRATA_TLS struct thread thread_self;
+
+/* ---- A thread's end ------------------------------------------------------------------------------------------------- */
+
+/* Created by our constructor. Before that, and if the program has used up all keys, a thread's heap is not given up at its
+ * end; the main thread's never is. */
+static pthread_key_t end_key;
+static _Atomic bool end_key_made;
+
+/*
+ * Other destructors run before and after ours, and allocate and free. pthread calls destructors in rounds as long as values
+ * are set again, PTHREAD_DESTRUCTOR_ITERATIONS (4) at most: ours asks for another round twice, and lets the heap go in the
+ * third. What comes after that (libc frees some of its own) takes a heap for one call at a time.
+ */
+#define LAST_ROUND 3
+
+static void detach(void)
+{
+	struct heap *heap = thread_self.own;
+	thread_heap = &empty_heap;
+	thread_self.own = NULL;
+	if (heap != NULL)
+		heap_release(heap);
+}
+
+static void at_thread_end(void *value)
+{
+	thread_self.rounds++;
+	if (thread_self.rounds < LAST_ROUND) {
+		pthread_setspecific(end_key, value);
+		return;
+	}
+	checked_thread_end();
+	thread_self.leaving = true;
+	detach();
+}
+
+/* ---- Attaching ------------------------------------------------------------------------------------------------------ */
+
+/* pthread_setspecific may allocate (for keys above 31): the heap is in place before it is called. */
+static void ask_for_end(void)
+{
+	int saved_errno = errno;
+	if (!thread_self.leaving && atomic_load_explicit(&end_key_made, memory_order_acquire))
+		pthread_setspecific(end_key, &thread_self);
+	errno = saved_errno;
+}
+
+static struct heap *adopt_heap(struct heap *heap)
+{
+	thread_self.own = heap;
+	if (!options()->check)
+		thread_heap = heap;
+	return heap;
+}
+
+struct heap *thread_attach(void)
+{
+	if (thread_self.own != NULL)
+		return thread_self.own;
+	struct heap *heap = heap_acquire();
+	if (heap == NULL)
+		return NULL;
+	adopt_heap(heap);
+	ask_for_end();
+	return heap;
+}
+
+struct heap *thread_switch_heap(void)
+{
+	struct heap *other = heap_acquire();
+	if (other == NULL)
+		return NULL;
+	struct heap *left = thread_self.own;
+	adopt_heap(other);
+	heap_release(left);
+	return other;
+}
+
+void thread_settle(void)
+{
+	if (unlikely(thread_self.leaving))
+		detach();
+}
+
+/* ---- Fork ----------------------------------------------------------------------------------------------------------- */
+
+static void before_fork(void)
+{
+	heap_lock_all(thread_self.own);
+}
+
+static void after_fork_in_parent(void)
+{
+	heap_unlock_all(thread_self.own);
+}
+
+static void after_fork_in_child(void)
+{
+	heap_orphan_all(thread_self.own);
+}
+
+/* ---- The library's beginning and end -------------------------------------------------------------------------------- */
+
+/* Nothing relies on when this runs: calls that come before find all that they need, but for a thread's end and for fork. */
+__attribute__((constructor(101))) static void begin(void)
+{
+	options();
+	if (pthread_key_create(&end_key, at_thread_end) == 0)
+		atomic_store_explicit(&end_key_made, true, memory_order_release);
+	if (thread_self.own != NULL)
+		ask_for_end();
+	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+__attribute__((destructor(101))) static void end(void)
+{
+	checked_process_end();
+	if (options()->print_stats)
+		stats_print();
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The calling thread: which heap is its own, its end, and fork.
+ */
+#ifndef STRATA_THREAD_H
+#define STRATA_THREAD_H
+
+#include "layout.h"
+
+struct quarantine;
+
+/* The heap that the fast path uses: the thread's own; empty_heap before its first call, after its end, and under check:1. */
+extern STRATA_TLS struct heap *thread_heap;
+
+/* The rest of what a thread knows of itself; off the fast path. */
+struct thread {
+	struct heap *own;              /* the heap it has, even when thread_heap hides it; NULL: none */
+	struct quarantine *quarantine; /* check:1 */
+	uint8_t rounds;                /* how often its destructor has run */
+	bool leaving;                  /* the last destructor has run: a heap is taken for one call only */
+};
+extern STRATA_TLS struct thread thread_self;
+
+/* The calling thread's heap, taking one if it has none. NULL when memory is refused. */
+struct heap *thread_attach(void);
+
+/* Someone is in the thread's heap: leaves it to them and takes another. NULL when memory is refused. */
+struct heap *thread_switch_heap(void);
+
+/* After a call by a thread that is leaving: lets go of the heap taken for it. */
+void thread_settle(void);
+
+#endif

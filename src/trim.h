@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STRATA_TRIM_H
+#define STRATA_TRIM_H
+
+#include <stddef.h>
+
+/* Returns to the system all that can be returned now, without stopping any thread: the calling thread's bins, what waits for
+ * dead heaps, every free page. Returns the bytes given back. */
+size_t trim_all(void);
+
+#endif
