@@ -479,7 +479,7 @@ static arena_index search_within(unsigned count, size_t alignment, bool dirty_on
 static arena_index search_chunks(size_t count, size_t alignment)
 {
 	size_t step = size_max(alignment, CHUNK_ARENAS);
-	size_t start = (round_up(region.base, step * ARENA_SIZE) - region.base) / ARENA_SIZE;
+	size_t start = (round_up(region_base, step * ARENA_SIZE) - region_base) / ARENA_SIZE;
 	for (size_t first = start; first + count <= region.arena_limit; first += step) {
 		bool committed = first / CHUNK_ARENAS * CHUNK_ARENAS < region_arenas();
 		if (committed && atomic_load(&region.chunks[first / CHUNK_ARENAS].used) != 0 && count >= CHUNK_ARENAS)

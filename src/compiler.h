@@ -18,7 +18,8 @@
 #define STRATA_COLD __attribute__((noinline, cold))
 #define STRATA_NOINLINE __attribute__((noinline))
 #define STRATA_PUBLIC __attribute__((visibility("default")))
-#define STRATA_TLS __thread __attribute__((tls_model("initial-exec")))
+#define STRATA_HIDDEN __attribute__((visibility("hidden")))
+#define STRATA_TLS STRATA_HIDDEN __thread __attribute__((tls_model("initial-exec")))
 #define STRATA_ALIGNED(n) __attribute__((aligned(n)))
 
 #define CACHE_LINE 64
@@ -48,10 +49,21 @@
 #define owner_add(object, n) \
 	__atomic_store_n(&(object), __atomic_load_n(&(object), __ATOMIC_RELAXED) + (n), __ATOMIC_RELAXED)
 #define owner_set(object, value) __atomic_store_n(&(object), (value), __ATOMIC_RELAXED)
+#define owner_add_fetch(object, n) (owner_add(object, n), (object))
 #else
 #define owner_add(object, n) ((object) += (n))
 #define owner_set(object, value) ((object) = (value))
+#define owner_add_fetch(object, n) ((object) += (n))
 #endif
+/* A word that others may change, read where any of its values will do. */
+#ifdef STRATA_TSAN
+#define racy_read(object) __atomic_load_n(&(object), __ATOMIC_RELAXED)
+#else
+#define racy_read(object) (object)
+#endif
+/* Makes the compiler forget what it computed from the variable: addresses are then formed in each instruction that uses
+ * them, instead of once in an instruction more. */
+#define forget(variable) __asm__("" : "+r"(variable))
 #define others_read(object) __atomic_load_n(&(object), __ATOMIC_RELAXED)
 
 static inline unsigned bit_lowest(uint64_t word)

@@ -13,9 +13,9 @@
 #include "slow.h"
 #include "thread.h"
 
-STRATA_FAST struct bin *bin_at(struct heap *heap, unsigned code)
+STRATA_FAST struct bin *bin_at(struct heap *heap, size_t code)
 {
-	return (struct bin *)((char *)heap->bins + (size_t)code * (sizeof(struct bin) / 2));
+	return (struct bin *)((char *)heap->bins + code * (sizeof(struct bin) / 2));
 }
 
 /* A block of the class with this code (class * 2): the top of the bin. */
@@ -37,26 +37,26 @@ STRATA_FAST void *fast_allocate(size_t size, unsigned code, void *(*slow)(size_t
 STRATA_FAST void fast_free(void *block)
 {
 	struct heap *heap = thread_heap;
-	size_t offset = (uintptr_t)block - region.base;
-	if (unlikely(offset >= atomic_load_explicit(&region.span, memory_order_relaxed))) {
+	size_t offset = (uintptr_t)block - region_base;
+	if (unlikely(offset >= racy_read(region_span))) {
 		free_other(block);
 		return;
 	}
-	page_tag code = atomic_load_explicit(&region.tags[offset >> PAGE_SHIFT], memory_order_relaxed) ^ heap->tag;
+	size_t code = racy_read(((page_tag *)region_tags)[offset >> PAGE_SHIFT]) ^ heap->tag;
 	if (unlikely(code > TAG_CODE_MASK)) {
 		free_other(block);
 		return;
 	}
-	struct bin *bin = bin_at(heap, code);
-	void *head = bin->head;
+	void *head = bin_at(heap, code)->head;
 	if (unlikely(head == block)) {
 		free_twice(block);
 		return;
 	}
 	*(void **)block = head;
-	owner_set(bin->head, block);
-	owner_add(bin->credit, -1);
-	if (unlikely(bin->credit < 0))
+	forget(code);
+	owner_set(bin_at(heap, code)->head, block);
+	forget(code);
+	if (unlikely(owner_add_fetch(bin_at(heap, code)->credit, -1) < 0))
 		free_overflow(code);
 }
 

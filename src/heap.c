@@ -347,7 +347,7 @@ int heap_overflow(struct heap *heap, unsigned class)
 
 void heap_take_home(struct heap *heap, void *block)
 {
-	page_tag tag = atomic_load_explicit(&region.tags[page_of(block)], memory_order_relaxed);
+	page_tag tag = atomic_load_explicit(&region_tags[page_of(block)], memory_order_relaxed);
 	if (unlikely((tag ^ heap->tag) > TAG_CODE_MASK)) {
 		remote_reject(heap, block, tag);
 		return;

@@ -15,7 +15,7 @@
 
 /* Every thread's heap before its first call, and always under check:1: no block in it, no page of it, so that all calls
  * take their slow paths. Never written. */
-extern struct heap empty_heap;
+extern STRATA_HIDDEN struct heap empty_heap;
 
 /* A heap for the calling thread: that of a thread that ended, or a new one. NULL when memory is refused. */
 struct heap *heap_acquire(void);

@@ -114,7 +114,7 @@ static void release_pages(struct heap *heap, page_index page, unsigned count)
 static void tag_pages(page_index page, unsigned count, page_tag tag)
 {
 	for (unsigned i = 0; i < count; i++)
-		atomic_store_explicit(&region.tags[page + i], tag, memory_order_relaxed);
+		atomic_store_explicit(&region_tags[page + i], tag, memory_order_relaxed);
 }
 
 /* ---- A pool's life -------------------------------------------------------------------------------------------------- */
@@ -280,7 +280,7 @@ static void check_pool(const struct heap *heap, struct pool *pool, unsigned clas
 	expect(pool->carved <= size_classes[class].capacity);
 	expect(pool->home_count > 0 || pool->carved < size_classes[class].capacity);
 	for (unsigned i = 0; i < size_classes[class].pages; i++)
-		expect(atomic_load(&region.tags[page_of_pool(pool) + i]) == (heap->tag | class * 2));
+		expect(atomic_load(&region_tags[page_of_pool(pool) + i]) == (heap->tag | class * 2));
 }
 
 void pool_check_heap(const struct heap *heap)

@@ -9,6 +9,10 @@
 
 struct region region;
 
+uintptr_t region_base REGION_HOT;
+size_t region_span REGION_HOT;
+_Atomic page_tag *region_tags REGION_HOT;
+
 /* Commits of the metadata go by chunk (16 MiB of heap): about 277 KiB of it, of which only what is touched costs memory. */
 #define HEAPS_STEP 8
 
@@ -85,18 +89,18 @@ static int finish(uintptr_t won)
 	publish(region.chunks, (struct chunk *)start);
 	publish(region.arenas, (struct arena *)(start + plan.chunks));
 	publish(region.heaps, (struct heap *)(start + plan.chunks + plan.arenas));
-	publish(region.tags, (_Atomic page_tag *)(start + plan.chunks + plan.arenas + plan.heaps));
+	publish(region_tags, (_Atomic page_tag *)(start + plan.chunks + plan.arenas + plan.heaps));
 	publish(region.pools, (struct pool *)(start + plan.chunks + plan.arenas + plan.heaps + plan.tags));
 	publish(region.arena_limit, (uint32_t)(chunk_count * CHUNK_ARENAS));
 	publish(region.heap_limit, (uint32_t)(plan.heaps / HEAP_STRIDE));
 	publish(region.reserved_bytes, plan.metadata + chunk_count * CHUNK_SIZE);
-	publish(region.base, (uintptr_t)start + plan.metadata);
+	publish(region_base, (uintptr_t)start + plan.metadata);
 	return region_extend(1);
 }
 
 int region_ready(void)
 {
-	if (likely(atomic_load_explicit(&region.span, memory_order_acquire) != 0))
+	if (likely(__atomic_load_n(&region_span, __ATOMIC_ACQUIRE) != 0))
 		return 0;
 	uintptr_t won = atomic_load_explicit(&reservation, memory_order_acquire);
 	if (won == 0) {
@@ -125,7 +129,7 @@ static int commit_metadata(size_t from, size_t to)
 	if (result == 0)
 		result = commit_array(region.arenas, sizeof(struct arena) * CHUNK_ARENAS, from, to);
 	if (result == 0)
-		result = commit_array(region.tags, sizeof(page_tag) * CHUNK_ARENAS * ARENA_PAGES, from, to);
+		result = commit_array(region_tags, sizeof(page_tag) * CHUNK_ARENAS * ARENA_PAGES, from, to);
 	if (result == 0)
 		result = commit_array(region.pools, sizeof(struct pool) * CHUNK_ARENAS * ARENA_PAGES, from, to);
 	return result;
@@ -143,15 +147,15 @@ static int commit_span(size_t from, size_t to)
 	if (chunks_below(to) > chunks_below(from))
 		result = commit_metadata(chunks_below(from), chunks_below(to));
 	if (result == 0)
-		result = os_commit((char *)region.base + from, to - from);
+		result = os_commit((char *)region_base + from, to - from);
 	if (result == 0 && (options()->huge == HUGE_ALWAYS || (options()->huge == HUGE_BY_SIZE && to > HUGE_FROM)))
-		os_advise_huge((char *)region.base + from, to - from);
+		os_advise_huge((char *)region_base + from, to - from);
 	return result;
 }
 
 int region_extend(arena_index end)
 {
-	size_t span = atomic_load_explicit(&region.span, memory_order_acquire);
+	size_t span = __atomic_load_n(&region_span, __ATOMIC_ACQUIRE);
 	size_t needed = (size_t)end * ARENA_SIZE;
 	if (needed <= span)
 		return 0;
@@ -164,8 +168,8 @@ int region_extend(arena_index end)
 	}
 	if (result != 0)
 		return result;
-	while (span < target && !atomic_compare_exchange_weak_explicit(&region.span, &span, target,
-								       memory_order_release, memory_order_relaxed))
+	while (span < target && !__atomic_compare_exchange_n(&region_span, &span, target, true, __ATOMIC_RELEASE,
+							     __ATOMIC_RELAXED))
 		;
 	return 0;
 }
@@ -189,7 +193,7 @@ int region_extend_heaps(uint32_t number)
 
 size_t region_metadata_bytes(void)
 {
-	size_t chunk_count = chunks_below(atomic_load_explicit(&region.span, memory_order_relaxed));
+	size_t chunk_count = chunks_below(others_read(region_span));
 	size_t per_chunk = sizeof(struct chunk) + CHUNK_ARENAS * (sizeof(struct arena) +
 			   ARENA_PAGES * (sizeof(page_tag) + sizeof(struct pool)));
 	return chunk_count * per_chunk +

@@ -20,7 +20,7 @@ int region_extend_heaps(uint32_t number);
 /* Arenas that are memory: those below. */
 static inline arena_index region_arenas(void)
 {
-	return (arena_index)(atomic_load_explicit(&region.span, memory_order_acquire) / ARENA_SIZE);
+	return (arena_index)(__atomic_load_n(&region_span, __ATOMIC_ACQUIRE) / ARENA_SIZE);
 }
 
 /* Bytes committed for strata's own records. */

@@ -106,7 +106,7 @@ void remote_reject(struct heap *heap, void *block, page_tag tag)
 /* 0 for what is no block of a pool: pool_home's callers then say so. */
 static unsigned class_of_block(const void *block)
 {
-	page_tag code = atomic_load_explicit(&region.tags[page_of(block)], memory_order_relaxed) & TAG_CODE_MASK;
+	page_tag code = atomic_load_explicit(&region_tags[page_of(block)], memory_order_relaxed) & TAG_CODE_MASK;
 	return code < 2 * CLASS_COUNT ? code / 2 : 0;
 }
 

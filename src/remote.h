@@ -37,8 +37,8 @@ void remote_reject(struct heap *heap, void *block, page_tag tag);
 static inline void *remote_next(void *block)
 {
 	void *next = *(void **)block;
-	size_t offset = (uintptr_t)next - region.base;
-	if (unlikely(next != NULL && offset >= atomic_load_explicit(&region.span, memory_order_relaxed))) {
+	size_t offset = (uintptr_t)next - region_base;
+	if (unlikely(next != NULL && offset >= others_read(region_span))) {
 		misuse("free", block, "free list corrupt (written after free)");
 		return NULL;
 	}

@@ -80,7 +80,7 @@ static void *begin_run(page_index first, size_t pages, size_t arenas)
 	record->run.arenas = (uint32_t)arenas;
 	record->run.moved = false;
 	record->back = 0;
-	atomic_store_explicit(&region.tags[first], TAG_RUN, memory_order_relaxed);
+	atomic_store_explicit(&region_tags[first], TAG_RUN, memory_order_relaxed);
 	account(pages, 1);
 	return page_start(first);
 }
@@ -145,7 +145,7 @@ bool run_free(void *block)
 	page_index first = page_of(block);
 	page_tag tag = TAG_RUN;
 	if (block != page_start(first) ||
-	    !atomic_compare_exchange_strong_explicit(&region.tags[first], &tag, 0, memory_order_acquire, memory_order_relaxed))
+	    !atomic_compare_exchange_strong_explicit(&region_tags[first], &tag, 0, memory_order_acquire, memory_order_relaxed))
 		return false;
 	struct pool *record = &region.pools[first];
 	size_t pages = record->run.pages;

@@ -28,13 +28,13 @@ struct size_class {
 	uint8_t start;     /* offset of the first block: the 8-byte class keeps its bitmap in front of its blocks */
 };
 
-extern const struct size_class size_classes[CLASS_COUNT];
+extern STRATA_HIDDEN const struct size_class size_classes[CLASS_COUNT];
 
 /* malloc's rule: code of the smallest class for size <= 512 whose blocks are aligned to 16 bytes (8 for sizes <= 8). */
-extern const uint8_t object_code_aligned16[OBJECT_MAX + 1];
+extern STRATA_HIDDEN const uint8_t object_code_aligned16[OBJECT_MAX + 1];
 
 /* Code of the smallest medium class, by (size - 1) / 64 up to 4 KiB, and by 64 + (size - 1) / 1024 above. */
-extern const uint8_t medium_codes[128];
+extern STRATA_HIDDEN const uint8_t medium_codes[128];
 
 /* The native rule: every 8-byte class. Size 0 gives class 0, whose bin is always empty: the slow path makes it 1. */
 STRATA_FAST unsigned object_code(size_t size)

@@ -83,10 +83,10 @@ void *allocate_zeroed_slow(size_t size)
 
 page_tag core_tag(const void *block)
 {
-	size_t offset = (uintptr_t)block - region.base;
-	if (offset >= atomic_load_explicit(&region.span, memory_order_relaxed))
+	size_t offset = (uintptr_t)block - region_base;
+	if (offset >= others_read(region_span))
 		return TAG_FOREIGN;
-	return atomic_load_explicit(&region.tags[offset >> PAGE_SHIFT], memory_order_relaxed);
+	return atomic_load_explicit(&region_tags[offset >> PAGE_SHIFT], memory_order_relaxed);
 }
 
 const char *core_fault(const void *block)
@@ -149,9 +149,9 @@ void free_twice(void *block)
 	misuse("free", block, "block freed twice");
 }
 
-void free_overflow(unsigned code)
+void free_overflow(size_t code)
 {
 	struct heap *heap = thread_self.own;
-	if (unlikely(heap_overflow(heap, code / 2) != 0))
+	if (unlikely(heap_overflow(heap, (unsigned)code / 2) != 0))
 		thread_switch_heap();
 }

@@ -23,6 +23,6 @@ STRATA_NOINLINE void free_other(void *block);
 STRATA_COLD void free_twice(void *block);
 
 /* The bin of the class with this code has one block more than its limit. */
-STRATA_NOINLINE void free_overflow(unsigned code);
+STRATA_NOINLINE void free_overflow(size_t code);
 
 #endif

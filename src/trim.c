@@ -8,7 +8,7 @@
 
 size_t trim_all(void)
 {
-	if (atomic_load_explicit(&region.span, memory_order_acquire) == 0)
+	if (__atomic_load_n(&region_span, __ATOMIC_ACQUIRE) == 0)
 		return 0;
 	if (thread_self.own != NULL && heap_empty(thread_self.own) != 0)
 		thread_switch_heap();
