@@ -11,6 +11,6 @@ tools/strata-run: $(srcdir)/tools/strata-run.in Makefile
 		$(srcdir)/tools/strata-run.in >$@.tmp && chmod a+x,a-w $@.tmp && mv -f $@.tmp $@
 
 if ENABLE_TESTS
-TESTS += tools/test_strata_run.sh
+TESTS += tools/test_strata_run.sh tools/test_readme.sh
 endif
-EXTRA_DIST += tools/test_strata_run.sh
+EXTRA_DIST += tools/test_strata_run.sh tools/test_readme.sh
