@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+# The benchmarks. Usage: bench/README.md.
+
+bench_scripts = bench/run bench/report bench/compare
+bench_modules = bench/measure.py bench/analysis.py
+
+EXTRA_DIST += $(bench_scripts) $(bench_modules) bench/bump.c bench/README.md bench/packages
+
+# Calls of malloc and free are what is measured: the compiler must not leave any out.
+bench_cflags = $(STRATA_CFLAGS) -fno-builtin-malloc -fno-builtin-free -fno-builtin-calloc -fno-builtin-realloc
+
+if ENABLE_BENCH
+noinst_PROGRAMS += bench/loads bench/hello bench/pairs bench/scaling
+
+bench_loads_SOURCES = \
+	bench/bench.h \
+	bench/check.c \
+	bench/check.h \
+	bench/clock.h \
+	bench/draw.c \
+	bench/floor.c \
+	bench/floor.h \
+	bench/harness.c \
+	bench/load_burst.c \
+	bench/load_churn.c \
+	bench/load_large.c \
+	bench/load_larson.c \
+	bench/load_latency.c \
+	bench/load_objects.c \
+	bench/load_pair.c \
+	bench/load_phases.c \
+	bench/load_realloc.c \
+	bench/load_sharing.c \
+	bench/load_slots.c \
+	bench/load_xmalloc.c \
+	bench/memory.c \
+	bench/memory.h \
+	bench/register.c \
+	bench/shim.cc
+bench_loads_CFLAGS = $(bench_cflags)
+bench_loads_CXXFLAGS = $(BENCHMARK_CFLAGS) -Wall -Wextra
+bench_loads_LDADD = $(BENCHMARK_LIBS) -lpthread -ldl
+
+bench_hello_SOURCES = bench/hello.c bench/memory.c bench/memory.h
+bench_hello_CFLAGS = $(bench_cflags)
+
+bench_pairs_SOURCES = bench/pairs.c
+bench_pairs_CFLAGS = $(bench_cflags)
+
+bench_scaling_SOURCES = bench/scaling.c bench/clock.h bench/memory.c bench/memory.h
+bench_scaling_CFLAGS = $(bench_cflags)
+bench_scaling_LDADD = -lpthread
+
+# Only ever preloaded, so no library for libtool.
+bench/bump.so: $(srcdir)/bench/bump.c
+	@$(MKDIR_P) bench
+	$(AM_V_GEN)$(CC) $(CPPFLAGS) $(STRATA_CFLAGS) $(CFLAGS) -fno-builtin -fPIC -shared -o $@ $(srcdir)/bench/bump.c
+
+bench_built = src/libstrata.la bench/loads bench/hello bench/pairs bench/bump.so
+
+bench: $(bench_built)
+	$(srcdir)/bench/run --build $(abs_builddir) --quick
+
+bench-report: $(bench_built)
+	$(srcdir)/bench/report --build $(abs_builddir) --measure --output $(abs_srcdir)/docs
+
+CLEANFILES += bench/bump.so bench/results.jsonl
+else
+bench bench-report:
+	@echo "configured with --disable-bench" >&2; exit 1
+endif
+
+PHONY_TARGETS += bench bench-report
