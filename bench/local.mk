@@ -38,7 +38,7 @@ bench_loads_SOURCES = \
 	bench/register.c \
 	bench/shim.cc
 bench_loads_CFLAGS = $(bench_cflags)
-bench_loads_CXXFLAGS = $(BENCHMARK_CFLAGS) -Wall -Wextra
+bench_loads_CXXFLAGS = $(STRATA_CXXFLAGS) $(BENCHMARK_CFLAGS)
 bench_loads_LDADD = $(BENCHMARK_LIBS) -lpthread -ldl
 
 bench_hello_SOURCES = bench/hello.c bench/memory.c bench/memory.h
