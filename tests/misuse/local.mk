@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Misuse: one tiny program each, without strata; the driver preloads it and knows what each must say.
 
-MISUSE_PROGRAMS = \
+MISUSE_CASES = \
 	tests/misuse/alignments \
 	tests/misuse/foreign_mapping \
 	tests/misuse/foreign_realloc \
@@ -32,7 +32,7 @@ MISUSE_PROGRAMS = \
 	tests/misuse/wrong_size
 
 if ENABLE_TESTS
-check_PROGRAMS += tests/misuse/test_misuse $(MISUSE_PROGRAMS)
+check_PROGRAMS += tests/misuse/test_misuse $(MISUSE_CASES)
 TESTS += tests/misuse/test_misuse
 
 tests_misuse_test_misuse_SOURCES = tests/misuse/test_misuse.c
