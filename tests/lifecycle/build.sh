@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+# For the scripts beside it, to be sourced: programs are built when the test runs, linked in each way that a user may
+# choose. Works in a folder of its own.
+set -eu
+
+: "${top_srcdir:=.}" "${top_builddir:=.}" "${CC:=cc}" "${CXX:=c++}"
+sources=$top_srcdir/tests/lifecycle
+library=${STRATA_LIBRARY:-$top_builddir/src/.libs/libstrata.so.0}
+archive=${STRATA_ARCHIVE:-$top_builddir/src/.libs/libstrata.a}
+static_libs="-lurcu-bp -lpthread"
+flags="-std=gnu17 -D_GNU_SOURCE -O1 -Wall -Wextra -pthread -I$top_srcdir/include"
+
+# The options of a user's own shell are not the test's.
+unset LD_PRELOAD STRATA_OPTIONS
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+
+skip() {
+	echo "skipped: $*"
+	exit 77
+}
+
+fail() {
+	echo "failed: $*" >&2
+	exit 1
+}
+
+need_library() {
+	[ -e "$library" ] || skip "no shared library was built"
+}
+
+# possible WAY: whether programs can be linked so here. WAY is one of
+#   preloaded   without strata          shared   with libstrata.so
+#   archive     with libstrata.a        static   with libstrata.a, -static
+possible() {
+	case $1 in
+	preloaded | shared) [ -e "$library" ] ;;
+	archive) [ -e "$archive" ] ;;
+	static)
+		echo 'int main(void) { return 0; }' >"$work/possible.c"
+		[ -e "$archive" ] &&
+			$CC -static -o "$work/possible" "$work/possible.c" $static_libs >"$work/possible.log" 2>&1
+		;;
+	esac
+}
+
+# build WAY PROGRAM FLAGS...: "$work/PROGRAM.WAY" from PROGRAM.c.
+build() {
+	way=$1
+	program=$2
+	shift 2
+	output=$work/$program.$way
+	case $way in
+	preloaded) $CC $flags -o "$output" "$sources/$program.c" "$@" -ldl ;;
+	shared) $CC $flags -o "$output" "$sources/$program.c" "$library" "$@" -Wl,-rpath,"${library%/*}" -ldl ;;
+	archive) $CC $flags -o "$output" "$sources/$program.c" "$archive" "$@" $static_libs -ldl ;;
+	static) $CC $flags -static -o "$output" "$sources/$program.c" "$archive" "$@" $static_libs ;;
+	esac || fail "$program: $way: does not build"
+}
+
+# run WAY PROGRAM ARGS...: what build built.
+run() {
+	way=$1
+	program=$2
+	shift 2
+	if [ "$way" = preloaded ]; then
+		LD_PRELOAD=$library "$work/$program.$way" "$@"
+	else
+		"$work/$program.$way" "$@"
+	fi
+}
+
+# each_way PROGRAM ARGS...: builds and runs it in every way that is possible.
+each_way() {
+	each_program=$1
+	shift
+	for each in preloaded shared archive static; do
+		if possible "$each"; then
+			build "$each" "$each_program"
+			run "$each" "$each_program" "$@" || fail "$each_program: $each"
+			echo "$each_program: $each: passed"
+		else
+			echo "$each_program: $each: left out, cannot be linked so here"
+		fi
+	done
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A sandbox that refuses membarrier (EPERM) and madvise (EINVAL). Without an argument: the filter comes while the program
+ * runs, and goes on to one more run of the program, which then starts under it. Exit status 77: no filter to be had here.
+ */
+#include "lifecycle.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+static int filter_install(void)
+{
+	struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog filter = {sizeof program / sizeof *program, program};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+}
+
+static void *use(void *argument)
+{
+	churn((unsigned)(size_t)argument, 1000);
+	return NULL;
+}
+
+/* Grows to tens of MiB and shrinks, so that memory is due to be given back; with threads that start and end. */
+static void load(void)
+{
+	enum { COUNT = 600 };
+	static char *blocks[COUNT];
+	pthread_t threads[4];
+
+	for (int round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < COUNT; i++)
+			blocks[i] = block_new(i * 200 + 10);
+		for (size_t i = 0; i < 4; i++)
+			check(pthread_create(&threads[i], NULL, use, (void *)(i + 1)) == 0);
+		for (size_t i = 0; i < 4; i++)
+			check(pthread_join(threads[i], NULL) == 0);
+		for (unsigned i = 0; i < COUNT; i++)
+			block_free(blocks[i]);
+		malloc_trim(0);
+	}
+}
+
+/* Memory that could not be given back is not taken to be zero. */
+static void check_zeroed(void)
+{
+	for (size_t size = 8; size < (size_t)8 << 20; size = size * 3 + 8) {
+		char *block = calloc(1, size);
+
+		check(block != NULL);
+		for (size_t i = 0; i < size; i++)
+			check(block[i] == 0);
+		memset(block, 0xff, size);
+		free(block);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	load();
+	if (argc > 1) {
+		check(madvise(NULL, 0, MADV_DONTNEED) < 0 && errno == EINVAL);
+	} else if (filter_install()) {
+		perror("prctl");
+		return 77;
+	}
+	for (int round = 0; round < 2; round++) {
+		load();
+		check_zeroed();
+		malloc_trim(0);
+		check_zeroed();
+	}
+	if (argc == 1) {
+		execl("/proc/self/exe", argv[0], "again", (char *)NULL);
+		check(!"execl");
+	}
+	return 0;
+}

@@ -1,0 +1,9 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The native interface by dlopen with a local name space, and dlclose while it is in use. See native_dlopen.c.
+. "${top_srcdir:-.}/tests/lifecycle/build.sh"
+
+need_library
+$CC $flags -o "$work/native_dlopen" "$sources/native_dlopen.c" -ldl
+"$work/native_dlopen" "$library" || fail "native_dlopen"
+STRATA_OPTIONS=check:1 "$work/native_dlopen" "$library" || fail "native_dlopen, check:1"

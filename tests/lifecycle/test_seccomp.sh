@@ -1,0 +1,15 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# A sandbox that refuses what the library asks the system for beyond memory. See seccomp.c.
+. "${top_srcdir:-.}/tests/lifecycle/build.sh"
+
+for each in preloaded static; do
+	possible "$each" || continue
+	build "$each" seccomp
+	status=0
+	run "$each" seccomp || status=$?
+	[ "$status" -ne 77 ] || skip "no seccomp filters here"
+	[ "$status" -eq 0 ] || fail "$each: exit status $status"
+	STRATA_OPTIONS=decay_ms:0,retain:0 run "$each" seccomp || fail "$each: decay_ms:0"
+	echo "seccomp: $each: passed"
+done

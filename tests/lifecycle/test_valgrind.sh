@@ -1,0 +1,26 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Under valgrind, which has little address space to give and a scheduler of its own.
+. "${top_srcdir:-.}/tests/lifecycle/build.sh"
+
+command -v valgrind >/dev/null 2>&1 || skip "no valgrind"
+valgrind --tool=none -q true >"$work/valgrind.log" 2>&1 || skip "valgrind does not work here"
+
+# A malloc of its own is what memcheck preloads; with --tool=none the program's stays in place. For memcheck, soname-synonyms
+# keep strata's.
+for each in preloaded shared archive; do
+	possible "$each" || continue
+	build "$each" plain
+	run_log=$work/run.log
+	for tool in "none" "memcheck --soname-synonyms=somalloc=nouserintercepts"; do
+		preload=
+		[ "$each" != preloaded ] || preload=$library
+		LD_PRELOAD=$preload valgrind --tool=$tool -q --error-exitcode=99 --undef-value-errors=no \
+			"$work/plain.$each" >"$run_log" 2>&1 || {
+			cat "$run_log" >&2
+			fail "plain: $each: valgrind --tool=$tool"
+		}
+		grep -q '^fine$' "$run_log" || fail "plain: $each: valgrind --tool=$tool: said nothing"
+		echo "plain: $each: valgrind --tool=$tool: passed"
+	done
+done
