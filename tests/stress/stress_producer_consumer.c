@@ -80,7 +80,7 @@ static void *consume(void *unused)
 static size_t shape(size_t producers, size_t consumers)
 {
 	pthread_t threads[2 * MOST];
-	size_t before = resident_bytes(), bound, count = 0;
+	size_t before = resident_bytes(), peak, bound, count = 0;
 
 	queue.closed = false;
 	queue.live = queue.peak = queue.through = 0;
@@ -90,8 +90,11 @@ static size_t shape(size_t producers, size_t consumers)
 	for (size_t i = 0; i < consumers; i++)
 		threads[count++] = stress_thread(consume, NULL);
 	stress_run_for(1.0 / 3);
+	pthread_mutex_lock(&queue.mutex);
+	peak = queue.peak;
+	pthread_mutex_unlock(&queue.mutex);
 	/* Live: the queue at its peak, and a block in each hand. Beside it a cache and a stack for each thread. */
-	bound = before + 2 * (queue.peak + count * LARGEST) + count * 3 * MIB + 16 * MIB;
+	bound = before + 2 * (peak + count * LARGEST) + count * 3 * MIB + 16 * MIB;
 	check_resident("producers and consumers", bound);
 	for (size_t i = 0; i < producers; i++)
 		stress_join(threads[i]);
