@@ -105,14 +105,14 @@ def means(tables, names):
     complete = [table for table in tables if all(name in table.allocators() for name in names)]
     peers = [name for name in names if name != OURS]
     found = {}
-    for name in names:
+    for name in names if peers else []:
         ratios = ([], [], [], [])
         for table in complete:
             for ratio, value in zip(ratios, (lambda n: table.median(n, "ns"), table.above_floor,
                                              lambda n: table.median(n, "peak_rss"), table.overhead)):
                 ratio.append(value(name) / min(value(peer) for peer in peers))
         found[name] = tuple(geometric_mean(ratio) for ratio in ratios)
-    return found, len(complete)
+    return found, len(complete) if peers else 0
 
 
 def against_best(tables, names):

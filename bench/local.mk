@@ -2,7 +2,7 @@
 # The benchmarks. Usage: bench/README.md.
 
 bench_scripts = bench/run bench/report bench/compare
-bench_modules = bench/measure.py bench/analysis.py
+bench_modules = bench/measure.py bench/drive.py bench/analysis.py bench/plots.py
 
 EXTRA_DIST += $(bench_scripts) $(bench_modules) bench/bump.c bench/README.md bench/packages
 
