@@ -2,7 +2,7 @@
 /*
  * Proves: a process in which 100 threads allocate and free without pause can fork at any moment; the child allocates,
  * verifies and frees blocks it inherited from all of those threads (which do not exist in it), starts threads that do
- * the same, and forks again; and the parent goes on unharmed. Runs for STRATA_STRESS_SECONDS (2), at least 10 forks.
+ * the same, and forks again; and the parent goes on unharmed. Runs for STRATA_STRESS_SECONDS (2), at least 6 forks.
  */
 #include "stress.h"
 
@@ -114,7 +114,7 @@ static void *forks(void *count)
 	struct piece own[KEPT] = {{0}};
 	size_t done = 0;
 
-	for (; done < 10 || !stress_over(); done++) {
+	for (; done < 6 || !stress_over(); done++) {
 		pid_t pid;
 		int status;
 

@@ -192,7 +192,8 @@ static void to_nothing_it_frees_and_returns_null(void **state)
 static void a_refusal_leaves_the_block(void **state)
 {
 	const size_t sizes[] = {1, 16, 100, 512, 513, 4096, 65536, 65537, MIB, 3 * MIB};
-	const size_t refused[] = {PTRDIFF_MAX, (size_t)PTRDIFF_MAX + 1, SIZE_MAX, SIZE_MAX - 4096, SIZE_MAX - 15};
+	const size_t refused[] = {PTRDIFF_MAX,  (size_t)PTRDIFF_MAX + 1, SIZE_MAX, SIZE_MAX - 1,
+	                          SIZE_MAX - 15, SIZE_MAX - 4095,         SIZE_MAX - 4096};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
