@@ -3,7 +3,7 @@
 
 bin_SCRIPTS += tools/strata-run
 CLEANFILES += tools/strata-run
-EXTRA_DIST += tools/strata-run.in
+EXTRA_DIST += tools/strata-run.in tools/packages.sh
 
 tools/strata-run: $(srcdir)/tools/strata-run.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) tools && rm -f $@ && \
