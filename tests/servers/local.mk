@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Real servers on the preloaded library. `make check-servers`, or with SERVERS="redis git" for some of them.
 
 PHONY_TARGETS += check-servers
@@ -30,3 +31,5 @@ EXTRA_DIST += \
 	tests/servers/run.sh \
 	tests/servers/sqlite.sh \
 	tests/servers/sqlite.sql
+
+include $(srcdir)/tools/count_calls/local.mk
