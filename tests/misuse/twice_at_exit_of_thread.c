@@ -7,12 +7,13 @@ static void *free_twice(void *unused)
 {
 	pointer block = malloc(64);
 	pointer other = malloc(64);
+	pointer kept = malloc(64);
 
 	name_block(block);
 	free(block);
 	free(other);
 	free(block);
-	return unused;
+	return kept ? unused : block;
 }
 
 int main(void)

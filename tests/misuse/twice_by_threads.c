@@ -12,6 +12,7 @@ static void *free_it(void *block)
 int main(void)
 {
 	pointer block = malloc(64);
+	pointer kept = malloc(64);
 	pthread_t thread;
 
 	name_block(block);
@@ -19,5 +20,5 @@ int main(void)
 		return 1;
 	free(block);
 	malloc_trim(0);
-	return 0;
+	return kept == NULL;
 }

@@ -6,11 +6,12 @@ int main(void)
 {
 	pointer block = malloc(20000);
 	pointer other = malloc(20000);
+	pointer kept = malloc(20000);
 
 	name_block(block);
 	free(block);
 	free(other);
 	free(block);
 	malloc_trim(0);
-	return 0;
+	return kept == NULL;
 }
