@@ -99,7 +99,7 @@ static void *resize_run(void *block, size_t size, void *(*allocate)(size_t))
 	if (size > MEDIUM_MAX) {
 		if (run_resize(block, size))
 			return block;
-		void *moved = size <= PTRDIFF_MAX ? run_move(block, size) : NULL;
+		void *moved = run_move(block, size);
 		if (moved == NULL)
 			errno = ENOMEM;
 		return moved;
@@ -115,6 +115,10 @@ void *core_reallocate(void *block, size_t size, void *(*allocate)(size_t))
 		return checked_reallocate(block, size);
 	if (size == 0) {
 		fast_free(block);
+		return NULL;
+	}
+	if (unlikely(size > PTRDIFF_MAX)) {
+		errno = ENOMEM;
 		return NULL;
 	}
 	size_t usable = core_usable(block, "realloc");
