@@ -92,7 +92,7 @@ struct bench_result {
 	double best_seconds;  /* for an operation, in the fastest call of work */
 	double cpu_seconds;   /* of the process in the timed part */
 	uint64_t verified;    /* blocks filled and found as filled */
-	uint64_t live_peak;   /* bytes requested and not freed, at most: what an exact fit without metadata would need */
+	uint64_t live_peak;   /* bytes requested and not freed, at most: what an exact fit without metadata needs */
 	uint64_t base_rss;    /* before the first block */
 	uint64_t peak_rss;
 	uint64_t steady_rss;  /* after the last timed call of work */
@@ -103,7 +103,7 @@ struct bench_result {
 	} extra[BENCH_EXTRA_MAX];
 };
 
-/* ---- For the loads ------------------------------------------------------------------------------------------------ */
+/* ---- For the loads ---------------------------------------------------------------------------------------------- */
 
 /* Registers a copy of *load under the name that format gives. */
 void bench_register(const struct bench_load *load, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -140,8 +140,8 @@ void bench_extra(struct bench_run *run, const char *name, double value);
 
 /* Starts count threads that call work with a bench_thread each (own set to own[i], random numbers and slot of the floor
  * their own), and waits for them. first + i, below load->children, tells the children of one call of work apart. */
-void bench_children(struct bench_thread *parent, unsigned first, unsigned count, void (*work)(struct bench_thread *),
-                    void **own);
+void bench_children(struct bench_thread *parent, unsigned first, unsigned count,
+                    void (*work)(struct bench_thread *), void **own);
 
 /* The same in two steps, for children that need company. child: count of them, kept by the caller. */
 struct bench_child {
@@ -221,7 +221,7 @@ static inline void bench_put(struct bench_thread *thread, void *block)
 	free(block);
 }
 
-/* ---- For the shim ------------------------------------------------------------------------------------------------- */
+/* ---- For the shim ----------------------------------------------------------------------------------------------- */
 
 size_t bench_loads(void);
 const char *bench_load_name(size_t number);

@@ -32,7 +32,7 @@ struct bump {
 static _Thread_local struct bump mine __attribute__((tls_model("initial-exec")));
 static _Thread_local struct bump kept __attribute__((tls_model("initial-exec"))); /* while mine is a slot's */
 
-/* One range of addresses for everything, so that a copy may read behind a block: slots first, what is kept after them. */
+/* One range of addresses for everything, so that a copy may read behind a block: slots first, then what is kept. */
 static char *region;
 static size_t region_used; /* of what is kept */
 

@@ -22,7 +22,8 @@ void bench_live_add(size_t size)
 	uint64_t now = __atomic_add_fetch(&live, size, __ATOMIC_RELAXED);
 	uint64_t most = __atomic_load_n(&live_peak, __ATOMIC_RELAXED);
 
-	while (now > most && !__atomic_compare_exchange_n(&live_peak, &most, now, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+	while (now > most &&
+	       !__atomic_compare_exchange_n(&live_peak, &most, now, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
 }
 

@@ -309,7 +309,7 @@ void bench_stop(void)
 		run->load->tear_down(run);
 }
 
-/* ---- Children ----------------------------------------------------------------------------------------------------- */
+/* ---- Children --------------------------------------------------------------------------------------------------- */
 
 static void *child_main(void *argument)
 {
@@ -343,8 +343,8 @@ void bench_child_wait(struct bench_child *child, struct bench_thread *parent)
 	parent->ops += child->thread.ops;
 }
 
-void bench_children(struct bench_thread *parent, unsigned first, unsigned count, void (*work)(struct bench_thread *),
-                    void **own)
+void bench_children(struct bench_thread *parent, unsigned first, unsigned count,
+                    void (*work)(struct bench_thread *), void **own)
 {
 	struct bench_child child[16];
 

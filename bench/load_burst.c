@@ -57,8 +57,8 @@ static void add(enum bench_set set, size_t size, size_t count, enum bench_order 
 
 	if (size * count * threads > BYTES_MAX)
 		return;
-	bench_register(&load, threads == 1 ? "burst/%zu/%zu/%s" : "burst/%zu/%zu/%s/threads:%u", size, count, names[order],
-	               threads);
+	bench_register(&load, threads == 1 ? "burst/%zu/%zu/%s" : "burst/%zu/%zu/%s/threads:%u", size, count,
+	               names[order], threads);
 }
 
 /* The loads of the main table; every other combination is among the additional ones. */
@@ -86,7 +86,8 @@ static const struct {
 static bool is_chosen(size_t size, size_t count, enum bench_order order)
 {
 	for (size_t i = 0; i < sizeof chosen / sizeof chosen[0]; i++)
-		if (chosen[i].size == size && chosen[i].count == count && chosen[i].order == order && chosen[i].threads == 1)
+		if (chosen[i].size == size && chosen[i].count == count && chosen[i].order == order &&
+		    chosen[i].threads == 1)
 			return true;
 	return false;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads that come and go. churn: one thread after another starts, makes its first few calls, and ends; an operation is
- * one thread. parked: many threads live at once, each holding a few blocks and doing nothing; shows the memory for each
- * thread.
+ * Threads that come and go. churn: one thread after another starts, makes its first few calls, and ends; an
+ * operation is one thread. parked: many threads live at once, each holding a few blocks and doing nothing; shows the
+ * memory for each thread.
  */
 #include "bench.h"
 

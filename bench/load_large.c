@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Large blocks, replaced in random slots, with every page written: page runs (64 KiB to 1 MiB) and direct mappings (1 to
- * 30 MiB). Shows whether memory is kept, and what purging costs.
+ * Large blocks, replaced in random slots, with every page written: page runs (64 KiB to 1 MiB) and direct mappings (1
+ * to 30 MiB). Shows whether memory is kept, and what purging costs.
  */
 #include "bench.h"
 

@@ -130,7 +130,8 @@ static void report_one(struct bench_run *run, const struct histogram *histogram,
 
 static void latency_report(struct bench_run *run)
 {
-	static const char *const malloc_names[] = {"malloc_p50", "malloc_p90", "malloc_p99", "malloc_p99.9", "malloc_p99.99"};
+	static const char *const malloc_names[] = {"malloc_p50", "malloc_p90", "malloc_p99", "malloc_p99.9",
+	                                           "malloc_p99.99"};
 	static const char *const free_names[] = {"free_p50", "free_p90", "free_p99", "free_p99.9", "free_p99.99"};
 	static struct histogram malloc_ticks, free_ticks;
 	const struct all_latency *all = bench_data(run);

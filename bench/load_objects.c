@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects of the shapes of an interpreter's list, dict, tuple and string: documents are built of them, some are kept for
- * a while, and dropped one by one. Lists grow by realloc. An operation is one object.
+ * Objects of the shapes of an interpreter's list, dict, tuple and string: documents are built of them, kept for a
+ * while, and dropped one by one. Lists grow by realloc. An operation is one object.
  */
 #include "bench.h"
 

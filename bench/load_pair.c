@@ -50,7 +50,8 @@ static void aligned_work(struct bench_thread *thread)
 	thread->ops += repeat;
 }
 
-static void add(enum bench_set set, const char *name, size_t size, unsigned threads, void (*work)(struct bench_thread *))
+static void add(enum bench_set set, const char *name, size_t size, unsigned threads,
+                void (*work)(struct bench_thread *))
 {
 	struct bench_load load = {
 		.set = set,

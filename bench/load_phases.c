@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Asymmetric phases: blocks of one range of sizes are built up to a number of bytes, then all but each 64th are freed at
- * random, then blocks of other sizes are built up, and so on. Shows fragmentation: whether memory that one size has left
- * can serve another.
+ * Asymmetric phases: blocks of one range of sizes are built up to a number of bytes, then all but each 64th are freed
+ * at random, then blocks of other sizes are built up, and so on. Shows fragmentation: whether memory that one size has
+ * left can serve another.
  */
 #include "bench.h"
 

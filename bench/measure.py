@@ -143,11 +143,11 @@ def count_instructions(build, size, library):
 class Results:
     """Results of the builds at hand, in a file of JSON lines to which each measurement is added at once."""
 
-    def __init__(self, build, allocators, path=None):
+    def __init__(self, build, allocators, seconds, path=None):
         self.path = path or os.path.join(build, "bench/results.jsonl")
         self.program = identity(os.path.join(build, "bench/loads"))
         self.libraries = {name: identity(library) for name, library in allocators.items()}
-        self.seconds = None
+        self.seconds = seconds
         self.records = []
         self.known = set()
         if os.path.exists(self.path):
@@ -161,6 +161,8 @@ class Results:
         except ValueError:  # a line cut short when the program was stopped
             return
         name = record.get("allocator")
+        if record.get("seconds") != self.seconds:
+            return
         if record.get("program") == self.program and self.libraries.get(name) == record.get("library"):
             self.records.append(record)
             self.known.add((record["load"], name, record["round"]))
@@ -170,7 +172,7 @@ class Results:
 
     def add(self, load, allocator, number, values):
         record = {"load": load, "allocator": allocator, "round": number, "program": self.program,
-                  "library": self.libraries[allocator], "when": int(time.time())}
+                  "library": self.libraries[allocator], "seconds": self.seconds, "when": int(time.time())}
         record.update(values)
         self.records.append(record)
         self.known.add((load, allocator, number))

@@ -41,10 +41,11 @@ def draw(folder, name, settings, series, names):
             path = os.path.join(temporary, allocator + ".dat")
             with open(path, "w", encoding="ascii") as file:
                 file.writelines("%s %s\n" % point for point in points)
+            size = 0.6 if len(points) > 1 else 2.5
             width = 3 if allocator == analysis.OURS else 1.5
             dash = " dashtype 2" if allocator == analysis.FLOOR else ""
-            parts.append("'%s' using 1:2 with linespoints linewidth %g linecolor rgb '%s' pointtype 7 pointsize 0.6%s "
-                         "title '%s'" % (path, width, colour(allocator, names), dash,
+            parts.append("'%s' using 1:2 with linespoints linewidth %g linecolor rgb '%s' pointtype 7 pointsize %g%s "
+                         "title '%s'" % (path, width, colour(allocator, names), size, dash,
                                          "floor" if allocator == analysis.FLOOR else allocator))
         script = []
         for kind, terminal in (("svg", "svg size 900,560 background 'white' font 'sans,14'"),

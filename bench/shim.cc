@@ -55,7 +55,9 @@ int main(int count, char **arguments)
 	}
 	for (size_t i = 0; count > 1 && i < loads; i++)
 		if (std::strcmp(arguments[1], bench_load_name(i)) == 0)
-			benchmark::RegisterBenchmark(arguments[1], run, i)->UseManualTime()->Unit(benchmark::kMicrosecond);
+			benchmark::RegisterBenchmark(arguments[1], run, i)
+				->UseManualTime()
+				->Unit(benchmark::kMicrosecond);
 	if (count > 1) { /* the name is not Google Benchmark's */
 		arguments[1] = arguments[0];
 		arguments++;
