@@ -62,10 +62,10 @@ src_libstrata_test_la_CFLAGS = $(AM_CFLAGS) $(STRATA_LIBRARY_FLAGS) -static
 src_libstrata_test_la_LDFLAGS = -static
 src_libstrata_test_la_LIBADD = $(URCU_LIBS)
 
-TESTS += src/test_exports.sh
+TESTS += src/test_exports.sh src/test_model.sh
 endif
 
-EXTRA_DIST += src/libstrata.map src/test_exports.sh
+EXTRA_DIST += src/libstrata.map src/test_exports.sh src/test_model.sh
 if !HAVE_CXX
 EXTRA_DIST += src/operators.cc
 endif
