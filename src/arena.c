@@ -6,6 +6,8 @@
 #include "os.h"
 #include "region.h"
 
+#include <errno.h>
+
 #define ALL_PAGES (~UINT64_C(0))
 #define CHUNK_LIMIT 65536u
 
@@ -408,20 +410,26 @@ static void account_whole(arena_index first, size_t count)
 	atomic_fetch_add_explicit(&used_pages, (int64_t)(count * ARENA_PAGES), memory_order_relaxed);
 }
 
-bool arena_claim_whole_exactly(arena_index first, size_t count)
+/* 0, -EBUSY: somebody has one of them, or -ENOMEM: they cannot be made memory. */
+static int claim_range(arena_index first, size_t count)
 {
 	if (first + count > region.arena_limit || region_extend(first + (arena_index)count) != 0)
-		return false;
+		return -ENOMEM;
 	size_t last = last_chunk(first, count);
 	for (size_t at = first / CHUNK_ARENAS; at <= last; at++) {
 		if (claim_bits(&region.chunks[at].used, bits_in_chunk(at, first, count)))
 			continue;
 		if (at > first / CHUNK_ARENAS)
 			release_range(first, at * CHUNK_ARENAS - first);
-		return false;
+		return -EBUSY;
 	}
 	account_whole(first, count);
-	return true;
+	return 0;
+}
+
+bool arena_claim_whole_exactly(arena_index first, size_t count)
+{
+	return claim_range(first, count) == 0;
 }
 
 /* count <= 64 arenas within one chunk; only among those in allowed. */
@@ -429,16 +437,14 @@ static arena_index claim_within(uint32_t at, unsigned count, size_t alignment, u
 {
 	struct chunk *chunk = &region.chunks[at];
 	uint64_t aligned = alignment > 1 ? multiples_of((unsigned)size_min(alignment, 64)) : ALL_PAGES;
-	uint64_t used = atomic_load(&chunk->used);
 	uint64_t firsts;
-	while ((firsts = first_of_runs(~used & allowed, count) & aligned) != 0) {
+	while ((firsts = first_of_runs(~atomic_load(&chunk->used) & allowed, count) & aligned) != 0) {
 		arena_index first = at * CHUNK_ARENAS + bit_lowest(firsts);
-		if (arena_claim_whole_exactly(first, count))
+		int result = claim_range(first, count);
+		if (result == 0)
 			return first;
-		uint64_t seen = atomic_load(&chunk->used);
-		if (seen == used)
-			return NO_ARENA; /* memory was refused */
-		used = seen;
+		if (result == -ENOMEM)
+			break;
 	}
 	return NO_ARENA;
 }
@@ -481,12 +487,13 @@ static arena_index search_chunks(size_t count, size_t alignment)
 	size_t step = size_max(alignment, CHUNK_ARENAS);
 	size_t start = (round_up(region_base, step * ARENA_SIZE) - region_base) / ARENA_SIZE;
 	for (size_t first = start; first + count <= region.arena_limit; first += step) {
-		bool committed = first / CHUNK_ARENAS * CHUNK_ARENAS < region_arenas();
-		if (committed && atomic_load(&region.chunks[first / CHUNK_ARENAS].used) != 0 && count >= CHUNK_ARENAS)
+		bool committed = first < region_arenas();
+		if (committed && count >= CHUNK_ARENAS && atomic_load(&region.chunks[first / CHUNK_ARENAS].used) != 0)
 			continue;
-		if (arena_claim_whole_exactly((arena_index)first, count))
+		int result = claim_range((arena_index)first, count);
+		if (result == 0)
 			return (arena_index)first;
-		if (!committed)
+		if (result == -ENOMEM)
 			break;
 	}
 	return NO_ARENA;
