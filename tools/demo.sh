@@ -249,12 +249,13 @@ table()
 	echo
 	scaling_table
 	echo
-	fold -s -w 118 <<-END
-		Measured: RocksDB $version (db_bench) on $(nproc) CPUs, $THREADS threads that each seek a random key among $ENTRIES \
-		and read the 10 after it while another thread writes 2 MB/s, $SECONDS_OF_LOAD s of load a run, $ROUNDS runs on \
-		glibc's malloc and $ROUNDS on strata by turns; a scan makes $calls allocations (counted in a run of its own), and \
-		$(verdict). RSS is the largest reading under load and the one 2 s after it.
+	tr -s '\n\t ' ' ' <<-END | fold -s -w 118
+		Measured: RocksDB $version (db_bench) on $(nproc) CPUs (load average before: $busy), $THREADS threads that each
+		seek a random key among $ENTRIES and read the 10 after it while another thread writes 2 MB/s, $SECONDS_OF_LOAD s
+		of load a run, $ROUNDS runs on glibc's malloc and $ROUNDS on strata by turns; a scan makes $calls allocations
+		(counted in a run of its own), and $(verdict). RSS is the largest reading under load and the one 2 s after it.
 	END
+	echo
 }
 
 trap stop EXIT
@@ -266,6 +267,7 @@ need STRATA_LIB "${STRATA_LIB:-}"
 need COUNT_CALLS "${COUNT_CALLS:-}"
 dir=$(mktemp -d "${TMPDIR:-/tmp}/strata-demo.XXXXXX")
 
+busy=$(cut -d' ' -f1 /proc/loadavg)
 echo "RocksDB's db_bench, $THREADS threads, on glibc's malloc and on strata by turns"
 echo "writing $ENTRIES entries"
 fill
