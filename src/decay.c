@@ -4,6 +4,7 @@
 #include "arena.h"
 #include "options.h"
 #include "os.h"
+#include "run.h"
 
 #define STEP_BYTES ((size_t)1 << 20)
 #define TICK_MS 8
@@ -13,6 +14,7 @@ static _Atomic uint64_t last_tick;
 
 size_t decay_step(void)
 {
+	run_expire((uint32_t)options()->decay_ms);
 	struct arena_counters counters = arena_count();
 	if (counters.dirty_pages == 0)
 		return 0;

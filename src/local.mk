@@ -17,6 +17,7 @@ STRATA_SOURCES = \
 	src/heap.h src/heap.c \
 	src/remote.h src/remote.c \
 	src/run.h src/run.c \
+	src/run_cache.h src/run_cache.c \
 	src/thread.h src/thread.c \
 	src/fast.h src/slow.h src/slow.c \
 	src/core.h src/core.c \

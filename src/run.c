@@ -6,6 +6,7 @@
 #include "decay.h"
 #include "os.h"
 #include "region.h"
+#include "run_cache.h"
 
 #include <string.h>
 
@@ -108,11 +109,25 @@ static void *allocate_arenas(size_t pages, size_t arenas, size_t alignment, bool
 	return begin_run(first, pages, arenas);
 }
 
+/* Its record is as it was; only the tag was taken away. */
+static void *reuse(cached_run run, bool zero)
+{
+	page_index first = cached_run_first(run);
+	if (zero)
+		zero_dirty(first, cached_run_pages(run));
+	atomic_store_explicit(&region_tags[first], TAG_RUN, memory_order_relaxed);
+	account(cached_run_pages(run), 1);
+	return page_start(first);
+}
+
 void *run_allocate(size_t size, size_t alignment, bool zero)
 {
 	size_t pages = pages_of(size);
 	if (region_ready() != 0 || alignment > (size_t)1 << 46)
 		return NULL;
+	cached_run run = alignment <= PAGE_SIZE ? run_cache_take(pages) : 0;
+	if (run != 0)
+		return reuse(run, zero);
 	decay_tick();
 	if (pages <= ARENA_PAGES && alignment <= ARENA_SIZE)
 		return allocate_span(pages, alignment, zero);
@@ -140,6 +155,28 @@ static void free_arenas(page_index first, size_t pages, size_t arenas, bool move
 	arena_return_whole(first / ARENA_PAGES, arenas);
 }
 
+static void give_up(cached_run run)
+{
+	page_index first = cached_run_first(run);
+	size_t pages = cached_run_pages(run);
+	struct pool *record = &region.pools[first];
+	if (record->run.arenas != 0)
+		free_arenas(first, pages, record->run.arenas, record->run.moved);
+	else
+		arena_return(first / ARENA_PAGES, range_in_arena(first / ARENA_PAGES, first, pages));
+}
+
+size_t run_expire(uint32_t idle_ms)
+{
+	size_t bytes = 0;
+	cached_run run;
+	while ((run = run_cache_expire(idle_ms)) != 0) {
+		bytes += cached_run_pages(run) * PAGE_SIZE;
+		give_up(run);
+	}
+	return bytes;
+}
+
 bool run_free(void *block)
 {
 	page_index first = page_of(block);
@@ -150,12 +187,15 @@ bool run_free(void *block)
 	struct pool *record = &region.pools[first];
 	size_t pages = record->run.pages;
 	account(-pages, -1);
-	if (record->run.arenas != 0)
-		free_arenas(first, pages, record->run.arenas, record->run.moved);
-	else
-		arena_return(first / ARENA_PAGES, range_in_arena(first / ARENA_PAGES, first, pages));
-	decay_bound();
-	decay_tick();
+	/* A remapped run is a mapping of its own to the kernel: not to be kept for long. */
+	cached_run run = cached_run_of(first, pages);
+	if (!record->run.moved)
+		run = run_cache_put(run);
+	if (run != 0) {
+		give_up(run);
+		decay_bound();
+		decay_tick();
+	}
 	return true;
 }
 

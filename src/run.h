@@ -15,6 +15,9 @@ void *run_allocate(size_t size, size_t alignment, bool zero);
 /* Frees the run that begins at block. False: no run does, or it has been freed. */
 bool run_free(void *block);
 
+/* Gives up the runs that have waited in the cache for idle_ms. Returns their bytes. */
+size_t run_expire(uint32_t idle_ms);
+
 size_t run_usable(const void *block);
 
 /* Makes the run at least size bytes without moving it; a smaller size gives memory back. False: it stays as it is. */

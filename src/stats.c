@@ -6,6 +6,7 @@
 #include "heap.h"
 #include "region.h"
 #include "run.h"
+#include "run_cache.h"
 
 #include <errno.h>
 #include <string.h>
@@ -61,9 +62,11 @@ static void fill(struct strata_stats *stats)
 	stats->run_bytes = runs.bytes;
 	stats->live_bytes = pooled_live + runs.bytes;
 	stats->live_blocks = at_least_zero(out_blocks - (int64_t)cached_blocks) + runs.blocks;
-	stats->free_bytes = arenas.dirty_pages * PAGE_SIZE;
+	uint64_t cached_runs = run_cache_bytes();
+	stats->free_bytes = arenas.dirty_pages * PAGE_SIZE + cached_runs;
 	stats->heap_bytes = (arenas.used_pages + arenas.dirty_pages) * PAGE_SIZE;
-	stats->pooled_bytes = at_least_zero((int64_t)(arenas.used_pages * PAGE_SIZE) - (int64_t)runs.bytes - out_bytes);
+	stats->pooled_bytes = at_least_zero((int64_t)(arenas.used_pages * PAGE_SIZE) - (int64_t)(runs.bytes + cached_runs) -
+					    out_bytes);
 	stats->purged_bytes = arenas.purged_bytes;
 	stats->metadata_bytes = region_metadata_bytes();
 	stats->reserved_bytes = region.reserved_bytes;

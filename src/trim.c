@@ -4,6 +4,7 @@
 #include "arena.h"
 #include "heap.h"
 #include "region.h"
+#include "run.h"
 #include "thread.h"
 
 size_t trim_all(void)
@@ -13,5 +14,6 @@ size_t trim_all(void)
 	if (thread_self.own != NULL && heap_empty(thread_self.own) != 0)
 		thread_switch_heap();
 	heap_empty_dead();
+	run_expire(0);
 	return arena_purge(SIZE_MAX, 0);
 }

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#include "run_cache.h"
+
+#include "options.h"
+#include "os.h"
+
+#define SLOTS 16u
+
+/* Written by all. The times are hints, written by who fills the slot. */
+static _Atomic cached_run slots[SLOTS] STRATA_ALIGNED(CACHE_LINE);
+static _Atomic uint32_t filled_at[SLOTS] STRATA_ALIGNED(CACHE_LINE);
+static _Atomic uint64_t cached_bytes STRATA_ALIGNED(CACHE_LINE);
+static _Atomic uint32_t hand; /* the slot to replace next */
+
+size_t run_cache_bytes(void)
+{
+	return atomic_load_explicit(&cached_bytes, memory_order_relaxed);
+}
+
+static void account(cached_run run, int sign)
+{
+	atomic_fetch_add_explicit(&cached_bytes, (uint64_t)sign * cached_run_pages(run) * PAGE_SIZE, memory_order_relaxed);
+}
+
+static bool take(unsigned slot, cached_run run)
+{
+	if (!atomic_compare_exchange_strong_explicit(&slots[slot], &run, 0, memory_order_acquire, memory_order_relaxed))
+		return false;
+	account(run, -1);
+	return true;
+}
+
+cached_run run_cache_take(size_t pages)
+{
+	for (unsigned slot = 0; slot < SLOTS; slot++) {
+		cached_run run = atomic_load_explicit(&slots[slot], memory_order_relaxed);
+		size_t has = cached_run_pages(run);
+		if (has >= pages && has - pages <= pages / 8 && take(slot, run))
+			return run;
+	}
+	return 0;
+}
+
+/* Release: what the freeing thread did with the run; partner: the acquire in take. */
+static bool fill(unsigned slot, cached_run run)
+{
+	cached_run none = 0;
+	if (atomic_load_explicit(&slots[slot], memory_order_relaxed) != 0)
+		return false;
+	atomic_store_explicit(&filled_at[slot], (uint32_t)os_clock_ms(), memory_order_relaxed);
+	return atomic_compare_exchange_strong_explicit(&slots[slot], &none, run, memory_order_release, memory_order_relaxed);
+}
+
+cached_run run_cache_put(cached_run run)
+{
+	size_t most = options()->retain_bytes;
+	size_t bytes = cached_run_pages(run) * PAGE_SIZE;
+	if (bytes > most / 4 || options()->decay_ms == 0)
+		return run;
+	account(run, 1);
+	if (run_cache_bytes() <= most)
+		for (unsigned slot = 0; slot < SLOTS; slot++)
+			if (fill(slot, run))
+				return 0;
+	unsigned slot = atomic_fetch_add_explicit(&hand, 1, memory_order_relaxed) % SLOTS;
+	atomic_store_explicit(&filled_at[slot], (uint32_t)os_clock_ms(), memory_order_relaxed);
+	cached_run left = atomic_exchange_explicit(&slots[slot], run, memory_order_acq_rel);
+	if (left != 0)
+		account(left, -1);
+	return left;
+}
+
+cached_run run_cache_expire(uint32_t idle_ms)
+{
+	uint32_t now = (uint32_t)os_clock_ms();
+	for (unsigned slot = 0; slot < SLOTS; slot++) {
+		cached_run run = atomic_load_explicit(&slots[slot], memory_order_relaxed);
+		uint32_t idle = now - atomic_load_explicit(&filled_at[slot], memory_order_relaxed);
+		if (run != 0 && idle >= idle_ms && take(slot, run))
+			return run;
+	}
+	return 0;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs that were freed a moment ago, whole, for the next one of nearly their size: one atomic operation each way instead of
+ * a dozen. Shared by all threads, bounded in number and bytes, emptied by the decay clock.
+ *
+ * Each slot is one word, taken and filled by compare-and-swap or exchange; every pair of operations may run at the same time.
+ * No ABA: the word names the run, and whoever has taken it out of the slot owns the run.
+ */
+#ifndef STRATA_RUN_CACHE_H
+#define STRATA_RUN_CACHE_H
+
+#include "layout.h"
+
+/* A run in the cache, or the one to put there: its first page in the high half, its size in pages in the low one. */
+typedef uint64_t cached_run;
+
+static inline cached_run cached_run_of(page_index first, size_t pages)
+{
+	return (cached_run)first << 32 | (uint32_t)pages;
+}
+
+static inline page_index cached_run_first(cached_run run)
+{
+	return (page_index)(run >> 32);
+}
+
+static inline size_t cached_run_pages(cached_run run)
+{
+	return (uint32_t)run;
+}
+
+/* Takes a run of at least so many pages, and at most an eighth more; 0 if there is none. */
+cached_run run_cache_take(size_t pages);
+
+/* Puts a run into the cache. Returns the run that had to leave for it, or the run itself if it is too large, or 0. */
+cached_run run_cache_put(cached_run run);
+
+/* Takes any run that has been in the cache for idle_ms; 0 if there is none. */
+cached_run run_cache_expire(uint32_t idle_ms);
+
+size_t run_cache_bytes(void);
+
+#endif
