@@ -31,5 +31,3 @@ EXTRA_DIST += \
 	tests/servers/run.sh \
 	tests/servers/sqlite.sh \
 	tests/servers/sqlite.sql
-
-include $(srcdir)/tools/count_calls/local.mk
