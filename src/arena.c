@@ -175,17 +175,12 @@ static void account_claim(arena_index index, uint64_t pages)
 
 static uint64_t lowest_bits(uint64_t word, unsigned count)
 {
+	if (count >= bit_count(word))
+		return word;
 	uint64_t rest = word;
 	while (count-- > 0)
 		rest &= rest - 1;
 	return word & ~rest;
-}
-
-/* Dirty pages first: they cost memory already. */
-static uint64_t choose_pages(arena_index index, uint64_t free, unsigned want)
-{
-	uint64_t warm = free & arena_dirty_pages(index);
-	return warm != 0 ? lowest_bits(warm, want) : lowest_bits(free, want);
 }
 
 static uint64_t first_of_runs(uint64_t word, unsigned count)
@@ -206,21 +201,31 @@ static uint64_t multiples_of(unsigned alignment)
 	return word;
 }
 
-static uint64_t choose_span(arena_index index, uint64_t free, unsigned count, unsigned alignment)
-{
-	uint64_t allowed = alignment > 1 ? multiples_of(alignment) : ALL_PAGES;
-	uint64_t firsts = first_of_runs(free & arena_dirty_pages(index), count) & allowed;
-	if (firsts == 0)
-		firsts = first_of_runs(free, count) & allowed;
-	return firsts != 0 ? bits_below(count) << bit_lowest(firsts) : 0;
-}
-
-/* A request for pages: either any want of them, or a span. */
+/* A request for pages of one arena. */
 struct request {
-	unsigned count;
-	unsigned alignment; /* 0: any pages, neighbours or not */
+	unsigned count;     /* neighbours */
+	unsigned alignment; /* of the first of them, in pages */
+	unsigned want;      /* in all, if there are more */
 	uint64_t dirty;     /* result: which of the arena's pages were dirty before */
 };
+
+/* Dirty pages first: they cost memory already. */
+static uint64_t choose(arena_index index, uint64_t free, const struct request *request)
+{
+	uint64_t allowed = request->alignment > 1 ? multiples_of(request->alignment) : ALL_PAGES;
+	uint64_t warm = free & arena_dirty_pages(index);
+	uint64_t firsts = first_of_runs(warm, request->count) & allowed;
+	if (firsts == 0)
+		firsts = first_of_runs(free, request->count) & allowed;
+	if (firsts == 0)
+		return 0;
+	uint64_t pages = bits_below(request->count) << bit_lowest(firsts);
+	if (request->want > request->count) {
+		uint64_t rest = (warm & ~pages) != 0 ? warm & ~pages : free & ~pages;
+		pages |= lowest_bits(rest, request->want - request->count);
+	}
+	return pages;
+}
 
 static uint64_t claim_in(arena_index index, struct request *request)
 {
@@ -228,8 +233,7 @@ static uint64_t claim_in(arena_index index, struct request *request)
 	uint64_t free = atomic_load(&arena->free);
 	uint64_t pages;
 	do {
-		pages = request->alignment == 0 ? choose_pages(index, free, request->count)
-					       : choose_span(index, free, request->count, request->alignment);
+		pages = choose(index, free, request);
 		if (pages == 0) {
 			if (free == 0)
 				arena_relist(index, 0);
@@ -262,8 +266,7 @@ static uint64_t claim_in_new_arena(struct request *request, arena_index *index)
 	*index = arena_claim_whole(1, 1);
 	if (*index == NO_ARENA)
 		return 0;
-	uint64_t pages = request->alignment == 0 ? choose_pages(*index, ALL_PAGES, request->count)
-						: choose_span(*index, ALL_PAGES, request->count, request->alignment);
+	uint64_t pages = choose(*index, ALL_PAGES, request);
 	/* arena_claim_whole accounted for all 64. */
 	uint64_t rest = ~pages;
 	atomic_fetch_sub_explicit(&used_pages, bit_count(rest), memory_order_relaxed);
@@ -283,7 +286,7 @@ static uint64_t claim_pages(struct request *request, arena_index *index)
 {
 	unsigned tries = 0;
 	for (unsigned bucket = 0; bucket < BUCKET_COUNT; bucket++) {
-		if (request->alignment != 0 && bucket_most[bucket] < request->count)
+		if (bucket_most[bucket] < request->count)
 			continue;
 		struct list_walk walk = { .bucket = bucket };
 		while ((*index = walk_next(&walk)) != NO_ARENA) {
@@ -297,15 +300,15 @@ static uint64_t claim_pages(struct request *request, arena_index *index)
 	return claim_in_new_arena(request, index);
 }
 
-uint64_t arena_claim_pages(unsigned want, arena_index *index)
+uint64_t arena_claim_pages(unsigned want, unsigned count, arena_index *index)
 {
-	struct request request = { .count = want };
+	struct request request = { .count = count, .alignment = 1, .want = want };
 	return claim_pages(&request, index);
 }
 
 page_index arena_claim_span(unsigned count, unsigned alignment, uint64_t *dirty)
 {
-	struct request request = { .count = count, .alignment = alignment };
+	struct request request = { .count = count, .alignment = alignment, .want = count };
 	arena_index index;
 	uint64_t pages = claim_pages(&request, &index);
 	if (pages == 0)

@@ -19,8 +19,9 @@
 
 #define NO_ARENA UINT32_MAX
 
-/* Claims up to want pages, anywhere in one arena. Returns their bits, 0 when memory is refused. */
-uint64_t arena_claim_pages(unsigned want, arena_index *arena);
+/* Claims up to want pages of one arena, among them count neighbours (count <= want <= 64). Returns their bits, 0 when memory
+ * is refused. */
+uint64_t arena_claim_pages(unsigned want, unsigned count, arena_index *arena);
 
 /* Claims count <= 64 neighbouring pages of one arena, the first at a multiple of alignment pages (a power of two <= 64).
  * *dirty, unless NULL: bit i says that page i of the span is not known to be zero. NO_PAGE when memory is refused. */

@@ -310,22 +310,23 @@ int heap_refill(struct heap *heap, unsigned class)
 	return result;
 }
 
-/* Keeps the newer half on the bin, whose lines are in the processor's cache, and brings the older home. */
-static void halve_bin(struct heap *heap, unsigned class)
+/* Brings the newest blocks home, whose lines are still in the processor's nearest cache: walking the stack down to the older
+ * ones would wait for each. They are collected first, so that what follows for one need not wait for the one before. */
+#define FLUSH_MOST 64u
+
+static void flush_newest(struct heap *heap, unsigned class)
 {
 	struct bin *bin = &heap->bins[class];
-	int32_t keep = bin->limit / 2;
-	void **link = &bin->head;
-	for (int32_t i = 0; i < keep && *link != NULL; i++)
-		link = (void **)remote_next(link);
-	void *block = remote_next(link);
-	owner_set(*link, NULL);
-	owner_set(bin->credit, bin->limit - keep);
-	while (block != NULL) {
-		void *next = remote_next(block);
-		heap_take_home(heap, block);
-		block = next;
-	}
+	unsigned want = (unsigned)size_min((size_t)bin->limit / 2 + 1, FLUSH_MOST);
+	void *blocks[FLUSH_MOST];
+	unsigned count = 0;
+	void *block = bin->head;
+	for (; count < want && block != NULL; block = remote_next(block))
+		blocks[count++] = block;
+	owner_set(bin->head, block);
+	owner_add(bin->credit, (int32_t)count);
+	for (unsigned i = 0; i < count; i++)
+		heap_take_home(heap, blocks[i]);
 }
 
 int heap_overflow(struct heap *heap, unsigned class)
@@ -337,7 +338,7 @@ int heap_overflow(struct heap *heap, unsigned class)
 	}
 	if (unlikely(!heap_try_lock(heap)))
 		return -EBUSY;
-	halve_bin(heap, class);
+	flush_newest(heap, class);
 	pool_check_heap(heap);
 	heap_unlock(heap);
 	decay_bound();

@@ -69,6 +69,7 @@ extern STRATA_HIDDEN _Atomic page_tag *region_tags;    /* one for each page */
 /* The rest: fixed once, by whoever wins the race to initialise (region.c); read-only from then on. */
 struct region {
 	struct pool *pools;      /* one for each page; that of a pool's or run's first page is in use */
+	uint8_t *backs;          /* for each page of a pool: how many pages before it the pool begins; its owner's */
 	struct arena *arenas;
 	struct chunk *chunks;
 	struct heap *heaps;      /* [0] is never used */
@@ -144,7 +145,6 @@ struct pool {
 	uint16_t home_count;
 	uint16_t carved;
 	uint8_t class;
-	uint8_t back;   /* written for every page of a pool: how many pages before this one the pool begins */
 	bool listed;
 } STRATA_ALIGNED(CACHE_LINE);
 

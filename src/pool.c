@@ -7,7 +7,15 @@
 #include <errno.h>
 #include <string.h>
 
-#define RESERVE_MOST 16u
+/* Pages at hand for new pools, and on the way back, are claimed and returned together, as many as go with the number of pools
+ * that the heap has: from one to a whole arena. */
+#define BATCH_LEAST 4u
+#define BATCH_MOST ARENA_PAGES
+
+static unsigned batch_of(const struct heap *heap)
+{
+	return (unsigned)size_min(size_max(heap->pool_count / 8, BATCH_LEAST), BATCH_MOST);
+}
 
 /* ---- The bitmap of the blocks at home ------------------------------------------------------------------------------- */
 
@@ -68,33 +76,55 @@ static void return_pages(struct heap *heap, arena_index arena, uint64_t pages)
 	set->pages |= pages;
 }
 
+static void return_set(struct page_set *set)
+{
+	if (set->pages != 0)
+		arena_return(set->arena, set->pages);
+	set->pages = 0;
+}
+
 void pool_settle(struct heap *heap, bool everything)
 {
-	if (heap->returning.pages != 0) {
-		arena_return(heap->returning.arena, heap->returning.pages);
-		heap->returning.pages = 0;
-	}
-	if (everything && heap->reserve.pages != 0) {
-		arena_return(heap->reserve.arena, heap->reserve.pages);
-		heap->reserve.pages = 0;
+	if (everything || bit_count(heap->returning.pages) >= batch_of(heap))
+		return_set(&heap->returning);
+	if (everything) {
+		return_set(&heap->reserve);
 		heap->reserve_step = 1;
 	}
 }
 
-/* Single pages are claimed several at a time, more each time: neighbours, for one atomic operation. */
-static page_index claim_page(struct heap *heap)
+/* Neighbouring pages out of the set, the lowest. NO_PAGE if it has none. */
+static page_index take_from(struct page_set *set, unsigned count)
+{
+	uint64_t firsts = set->pages;
+	for (unsigned i = 1; i < count && firsts != 0; i++)
+		firsts &= set->pages >> i;
+	if (firsts == 0)
+		return NO_PAGE;
+	unsigned first = bit_lowest(firsts);
+	set->pages &= ~(bits_below(count) << first);
+	return set->arena * ARENA_PAGES + first;
+}
+
+/* A few pages at a time for one atomic operation, more each time. What is left of the last batch and does not serve goes
+ * back. */
+static page_index claim_batch(struct heap *heap, unsigned count)
 {
 	struct page_set *reserve = &heap->reserve;
-	if (reserve->pages == 0) {
-		reserve->pages = arena_claim_pages(heap->reserve_step, &reserve->arena);
-		if (reserve->pages == 0)
-			return NO_PAGE;
-		if (heap->reserve_step < RESERVE_MOST)
-			heap->reserve_step *= 2;
-	}
-	unsigned bit = bit_lowest(reserve->pages);
-	reserve->pages &= reserve->pages - 1;
-	return reserve->arena * ARENA_PAGES + bit;
+	unsigned want = (unsigned)size_max(size_min(heap->reserve_step, batch_of(heap)), count);
+	if (heap->reserve_step < BATCH_MOST)
+		heap->reserve_step *= 2;
+	return_set(reserve);
+	reserve->pages = arena_claim_pages(want, count, &reserve->arena);
+	return reserve->pages != 0 ? take_from(reserve, count) : NO_PAGE;
+}
+
+static page_index claim_page_range(struct heap *heap, unsigned count)
+{
+	page_index page = take_from(&heap->reserve, count);
+	if (page == NO_PAGE)
+		page = take_from(&heap->returning, count);
+	return page != NO_PAGE ? page : claim_batch(heap, count);
 }
 
 static void release_pages(struct heap *heap, page_index page, unsigned count)
@@ -102,8 +132,7 @@ static void release_pages(struct heap *heap, page_index page, unsigned count)
 	arena_index arena = page / ARENA_PAGES;
 	uint64_t pages = bits_below(count) << (page % ARENA_PAGES);
 	struct page_set *reserve = &heap->reserve;
-	bool at_hand = reserve->pages == 0 || (reserve->arena == arena && bit_count(reserve->pages) < RESERVE_MOST);
-	if (count == 1 && at_hand) {
+	if (reserve->pages == 0 || (reserve->arena == arena && bit_count(reserve->pages) < batch_of(heap))) {
 		reserve->arena = arena;
 		reserve->pages |= pages;
 	} else {
@@ -122,7 +151,7 @@ static void tag_pages(page_index page, unsigned count, page_tag tag)
 int pool_make(struct heap *heap, unsigned class)
 {
 	unsigned count = size_classes[class].pages;
-	page_index page = count == 1 ? claim_page(heap) : arena_claim_span(count, 1, NULL);
+	page_index page = claim_page_range(heap, count);
 	if (page == NO_PAGE)
 		return -ENOMEM;
 	struct pool *pool = &region.pools[page];
@@ -133,7 +162,7 @@ int pool_make(struct heap *heap, unsigned class)
 	if (class == 1)
 		memset(page_start(page), 0, size_classes[1].start);
 	for (unsigned i = 0; i < count; i++)
-		pool[i].back = (uint8_t)i;
+		region.backs[page + i] = (uint8_t)i;
 	tag_pages(page, count, heap->tag | class * 2);
 	list_insert(heap, pool, false);
 	heap->pool_count++;
@@ -275,7 +304,7 @@ static void check_pool(const struct heap *heap, struct pool *pool, unsigned clas
 	unsigned home = 0;
 	for (unsigned at = 0; at * 64 < pool->carved; at++)
 		home += bit_count(home_bits(pool)[at]);
-	expect(pool->class == class && pool->listed && pool->back == 0);
+	expect(pool->class == class && pool->listed);
 	expect(home == pool->home_count && pool->home_count <= pool->carved);
 	expect(pool->carved <= size_classes[class].capacity);
 	expect(pool->home_count > 0 || pool->carved < size_classes[class].capacity);

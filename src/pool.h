@@ -35,8 +35,8 @@ void pool_check_heap(const struct heap *heap);
 
 static inline struct pool *pool_of_block(const void *block)
 {
-	struct pool *pool = &region.pools[page_of(block)];
-	return pool - pool->back;
+	page_index page = page_of(block);
+	return &region.pools[page - region.backs[page]];
 }
 
 static inline page_index page_of_pool(const struct pool *pool)

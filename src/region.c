@@ -29,7 +29,7 @@ static _Atomic uintptr_t reservation;
 static _Atomic uint32_t heaps_committed; /* heaps below are memory */
 
 struct plan {
-	size_t chunks, arenas, heaps, tags, pools; /* bytes of each array */
+	size_t chunks, arenas, heaps, tags, backs, pools; /* bytes of each array */
 	size_t metadata;                           /* all of them, a multiple of CHUNK_SIZE */
 };
 
@@ -41,9 +41,11 @@ static struct plan plan_for(size_t chunk_count)
 		.arenas = chunk_count * CHUNK_ARENAS * sizeof(struct arena),
 		.heaps = heap_limit * HEAP_STRIDE,
 		.tags = chunk_count * CHUNK_ARENAS * ARENA_PAGES * sizeof(page_tag),
+		.backs = chunk_count * CHUNK_ARENAS * ARENA_PAGES,
 		.pools = chunk_count * CHUNK_ARENAS * ARENA_PAGES * sizeof(struct pool),
 	};
-	plan.metadata = round_up(plan.chunks + plan.arenas + plan.heaps + plan.tags + plan.pools, CHUNK_SIZE);
+	plan.metadata = round_up(plan.chunks + plan.arenas + plan.heaps + plan.tags + plan.backs + plan.pools,
+				 CHUNK_SIZE);
 	return plan;
 }
 
@@ -90,7 +92,8 @@ static int finish(uintptr_t won)
 	publish(region.arenas, (struct arena *)(start + plan.chunks));
 	publish(region.heaps, (struct heap *)(start + plan.chunks + plan.arenas));
 	publish(region_tags, (_Atomic page_tag *)(start + plan.chunks + plan.arenas + plan.heaps));
-	publish(region.pools, (struct pool *)(start + plan.chunks + plan.arenas + plan.heaps + plan.tags));
+	publish(region.backs, (uint8_t *)(start + plan.chunks + plan.arenas + plan.heaps + plan.tags));
+	publish(region.pools, (struct pool *)(start + plan.chunks + plan.arenas + plan.heaps + plan.tags + plan.backs));
 	publish(region.arena_limit, (uint32_t)(chunk_count * CHUNK_ARENAS));
 	publish(region.heap_limit, (uint32_t)(plan.heaps / HEAP_STRIDE));
 	publish(region.reserved_bytes, plan.metadata + chunk_count * CHUNK_SIZE);
@@ -130,6 +133,8 @@ static int commit_metadata(size_t from, size_t to)
 		result = commit_array(region.arenas, sizeof(struct arena) * CHUNK_ARENAS, from, to);
 	if (result == 0)
 		result = commit_array(region_tags, sizeof(page_tag) * CHUNK_ARENAS * ARENA_PAGES, from, to);
+	if (result == 0)
+		result = commit_array(region.backs, CHUNK_ARENAS * ARENA_PAGES, from, to);
 	if (result == 0)
 		result = commit_array(region.pools, sizeof(struct pool) * CHUNK_ARENAS * ARENA_PAGES, from, to);
 	return result;
@@ -195,7 +200,7 @@ size_t region_metadata_bytes(void)
 {
 	size_t chunk_count = chunks_below(others_read(region_span));
 	size_t per_chunk = sizeof(struct chunk) + CHUNK_ARENAS * (sizeof(struct arena) +
-			   ARENA_PAGES * (sizeof(page_tag) + sizeof(struct pool)));
+			   ARENA_PAGES * (sizeof(page_tag) + 1 + sizeof(struct pool)));
 	return chunk_count * per_chunk +
 	       (size_t)atomic_load_explicit(&heaps_committed, memory_order_relaxed) * HEAP_STRIDE;
 }

@@ -80,7 +80,6 @@ static void *begin_run(page_index first, size_t pages, size_t arenas)
 	record->run.pages = (uint32_t)pages;
 	record->run.arenas = (uint32_t)arenas;
 	record->run.moved = false;
-	record->back = 0;
 	atomic_store_explicit(&region_tags[first], TAG_RUN, memory_order_relaxed);
 	account(pages, 1);
 	return page_start(first);
@@ -110,13 +109,14 @@ static void *allocate_arenas(size_t pages, size_t arenas, size_t alignment, bool
 }
 
 /* Its record is as it was; only the tag was taken away. */
-static void *reuse(cached_run run, bool zero)
+static void *reuse(cached_run run, size_t pages, bool zero)
 {
 	page_index first = cached_run_first(run);
+	region.pools[first].run.pages = (uint32_t)pages;
 	if (zero)
-		zero_dirty(first, cached_run_pages(run));
+		zero_dirty(first, pages);
 	atomic_store_explicit(&region_tags[first], TAG_RUN, memory_order_relaxed);
-	account(cached_run_pages(run), 1);
+	account(pages, 1);
 	return page_start(first);
 }
 
@@ -127,7 +127,7 @@ void *run_allocate(size_t size, size_t alignment, bool zero)
 		return NULL;
 	cached_run run = alignment <= PAGE_SIZE ? run_cache_take(pages) : 0;
 	if (run != 0)
-		return reuse(run, zero);
+		return reuse(run, pages, zero);
 	decay_tick();
 	if (pages <= ARENA_PAGES && alignment <= ARENA_SIZE)
 		return allocate_span(pages, alignment, zero);

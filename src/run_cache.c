@@ -30,12 +30,19 @@ static bool take(unsigned slot, cached_run run)
 	return true;
 }
 
+/* A run within an arena must fit exactly: the rest would belong to nobody. One of whole arenas may be a little larger, its
+ * tail is then not reached by the new block. */
+static bool serves(size_t has, size_t wanted)
+{
+	return has == wanted || (wanted > ARENA_PAGES && has > wanted && has - wanted <= wanted / 8);
+}
+
 cached_run run_cache_take(size_t pages)
 {
 	for (unsigned slot = 0; slot < SLOTS; slot++) {
 		cached_run run = atomic_load_explicit(&slots[slot], memory_order_relaxed);
 		size_t has = cached_run_pages(run);
-		if (has >= pages && has - pages <= pages / 8 && take(slot, run))
+		if (serves(has, pages) && take(slot, run))
 			return run;
 	}
 	return 0;

@@ -29,7 +29,7 @@ static inline size_t cached_run_pages(cached_run run)
 	return (uint32_t)run;
 }
 
-/* Takes a run of at least so many pages, and at most an eighth more; 0 if there is none. */
+/* Takes a run of so many pages, or, above an arena, of at most an eighth more; 0 if there is none. */
 cached_run run_cache_take(size_t pages);
 
 /* Puts a run into the cache. Returns the run that had to leave for it, or the run itself if it is too large, or 0. */
