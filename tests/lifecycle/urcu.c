@@ -64,6 +64,8 @@ static void fork_once(void)
 	int status;
 	pid_t child;
 
+	/* Else what call_rcu_before_fork waits for may wait for this thread (qsbr). */
+	rcu_thread_offline();
 	call_rcu_before_fork();
 	child = fork();
 	if (child == 0) {
@@ -74,6 +76,7 @@ static void fork_once(void)
 	call_rcu_after_fork_parent();
 	check(child > 0 && waitpid(child, &status, 0) == child);
 	check(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	rcu_thread_online();
 }
 
 static void write_on(void)
