@@ -23,6 +23,7 @@ size_t decay_step(void)
 
 void decay_tick(void)
 {
+	decay_bound();
 	uint64_t now = os_clock_ms();
 	uint64_t last = atomic_load_explicit(&last_tick, memory_order_relaxed);
 	if (now - last < TICK_MS)

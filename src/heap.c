@@ -67,7 +67,7 @@ void heap_unlock(struct heap *heap)
 /* ---- Limits --------------------------------------------------------------------------------------------------------- */
 
 /* Most bytes in one bin. The limit starts at a page's worth and doubles, each time it is met, up to here. */
-#define BIN_BYTES ((size_t)128 << 10)
+#define BIN_BYTES ((size_t)512 << 10)
 
 static int32_t first_limit(unsigned class)
 {
@@ -281,6 +281,18 @@ static void add_to_bin(struct heap *heap, unsigned class, unsigned count)
 		raise_limit(heap, class, -bin->credit);
 }
 
+/* How many blocks to have at hand after a refill: more where the bin has been met full, at most so many. */
+#define REFILL_MOST 32u
+
+static unsigned take_or_make(struct heap *heap, unsigned class)
+{
+	struct bin *bin = &heap->bins[class];
+	unsigned count = pool_take(heap, class, bin);
+	if (count == 0 && (adopt(heap, class) > 0 || pool_make(heap, class) == 0))
+		count = pool_take(heap, class, bin);
+	return count;
+}
+
 /* What others freed comes first, then blocks at home, then pools of the dead, then new pages. */
 static int fill(struct heap *heap, unsigned class)
 {
@@ -288,14 +300,24 @@ static int fill(struct heap *heap, unsigned class)
 	remote_drain(heap, true);
 	if (bin->head != NULL)
 		return 0;
-	unsigned count = pool_take(heap, class, bin);
-	if (count == 0) {
-		if (adopt(heap, class) == 0 && pool_make(heap, class) != 0)
-			return -ENOMEM;
-		count = pool_take(heap, class, bin);
-	}
+	unsigned target = (unsigned)size_min((size_t)bin->limit / 2, REFILL_MOST);
+	unsigned count = 0;
+	unsigned taken;
+	do {
+		taken = take_or_make(heap, class);
+		count += taken;
+	} while (taken > 0 && count < target);
+	if (count == 0)
+		return -ENOMEM;
 	add_to_bin(heap, class, count);
 	return 0;
+}
+
+/* Looking at the clock costs as much as a small refill: not each time. */
+static void tick_sometimes(const struct heap *heap)
+{
+	if (heap->slow_calls % 16 == 0)
+		decay_tick();
 }
 
 int heap_refill(struct heap *heap, unsigned class)
@@ -306,7 +328,7 @@ int heap_refill(struct heap *heap, unsigned class)
 	int result = fill(heap, class);
 	pool_check_heap(heap);
 	heap_unlock(heap);
-	decay_tick();
+	tick_sometimes(heap);
 	return result;
 }
 
@@ -341,8 +363,7 @@ int heap_overflow(struct heap *heap, unsigned class)
 	flush_newest(heap, class);
 	pool_check_heap(heap);
 	heap_unlock(heap);
-	decay_bound();
-	decay_tick();
+	tick_sometimes(heap);
 	return 0;
 }
 
