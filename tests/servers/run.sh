@@ -52,6 +52,11 @@ run() {
 	wait "$child" || status=$?
 	child=
 	seconds=$(($(date +%s) - started))
+	# Messages of programs whose standard error is this log; those of servers were searched by the script.
+	if [ "$status" -eq 0 ] && grep -q '^strata: ' "$log"; then
+		echo "failed: strata wrote a message" >>"$log"
+		status=1
+	fi
 	case $status in
 	0)
 		row ok "$1" "$SERVERS_ROUNDS rounds, $seconds s; $(seen_mapped "$log")"
@@ -86,7 +91,9 @@ if [ ! -r "${STRATA_LIB:-}" ]; then
 	exit 2
 fi
 mkdir -p "$LOGS"
-for name in ${*:-$ALL}; do
+# shellcheck disable=SC2086
+[ $# -gt 0 ] || set -- $ALL
+for name in "$@"; do
 	if [ ! -r "$HERE/$name.sh" ]; then
 		echo "run.sh: no such server: $name (there are: $ALL)" >&2
 		exit 2
