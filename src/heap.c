@@ -71,21 +71,48 @@ void heap_unlock(struct heap *heap)
 
 static int32_t first_limit(unsigned class)
 {
-	return (int32_t)size_max(PAGE_SIZE / size_classes[class].size, 1);
+	return (int32_t)(PAGE_SIZE / size_classes[class].size);
 }
+
+/* Doubling, from one block on. */
+static int32_t next_step(int32_t limit)
+{
+	return limit > 0 ? limit : 1;
+}
+
+/* Sum of limit_bytes over the heaps: what all bins together may hold. Changed when a limit changes, which is seldom. */
+static _Atomic int64_t all_limits STRATA_ALIGNED(CACHE_LINE);
 
 static void raise_limit(struct heap *heap, unsigned class, int32_t by)
 {
 	struct bin *bin = &heap->bins[class];
+	int64_t bytes = (int64_t)by * size_classes[class].size;
 	owner_add(bin->limit, by);
 	owner_add(bin->credit, by);
-	heap->limit_bytes += (uint64_t)by * size_classes[class].size;
+	heap->limit_bytes += (uint64_t)bytes;
+	atomic_fetch_add_explicit(&all_limits, bytes, memory_order_relaxed);
+}
+
+/* With empty bins: every class begins anew. */
+static void reset_limits(struct heap *heap)
+{
+	int64_t bytes = 0;
+	for (unsigned class = 1; class < CLASS_COUNT; class++) {
+		int32_t limit = first_limit(class);
+		owner_set(heap->bins[class].limit, limit);
+		owner_set(heap->bins[class].credit, limit);
+		bytes += (int64_t)limit * size_classes[class].size;
+	}
+	atomic_fetch_add_explicit(&all_limits, bytes - (int64_t)heap->limit_bytes, memory_order_relaxed);
+	heap->limit_bytes = (uint64_t)bytes;
 }
 
 static bool may_double(const struct heap *heap, unsigned class)
 {
-	size_t bytes = (size_t)heap->bins[class].limit * size_classes[class].size;
-	return 2 * bytes <= BIN_BYTES && heap->limit_bytes + bytes <= options()->cache_bytes;
+	size_t bytes = (size_t)next_step(heap->bins[class].limit) * size_classes[class].size;
+	size_t all = (size_t)atomic_load_explicit(&all_limits, memory_order_relaxed);
+	return 2 * bytes <= BIN_BYTES && heap->limit_bytes + bytes <= options()->cache_bytes &&
+	       all + bytes <= options()->cache_all_bytes;
 }
 
 /* ---- A heap's beginning and end ------------------------------------------------------------------------------------- */
@@ -95,10 +122,9 @@ static void initialise(struct heap *heap, uint32_t number)
 	heap->number = number;
 	heap->tag = number << TAG_OWNER_SHIFT;
 	heap->reserve_step = 1;
-	for (unsigned class = 1; class < CLASS_COUNT; class++) {
+	for (unsigned class = 1; class < CLASS_COUNT; class++)
 		heap->pools[class] = (struct pool_list){ NO_PAGE, NO_PAGE };
-		raise_limit(heap, class, first_limit(class));
-	}
+	reset_limits(heap);
 	atomic_store(&heap->state, HEAP_LIVE);
 }
 
@@ -154,16 +180,6 @@ struct heap *heap_acquire(void)
 	return heap != NULL ? heap : create();
 }
 
-static void cut_limits(struct heap *heap)
-{
-	heap->limit_bytes = 0;
-	for (unsigned class = 1; class < CLASS_COUNT; class++) {
-		owner_set(heap->bins[class].limit, 0);
-		owner_set(heap->bins[class].credit, 0);
-		raise_limit(heap, class, first_limit(class));
-	}
-}
-
 static void empty_bin(struct heap *heap, unsigned class)
 {
 	struct bin *bin = &heap->bins[class];
@@ -183,7 +199,7 @@ static void bring_all_home(struct heap *heap)
 	for (unsigned class = 1; class < CLASS_COUNT; class++)
 		if (heap->bins[class].head != NULL)
 			empty_bin(heap, class);
-	cut_limits(heap);
+	reset_limits(heap);
 	remote_drain(heap, false);
 	pool_settle(heap, true);
 	pool_check_heap(heap);
@@ -355,7 +371,7 @@ int heap_overflow(struct heap *heap, unsigned class)
 {
 	owner_add(heap->slow_calls, 1);
 	if (may_double(heap, class)) {
-		raise_limit(heap, class, heap->bins[class].limit);
+		raise_limit(heap, class, next_step(heap->bins[class].limit));
 		return 0;
 	}
 	if (unlikely(!heap_try_lock(heap)))

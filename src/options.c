@@ -12,6 +12,7 @@ static struct options settings = {
 	.huge = HUGE_BY_SIZE,
 	.decay_ms = 1000,
 	.cache_bytes = (size_t)2 << 20,
+	.cache_all_bytes = (size_t)64 << 20,
 	.quarantine_bytes = (size_t)1 << 20,
 	.reserve_bytes = (size_t)1 << 40,
 	.retain_bytes = (size_t)16 << 20,
@@ -96,6 +97,8 @@ static bool apply(struct options *to, struct text name, struct text value)
 		return read_number(value, &to->decay_ms);
 	if (equals(name, "cache"))
 		return read_size(value, &to->cache_bytes);
+	if (equals(name, "cache_all"))
+		return read_size(value, &to->cache_all_bytes);
 	if (equals(name, "quarantine"))
 		return read_size(value, &to->quarantine_bytes);
 	if (equals(name, "reserve"))

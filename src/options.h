@@ -18,6 +18,7 @@ struct options {
 	enum huge_policy huge;
 	size_t decay_ms;        /* how long a free page stays before it goes back */
 	size_t cache_bytes;     /* one thread's bins, all classes together */
+	size_t cache_all_bytes; /* all threads' bins */
 	size_t quarantine_bytes; /* check: freed blocks kept back, for each thread */
 	size_t reserve_bytes;   /* address space */
 	size_t retain_bytes;    /* free pages that may stay whatever their age, until decay_ms is over */
