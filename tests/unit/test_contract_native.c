@@ -36,7 +36,7 @@ static void blocks_of_every_size_are_usable_and_aligned(void **state)
 
 		assert_non_null(block);
 		assert_true(is_aligned(block, alignment_due(sizes[i])));
-		assert_true(usable >= sizes[i] && usable > 0);
+		assert_true(usable >= sizes[i]);
 		pattern_write(block, usable, i);
 		assert_true(pattern_holds(block, usable, i));
 		strata_free(block);
@@ -71,6 +71,9 @@ static void good_size_is_what_a_fresh_block_makes_usable(void **state)
 	size_t last = 0;
 
 	(void)state;
+	/* Checked blocks end where the request ended. */
+	if (checked_mode())
+		skip();
 	for (size_t size = 0; size <= MIB; size++) {
 		void *block = strata_malloc(size);
 		size_t good = strata_good_size(size);
@@ -228,7 +231,8 @@ static void batches_give_distinct_blocks(void **state)
 			for (size_t i = 0; i < count; i++) {
 				assert_non_null(blocks[i]);
 				assert_true(is_aligned(blocks[i], alignment_due(sizes[s])));
-				assert_int_equal(strata_usable_size(blocks[i]), strata_good_size(sizes[s]));
+				assert_true(checked_mode() ||
+					    strata_usable_size(blocks[i]) == strata_good_size(sizes[s]));
 				pattern_write(blocks[i], strata_usable_size(blocks[i]), i);
 			}
 			for (size_t i = 0; i < count; i++)
