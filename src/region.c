@@ -20,7 +20,7 @@ _Atomic page_tag *region_tags REGION_HOT;
 #define SPAN_STEP_MAX ((size_t)32 << 20)
 
 /* Above this span the kernel may use huge pages for what is added (huge:size). */
-#define HUGE_FROM ((size_t)64 << 20)
+#define HUGE_FROM ((size_t)1 << 30)
 
 /* Whoever sets this word has won: the address of the reservation (aligned to CHUNK_SIZE), and in the low bits log2 of the
  * number of chunks. All else follows from it, so that those who come second can finish what the winner began. */
