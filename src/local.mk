@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # The library: libstrata.so.0 and libstrata.a for users, libstrata_test.la for tests of the inside.
 
-nobase_include_HEADERS += include/strata/strata.h
+strataincludedir = $(includedir)/strata
+stratainclude_HEADERS = include/strata/strata.h
 
 STRATA_SOURCES = \
 	src/compiler.h \
