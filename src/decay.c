@@ -12,6 +12,11 @@
 /* When the last step was made. Who moves it on makes the next one; the others go on with what they were doing. */
 static _Atomic uint64_t last_tick;
 
+uint32_t decay_now(void)
+{
+	return (uint32_t)atomic_load_explicit(&last_tick, memory_order_relaxed);
+}
+
 size_t decay_step(void)
 {
 	run_expire((uint32_t)options()->decay_ms);

@@ -8,9 +8,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Called on slow paths, often; does something at most every few milliseconds. */
 void decay_tick(void);
+
+/* The clock as the last tick saw it, in ms: a few ms old in a busy process, older in an idle one. Costs one load. */
+uint32_t decay_now(void);
 
 /* Called after pages were returned: keeps what is free, whatever its age, in proportion to what is in use. */
 void decay_bound(void);

@@ -204,6 +204,8 @@ struct heap {
 	uint64_t outgoing_bytes;       /* in all slots; read by others */
 	uint64_t outgoing_blocks;
 	uint32_t slow_calls;           /* read by others: a sign of life */
+	int64_t run_bytes;             /* runs allocated less runs freed by this heap's threads; only the sum */
+	int64_t run_blocks;            /* over all heaps means something; read by others */
 
 	/* -- Guarded by busy: the pools, their records, and what follows. -- */
 	/* A try-lock: 0 or 1. Taken by the owner on its slow path, by who drains the inbox of a sleeping or dead owner, by who

@@ -4,14 +4,17 @@
 #include "arena.h"
 #include "check.h"
 #include "decay.h"
+#include "heap.h"
 #include "os.h"
 #include "region.h"
 #include "run_cache.h"
+#include "thread.h"
 
 #include <string.h>
 
-static _Atomic uint64_t live_bytes STRATA_ALIGNED(CACHE_LINE);
-static _Atomic uint64_t live_blocks;
+/* What threads without a heap allocated and freed; the others count in their heaps. */
+static _Atomic int64_t other_bytes;
+static _Atomic int64_t other_blocks;
 
 /* Runs that were remapped are mappings of their own to the kernel, which allows a process 65530: beyond this many we copy. */
 static _Atomic uint32_t moved_runs;
@@ -30,17 +33,31 @@ static size_t arenas_of(size_t pages)
 	return (pages + ARENA_PAGES - 1) / ARENA_PAGES;
 }
 
-static void account(size_t pages, int64_t blocks)
+static void account(int64_t pages, int64_t blocks)
 {
-	atomic_fetch_add_explicit(&live_bytes, pages * PAGE_SIZE, memory_order_relaxed);
-	atomic_fetch_add_explicit(&live_blocks, (uint64_t)blocks, memory_order_relaxed);
+	struct heap *heap = thread_self.own;
+	int64_t bytes = pages * (int64_t)PAGE_SIZE;
+	if (likely(heap != NULL)) {
+		owner_add(heap->run_bytes, bytes);
+		owner_add(heap->run_blocks, blocks);
+	} else {
+		atomic_fetch_add_explicit(&other_bytes, bytes, memory_order_relaxed);
+		atomic_fetch_add_explicit(&other_blocks, blocks, memory_order_relaxed);
+	}
 }
 
 struct run_counters run_count(void)
 {
+	int64_t bytes = atomic_load_explicit(&other_bytes, memory_order_relaxed);
+	int64_t blocks = atomic_load_explicit(&other_blocks, memory_order_relaxed);
+	for (uint32_t number = heap_count(); number > 0; number--) {
+		bytes += others_read(heap_at(number)->run_bytes);
+		blocks += others_read(heap_at(number)->run_blocks);
+	}
+	/* A run that moves between heaps during the sum can make it negative for a moment. */
 	return (struct run_counters){
-		.bytes = atomic_load_explicit(&live_bytes, memory_order_relaxed),
-		.blocks = atomic_load_explicit(&live_blocks, memory_order_relaxed),
+		.bytes = bytes > 0 ? (uint64_t)bytes : 0,
+		.blocks = blocks > 0 ? (uint64_t)blocks : 0,
 	};
 }
 
@@ -81,7 +98,7 @@ static void *begin_run(page_index first, size_t pages, size_t arenas)
 	record->run.arenas = (uint32_t)arenas;
 	record->run.moved = false;
 	atomic_store_explicit(&region_tags[first], TAG_RUN, memory_order_relaxed);
-	account(pages, 1);
+	account((int64_t)pages, 1);
 	return page_start(first);
 }
 
@@ -116,7 +133,7 @@ static void *reuse(cached_run run, size_t pages, bool zero)
 	if (zero)
 		zero_dirty(first, pages);
 	atomic_store_explicit(&region_tags[first], TAG_RUN, memory_order_relaxed);
-	account(pages, 1);
+	account((int64_t)pages, 1);
 	return page_start(first);
 }
 
@@ -177,6 +194,9 @@ size_t run_expire(uint32_t idle_ms)
 	return bytes;
 }
 
+/* The calling thread's frees that went into the cache: even they look at the clock now and then. */
+static STRATA_TLS unsigned freed_since_tick;
+
 bool run_free(void *block)
 {
 	page_index first = page_of(block);
@@ -186,16 +206,15 @@ bool run_free(void *block)
 		return false;
 	struct pool *record = &region.pools[first];
 	size_t pages = record->run.pages;
-	account(-pages, -1);
+	account(-(int64_t)pages, -1);
 	/* A remapped run is a mapping of its own to the kernel: not to be kept for long. */
 	cached_run run = cached_run_of(first, pages);
 	if (!record->run.moved)
 		run = run_cache_put(run);
-	if (run != 0) {
+	if (run != 0)
 		give_up(run);
-		decay_bound();
+	if (run != 0 || ++freed_since_tick % 64 == 0)
 		decay_tick();
-	}
 	return true;
 }
 
@@ -275,7 +294,7 @@ bool run_resize(void *block, size_t size)
 	if (record->run.arenas == 0 ? !resize_span(record, first, pages) : !resize_arenas(record, first, pages))
 		return false;
 	record->run.pages = (uint32_t)pages;
-	account(pages - old, 0);
+	account((int64_t)pages - (int64_t)old, 0);
 	return true;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "run_cache.h"
 
+#include "decay.h"
 #include "options.h"
 #include "os.h"
 
@@ -9,25 +10,19 @@
 /* Written by all. The times are hints, written by who fills the slot. */
 static _Atomic cached_run slots[SLOTS] STRATA_ALIGNED(CACHE_LINE);
 static _Atomic uint32_t filled_at[SLOTS] STRATA_ALIGNED(CACHE_LINE);
-static _Atomic uint64_t cached_bytes STRATA_ALIGNED(CACHE_LINE);
 static _Atomic uint32_t hand; /* the slot to replace next */
 
 size_t run_cache_bytes(void)
 {
-	return atomic_load_explicit(&cached_bytes, memory_order_relaxed);
-}
-
-static void account(cached_run run, int sign)
-{
-	atomic_fetch_add_explicit(&cached_bytes, (uint64_t)sign * cached_run_pages(run) * PAGE_SIZE, memory_order_relaxed);
+	size_t pages = 0;
+	for (unsigned slot = 0; slot < SLOTS; slot++)
+		pages += cached_run_pages(atomic_load_explicit(&slots[slot], memory_order_relaxed));
+	return pages * PAGE_SIZE;
 }
 
 static bool take(unsigned slot, cached_run run)
 {
-	if (!atomic_compare_exchange_strong_explicit(&slots[slot], &run, 0, memory_order_acquire, memory_order_relaxed))
-		return false;
-	account(run, -1);
-	return true;
+	return atomic_compare_exchange_strong_explicit(&slots[slot], &run, 0, memory_order_acquire, memory_order_relaxed);
 }
 
 /* A run within an arena must fit exactly: the rest would belong to nobody. One of whole arenas may be a little larger, its
@@ -54,7 +49,7 @@ static bool fill(unsigned slot, cached_run run)
 	cached_run none = 0;
 	if (atomic_load_explicit(&slots[slot], memory_order_relaxed) != 0)
 		return false;
-	atomic_store_explicit(&filled_at[slot], (uint32_t)os_clock_ms(), memory_order_relaxed);
+	atomic_store_explicit(&filled_at[slot], decay_now(), memory_order_relaxed);
 	return atomic_compare_exchange_strong_explicit(&slots[slot], &none, run, memory_order_release, memory_order_relaxed);
 }
 
@@ -64,17 +59,13 @@ cached_run run_cache_put(cached_run run)
 	size_t bytes = cached_run_pages(run) * PAGE_SIZE;
 	if (bytes > most / 4 || options()->decay_ms == 0)
 		return run;
-	account(run, 1);
-	if (run_cache_bytes() <= most)
+	if (run_cache_bytes() + bytes <= most)
 		for (unsigned slot = 0; slot < SLOTS; slot++)
 			if (fill(slot, run))
 				return 0;
 	unsigned slot = atomic_fetch_add_explicit(&hand, 1, memory_order_relaxed) % SLOTS;
-	atomic_store_explicit(&filled_at[slot], (uint32_t)os_clock_ms(), memory_order_relaxed);
-	cached_run left = atomic_exchange_explicit(&slots[slot], run, memory_order_acq_rel);
-	if (left != 0)
-		account(left, -1);
-	return left;
+	atomic_store_explicit(&filled_at[slot], decay_now(), memory_order_relaxed);
+	return atomic_exchange_explicit(&slots[slot], run, memory_order_acq_rel);
 }
 
 cached_run run_cache_expire(uint32_t idle_ms)
