@@ -20,6 +20,7 @@ STRATA_PUBLIC struct mallinfo2 mallinfo2(void)
 	strata_stats_read(&stats, sizeof stats);
 	return (struct mallinfo2){
 		.arena = stats.heap_bytes - stats.run_bytes,
+		/* glibc counts free chunks; blocks here are free by the page. */
 		.ordblks = (stats.cached_bytes + stats.pooled_bytes + stats.free_bytes) / PAGE_SIZE,
 		.hblks = run_count().blocks,
 		.hblkhd = stats.run_bytes,

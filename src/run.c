@@ -194,9 +194,6 @@ size_t run_expire(uint32_t idle_ms)
 	return bytes;
 }
 
-/* The calling thread's frees that went into the cache: even they look at the clock now and then. */
-static STRATA_TLS unsigned freed_since_tick;
-
 bool run_free(void *block)
 {
 	page_index first = page_of(block);
@@ -213,7 +210,8 @@ bool run_free(void *block)
 		run = run_cache_put(run);
 	if (run != 0)
 		give_up(run);
-	if (run != 0 || ++freed_since_tick % 64 == 0)
+	/* Even those that stay in the cache look at the clock now and then. */
+	if (run != 0 || ++thread_self.run_frees % 64 == 0)
 		decay_tick();
 	return true;
 }

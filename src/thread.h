@@ -16,6 +16,7 @@ extern STRATA_TLS struct heap *thread_heap;
 struct thread {
 	struct heap *own;              /* the heap it has, even when thread_heap hides it; NULL: none */
 	struct quarantine *quarantine; /* check:1 */
+	uint32_t run_frees;            /* runs it has freed */
 	uint8_t rounds;                /* how often its destructor has run */
 	bool leaving;                  /* the last destructor has run: a heap is taken for one call only */
 };
