@@ -4,7 +4,7 @@
 #include "stopped.h"
 
 #include <pthread.h>
-#include <sys/syscall.h>
+#include <sched.h>
 
 enum { SLOTS = 256, BURST = 300 };
 
@@ -38,6 +38,9 @@ static void *work(void *argument)
 
 	shared->worker[number] = (pid_t)syscall(SYS_gettid);
 	while (!shared->stop) {
+		/* In the first part worker 0 is the one that is stepped. */
+		if (number > 0 || shared->mortals_wait)
+			pause_here(shared);
 		exchange(&seed, 40);
 		if (shared->worked[number] % 4 == 0)
 			burst(&seed);
@@ -49,8 +52,8 @@ static void *work(void *argument)
 /* A whole life: the first call, a few frees of others' blocks, a full cache, the end. */
 static void live(unsigned seed)
 {
-	exchange(&seed, 20);
-	churn(seed, 20);
+	exchange(&seed, 12);
+	churn(seed, 12);
 }
 
 static void *short_life(void *seed)
@@ -59,26 +62,37 @@ static void *short_life(void *seed)
 	return NULL;
 }
 
+static void wait_for_go(int go)
+{
+	while (shared->mortal_go < go && !shared->stop)
+		sched_yield();
+}
+
 static void *watched_life(void *seed)
 {
 	shared->mortal = (pid_t)syscall(SYS_gettid);
-	while (!shared->mortal_go && !shared->stop)
-		;
-	shared->mortal = 0;
-	shared->mortal_go = 0;
+	wait_for_go(1);
 	live((unsigned)(size_t)seed);
+	shared->mortal_ending = 1;
+	wait_for_go(2);
+	shared->mortal_ending = 0;
+	shared->mortal_go = 0;
+	shared->mortal = 0;
 	return NULL;
 }
 
 static void *spawn(void *argument)
 {
 	const size_t number = (size_t)argument;
+	size_t seed = number * 100000 + 7;
 
 	while (!shared->stop) {
 		const int watched = number == 0 && shared->mortals_wait;
 		pthread_t thread;
 
-		check(pthread_create(&thread, NULL, watched ? watched_life : short_life, (void *)(shared->spawned[number] + 7)) == 0);
+		if (!watched)
+			pause_here(shared);
+		check(pthread_create(&thread, NULL, watched ? watched_life : short_life, (void *)seed++) == 0);
 		check(pthread_join(thread, NULL) == 0);
 		shared->spawned[number]++;
 	}
