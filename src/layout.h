@@ -167,7 +167,7 @@ struct bin {
 
 /* The heap's pools of one class that have blocks to give, the fullest (those with the fewest) towards the front. */
 struct pool_list {
-	page_index first;
+	page_index first; /* read by those who look for a dead heap to adopt from */
 	page_index last;
 };
 

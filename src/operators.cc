@@ -4,12 +4,12 @@
  * preloads strata must not need one.
  *
  * What comes from a C++ library is needed only after memory was refused: the new_handler, and the parts of
- * `throw std::bad_alloc()` as the Itanium C++ ABI names them. They are weak references here. Weak references are bound
- * when strata is loaded; a C++ library that is loaded later, by dlopen with a local name space, is asked by name.
+ * `throw std::bad_alloc()` as the Itanium C++ ABI names them. They are weak references here. Weak references are bound when
+ * strata is loaded; a C++ library that is loaded later, by dlopen with a local name space, is asked by name.
  *
- * A program may replace some of the operators and leave the rest to us. Those that the C++ standard defines in terms of
- * another one ([new.delete]: new[] calls new, sized delete calls delete ...) therefore call the replacement if there is
- * one. All are weak definitions, so that a program's own ones do not collide with libstrata.a.
+ * A program may replace some of the operators and leave the rest to us. Those that the C++ standard defines in terms
+ * of another one ([new.delete]: new[] calls new, sized delete calls delete ...) therefore call the replacement if
+ * there is one. All are weak definitions, so that a program's own ones do not collide with libstrata.a.
  */
 #include <stddef.h>
 
@@ -30,7 +30,7 @@ typedef void (*new_handler)();
 #define STRATA_WEAK __attribute__((weak))
 #define STRATA_LIKELY(condition) __builtin_expect(!!(condition), 1)
 
-/* ---- From strata and libc ----------------------------------------------------------------------------------------- */
+/* ---- From strata and libc ------------------------------------------------------------------------------------ */
 
 extern "C" {
 __attribute__((visibility("hidden"))) void *strata_malloc16(size_t size) noexcept;
@@ -41,11 +41,12 @@ void strata_free_sized(void *block, size_t size) noexcept;
 [[noreturn]] void abort();
 long write(int descriptor, const void *text, size_t length);
 
-/* Weak: not in every static program. dlopen is had from it: a reference would draw a warning into each static link. */
+/* Weak: not in every static program. dlopen is had from it: a reference would draw a warning into each static
+ * link. */
 STRATA_WEAK void *dlsym(void *library, const char *name);
 }
 
-/* ---- From a C++ library, if there is one -------------------------------------------------------------------------- */
+/* ---- From a C++ library, if there is one --------------------------------------------------------------------- */
 
 /* What the compiler refers to by itself in functions with a catch clause, and in those that may not throw. */
 __asm__(".weak __gxx_personality_v0\n\t.weak __cxa_begin_catch\n\t.weak __cxa_end_catch\n\t"
@@ -86,8 +87,8 @@ template <typename T> void late_symbol(void *library, const char *name, T &addre
 	address = reinterpret_cast<T>(dlsym(library, name));
 }
 
-/* The C++ library that was loaded after us, or NULL. Loads nothing. It stays open, as one whose exceptions are in flight
- * must. */
+/* The C++ library that was loaded after us, or NULL. Loads nothing. It stays open, as one whose exceptions are in
+ * flight must. */
 void *late_library_find()
 {
 	static const char *const names[] = {"libstdc++.so.6", "libc++abi.so.1", "libc++.so.1"};
@@ -130,7 +131,8 @@ std::new_handler runtime_handler(const runtime &cxx)
 /* `throw std::bad_alloc()`, spelled out. */
 [[noreturn]] STRATA_COLD void throw_bad_alloc(const runtime &cxx)
 {
-	static const char message[] = "strata: operator new: memory refused, and no C++ library to throw std::bad_alloc\n";
+	static const char message[] =
+		"strata: operator new: memory refused, and no C++ library to throw std::bad_alloc\n";
 
 	if (runtime_is_complete(cxx)) {
 		char **exception = static_cast<char **>(cxx.allocate_exception(sizeof(char *)));
@@ -224,7 +226,7 @@ inline void *new_aligned_nothrow(size_t size, size_t alignment, const std::nothr
 
 } // namespace
 
-/* ---- The operators that the others are defined by ----------------------------------------------------------------- */
+/* ---- The operators that the others are defined by ------------------------------------------------------------ */
 
 STRATA_REPLACEABLE void *operator new(size_t size)
 {
@@ -246,7 +248,7 @@ STRATA_REPLACEABLE void operator delete(void *block, std::align_val_t) noexcept
 	strata_free(block);
 }
 
-/* ---- Has a program replaced them? --------------------------------------------------------------------------------- */
+/* ---- Has a program replaced them? ---------------------------------------------------------------------------- */
 
 /* Second names of our own definitions, which are never bound to a program's. */
 #define STRATA_OWN(symbol) __attribute__((visibility("hidden"), alias(symbol)))
@@ -339,7 +341,7 @@ STRATA_COLD void *replacement_nothrow(new_aligned_function replacement, size_t s
 
 } // namespace
 
-/* ---- operator new, the other forms -------------------------------------------------------------------------------- */
+/* ---- operator new, the other forms --------------------------------------------------------------------------- */
 
 STRATA_REPLACEABLE void *operator new[](size_t size)
 {
@@ -373,7 +375,7 @@ STRATA_REPLACEABLE void *operator new[](size_t size, std::align_val_t alignment,
 	                                  : replacement_nothrow(operator new[], size, alignment);
 }
 
-/* ---- operator delete, the other forms ----------------------------------------------------------------------------- */
+/* ---- operator delete, the other forms ------------------------------------------------------------------------ */
 
 STRATA_REPLACEABLE void operator delete[](void *block) noexcept
 {

@@ -37,15 +37,17 @@ static void list_insert(struct heap *heap, struct pool *pool, bool at_front)
 {
 	struct pool_list *list = &heap->pools[pool->class];
 	page_index page = page_of_pool(pool);
-	page_index neighbour = at_front ? list->first : list->last;
-	pool->next = at_front ? neighbour : NO_PAGE;
-	pool->previous = at_front ? NO_PAGE : neighbour;
-	if (neighbour == NO_PAGE)
-		list->first = list->last = page;
-	else if (at_front)
-		region.pools[neighbour].previous = list->first = page;
-	else
-		region.pools[neighbour].next = list->last = page;
+	bool was_empty = list->first == NO_PAGE;
+	pool->next = at_front ? list->first : NO_PAGE;
+	pool->previous = at_front ? NO_PAGE : list->last;
+	if (at_front && !was_empty)
+		region.pools[list->first].previous = page;
+	else if (!was_empty)
+		region.pools[list->last].next = page;
+	if (at_front || was_empty)
+		owner_set(list->first, page);
+	if (!at_front || was_empty)
+		list->last = page;
 	pool->listed = true;
 }
 
@@ -53,7 +55,7 @@ static void list_remove(struct heap *heap, struct pool *pool)
 {
 	struct pool_list *list = &heap->pools[pool->class];
 	if (pool->previous == NO_PAGE)
-		list->first = pool->next;
+		owner_set(list->first, pool->next);
 	else
 		region.pools[pool->previous].next = pool->next;
 	if (pool->next == NO_PAGE)
@@ -85,12 +87,13 @@ static void return_set(struct page_set *set)
 
 void pool_settle(struct heap *heap, bool everything)
 {
-	if (everything || bit_count(heap->returning.pages) >= batch_of(heap))
+	unsigned batch = batch_of(heap);
+	if (everything || bit_count(heap->returning.pages) >= batch)
 		return_set(&heap->returning);
-	if (everything) {
+	if (everything || bit_count(heap->reserve.pages) > 2 * batch)
 		return_set(&heap->reserve);
+	if (everything)
 		heap->reserve_step = 1;
-	}
 }
 
 /* Neighbouring pages out of the set, the lowest. NO_PAGE if it has none. */
