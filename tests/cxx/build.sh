@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# For the scripts beside it, to be sourced. Programs are built when the test runs: with each C++ library that is there, and
-# linked as a user would. Sets: sources, library (shared), archive, static_libs; works in a folder of its own.
+# For the scripts beside it, to be sourced. Programs are built when the test runs: with each C++ library that is there,
+# and linked as a user would. Sets: sources, library (shared), archive, static_libs; works in a folder of its own.
 set -eu
 
 : "${top_srcdir:=.}" "${top_builddir:=.}" "${CC:=cc}" "${CXX:=c++}"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* C++ that comes into a C program by dlopen, its C++ library with it. Returns 0 or the number of the line that failed. */
+/* C++ that comes into a C program by dlopen, its C++ library with it. Returns 0 or the number of the line that
+ * failed. */
 #include <cstdint>
 #include <map>
 #include <new>

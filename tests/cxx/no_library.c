@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A C program without any C++ library that calls operator new by its symbol. Argument 1: with a size that is refused. */
+/* A C program without any C++ library that calls operator new by its symbol. Argument 1: with a size that is
+ * refused. */
 #include <stddef.h>
 #include <stdint.h>
 

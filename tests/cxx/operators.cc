@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every operator new and delete, the new_handler, std::bad_alloc, and containers handed round between threads. Proves that
- * the operators that the program is bound to are strata's, that they align, and that what they throw is caught. Knows no
- * test framework: it is built with several C++ libraries. Runs about a second.
+ * Every operator new and delete, the new_handler, std::bad_alloc, and containers handed round between threads. Proves
+ * that the operators that the program is bound to are strata's, that they align, and that what they throw is caught.
+ * Knows no test framework: it is built with several C++ libraries. Runs about a second.
  */
 #include <cstdint>
 #include <cstdio>
@@ -152,7 +152,8 @@ template <typename F> void expect_three_calls(F allocate, const char *what)
 
 void test_handler()
 {
-	expect_three_calls([] { expect(throws_bad_alloc([] { return operator new(huge); }), "new"); }, "handler of new");
+	expect_three_calls([] { expect(throws_bad_alloc([] { return operator new(huge); }), "new"); },
+	                   "handler of new");
 	expect_three_calls([] { expect(!operator new(huge, std::nothrow), "nothrow"); }, "handler of new nothrow");
 	expect_three_calls([] { expect(!operator new[](huge, std::align_val_t{64}, std::nothrow), "aligned nothrow"); },
 	                   "handler of aligned new[] nothrow");

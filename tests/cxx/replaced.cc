@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A program that replaces the plain forms of operator new and delete and leaves the others to strata, as the standard
- * allows ([new.delete]). The others must then be made of the replacements. These hand out the inside of a block, so that
- * a block that goes past them, on either way, is caught.
+ * allows ([new.delete]). The others must then be made of the replacements. These hand out the inside of a block, so
+ * that a block that goes past them, on either way, is caught.
  */
 #include <cstdint>
 #include <cstdio>

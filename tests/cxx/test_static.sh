@@ -12,7 +12,8 @@ check_static() {
 	shift
 	for program in operators replaced; do
 		echo "$name: $program"
-		$CXX $flags "$@" -o "$work/$program" "$sources/$program.cc" "$archive" $static_libs >"$work/link.log" 2>&1 || {
+		$CXX $flags "$@" -o "$work/$program" "$sources/$program.cc" "$archive" $static_libs \
+			>"$work/link.log" 2>&1 || {
 			cat "$work/link.log" >&2
 			fail "$name: $program does not link"
 		}

@@ -4,9 +4,9 @@
 # or "none" where there is no such path.
 #
 # The function is taken as a graph: an instruction leads to the next one and, where it is a jump to a place within the
-# function, to that place. A call, a jump out of the function (a tail call, the part that the compiler split off as cold)
-# and a jump through a register end a way without success. Whatever remains and reaches a ret did all its work here.
-# Of these ways, the fast path is the shortest one that both
+# function, to that place. A call, a jump out of the function (a tail call, the part that the compiler split off as
+# cold) and a jump through a register end a way without success. Whatever remains and reaches a ret did all its work
+# here. Of these ways, the fast path is the shortest one that both
 #   - reads the thread's own pointer (an operand with %fs), and
 #   - stores to memory other than the stack (the block that was taken off the list, or put onto it).
 # The two conditions exclude the early returns that are shorter still, such as free(NULL).

@@ -25,7 +25,9 @@ check_flags() {
 	for flag in $flags; do
 		case $flag in
 		-O*) level=$flag ;;
-		-fsanitize* | -fprofile* | -finstrument* | --coverage | -pg | -fstack-protector-all | -fstack-check | -flto* | -m*)
+		-fsanitize* | -fprofile* | -finstrument* | --coverage | -pg | -flto* | -m*)
+			skip "built with $flag" ;;
+		-fstack-protector-all | -fstack-check)
 			skip "built with $flag" ;;
 		esac
 	done
@@ -41,7 +43,8 @@ check_flags
 # path NAME: what fastpath.awk says of the function.
 path() {
 	set -- $("$readelf" --dyn-syms -W "$library" |
-		awk -v name="$1" '$4 == "FUNC" && $7 != "UND" { sub(/@.*/, "", $8); if ($8 == name) { print $2, $3; exit } }')
+		awk -v name="$1" '
+			$4 == "FUNC" && $7 != "UND" { sub(/@.*/, "", $8); if ($8 == name) { print $2, $3; exit } }')
 	[ $# -eq 2 ] || { echo none; return; }
 	"$objdump" -d --no-show-raw-insn --start-address="0x$1" --stop-address=$((0x$1 + $2)) "$library" |
 		awk -f "$top_srcdir/tests/fastpath/fastpath.awk"

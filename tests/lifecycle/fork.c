@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fork from a process with many allocating threads: the child allocates, frees what it inherited, starts threads, forks
- * again and ends in order. From the main thread and from another one, with handlers of fork that allocate. And vfork and
- * posix_spawn. Ends after a fixed number of forks.
+ * fork from a process with many allocating threads: the child allocates, frees what it inherited, starts threads,
+ * forks again and ends in order. From the main thread and from another one, with handlers of fork that allocate. And
+ * vfork and posix_spawn. Ends after a fixed number of forks.
  */
 #include "lifecycle.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A signal comes at any instruction of malloc or free, and its handler forks, which POSIX allows (2017, 2.4.3). The child
- * only ends: it may not allocate. The parent goes on allocating where it was.
+ * A signal comes at any instruction of malloc or free, and its handler forks, which POSIX allows (2017, 2.4.3). The
+ * child only ends: it may not allocate. The parent goes on allocating where it was.
  */
 #include "lifecycle.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For the programs beside it: a check that may be used in any thread, and something to do with memory. They know no test
- * framework, because they are linked in every way there is, and fork.
+ * For the programs beside it: a check that may be used in any thread, and something to do with memory. They know no
+ * test framework, because they are linked in every way there is, and fork.
  */
 #ifndef STRATA_TESTS_LIFECYCLE_H
 #define STRATA_TESTS_LIFECYCLE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mlockall, present and future, after memory was used: what is reserved is not memory, so the resident size stays below
- * 64 MiB while little is allocated. Exit status 77: mlockall is refused here.
+ * mlockall, present and future, after memory was used: what is reserved is not memory, so the resident size stays
+ * below 64 MiB while little is allocated. Exit status 77: mlockall is refused here.
  */
 #include "lifecycle.h"
 

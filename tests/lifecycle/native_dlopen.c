@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loads strata (argv[1]) with a local name space for its native interface and closes it while blocks and threads that used
- * it live on. malloc stays libc's all the while.
+ * Loads strata (argv[1]) with a local name space for its native interface and closes it while blocks and threads that
+ * used it live on. malloc stays libc's all the while.
  */
 #include "lifecycle.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A sandbox that refuses membarrier (EPERM) and madvise (EINVAL). Without an argument: the filter comes while the program
- * runs, and goes on to one more run of the program, which then starts under it. Exit status 77: no filter to be had here.
+ * A sandbox that refuses membarrier (EPERM) and madvise (EINVAL). Without an argument: the filter comes while the
+ * program runs, and goes on to one more run of the program, which then starts under it. Exit status 77: no filter to
+ * be had here.
  */
 #include "lifecycle.h"
 

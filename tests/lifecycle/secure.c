@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * "as-nobody PROGRAM": runs the program as the user nobody. Without arguments: the program, which allocates and prints
- * whether the system started it in secure mode (AT_SECURE).
+ * "as-nobody PROGRAM": runs the program as the user nobody. Without arguments: the program, which allocates and
+ * prints whether the system started it in secure mode (AT_SECURE).
  */
 #include "lifecycle.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Allocates where a library may not have been set up yet or may have been taken down: before every constructor, in
- * constructors, in destructors of thread-specific data in every round, in handlers of exit, in a thread that is created
- * while the process exits, and in one that runs when it ends.
+ * constructors, in destructors of thread-specific data in every round, in handlers of exit, in a thread that is
+ * created while the process exits, and in one that runs when it ends.
  */
 #include "lifecycle.h"
 

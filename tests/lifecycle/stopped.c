@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves that a thread that is stopped inside strata stalls nobody: a thread of another process is single-stepped to an
- * instruction of the library, and while it stands there all other threads of that process go on allocating, freeing,
- * starting and ending. Then it is let go, and stopped at another instruction. Two parts:
+ * Proves that a thread that is stopped inside strata stalls nobody: a thread of another process is single-stepped to
+ * an instruction of the library, and while it stands there all other threads of that process go on allocating,
+ * freeing, starting and ending. Then it is let go, and stopped at another instruction. Two parts:
  *   1. a thread that works for long, stopped where it has not been stopped before, STOPS times;
  *   2. threads stopped somewhere between their first call and their end, or in their end, LIVES times.
  * Waits for progress only; the watchdog ends it, as failed, when one stop takes minutes. Runs about ten seconds on a
@@ -121,7 +121,8 @@ static void others_pause(void)
 	pause_set(shared, 1);
 }
 
-/* Has every thread but the stopped one done something twice: what was begun before the stop, and something after it. */
+/* Has every thread but the stopped one done something twice: what was begun before the stop, and something after
+ * it. */
 static void expect_progress(int stopped_worker, int stopped_spawner)
 {
 	unsigned long worked[WORKERS], spawned[SPAWNERS];
@@ -140,8 +141,8 @@ static void expect_progress(int stopped_worker, int stopped_spawner)
 	check(waitpid(load, NULL, WNOHANG) == 0);
 }
 
-/* Steps a stopped thread to an instruction of the library where it has not been stopped, or until that took too long and
- * it is at any instruction of it. Returns the position; 0 when the thread ended before. */
+/* Steps a stopped thread to an instruction of the library where it has not been stopped, or until that took too
+ * long and it is at any instruction of it. Returns the position; 0 when the thread ended before. */
 static uintptr_t step_to_new(pid_t thread)
 {
 	uintptr_t at = position(thread);
@@ -237,7 +238,7 @@ static void stop_lives(void)
 
 		stops[at_end] += stop_life(at_end, moment);
 	}
-	printf("threads that live and die: stopped %d times in their lives, %d in their ends, at %lu instructions more\n",
+	printf("threads that live and die: stopped %d times in life, %d in their end, at %lu instructions more\n",
 	       stops[0], stops[1], distinct - before);
 	check(stops[0] > LIVES / 8 && stops[1] > LIVES / 8);
 }

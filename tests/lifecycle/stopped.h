@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stopped-thread test: what its two halves share. stopped_load.c is the process whose threads are stopped, stopped.c
- * the one that stops them.
+ * The stopped-thread test: what its two halves share. stopped_load.c is the process whose threads are stopped,
+ * stopped.c the one that stops them.
  */
 #ifndef STRATA_TESTS_STOPPED_H
 #define STRATA_TESTS_STOPPED_H

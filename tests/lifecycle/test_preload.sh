@@ -37,13 +37,25 @@ threads = [threading.Thread(target=work, args=(n, out)) for n in range(4)]
 print(out)
 '
 
+spawn='
+import subprocess
+print([subprocess.run(["echo", str(i)], capture_output=True).stdout for i in range(20)])
+'
+awk='BEGIN {
+	for (i = 0; i < 200000; i++)
+		t[i % 5000] = t[i % 5000] i
+	for (k in t)
+		n += length(t[k])
+	print n
+}'
+
 same ls ls -lR /usr/include
 same bash bash -c 'for i in 1 2 3 4 5; do x=$(echo "$i" | cat); y+=$x; done; echo "$y"; (exec ls / | sort)'
 same sh sh -c 'echo one | tr a-z A-Z'
 same python3 python3 -c "$python"
 same "python3 malloc" env PYTHONMALLOC=malloc python3 -c "$python"
-same "python3 spawn" python3 -c 'import subprocess; print([subprocess.run(["echo", str(i)], capture_output=True).stdout for i in range(20)])'
-same awk awk 'BEGIN { for (i = 0; i < 200000; i++) t[i % 5000] = t[i % 5000] i; n = 0; for (k in t) n += length(t[k]); print n }'
+same "python3 spawn" python3 -c "$spawn"
+same awk awk "$awk"
 same sort sh -c 'seq 200000 | sort -r --parallel=4 | tail -3'
 same tar sh -c 'tar cf - -C /usr/include linux | wc -c'
 same xz sh -c 'seq 300000 | xz -T2 | xz -d | cksum'

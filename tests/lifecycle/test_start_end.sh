@@ -15,7 +15,8 @@ if possible shared; then
 	done
 fi
 
-if possible preloaded && $CXX -std=c++17 -O1 -pthread -o "$work/thread_local" "$sources/thread_local.cc" 2>"$work/cxx.log"; then
+if possible preloaded &&
+	$CXX -std=c++17 -O1 -pthread -o "$work/thread_local" "$sources/thread_local.cc" 2>"$work/cxx.log"; then
 	LD_PRELOAD=$library "$work/thread_local" || fail "thread_local"
 	echo "thread_local: passed"
 else

@@ -6,8 +6,9 @@
 command -v valgrind >/dev/null 2>&1 || skip "no valgrind"
 valgrind --tool=none -q true >"$work/valgrind.log" 2>&1 || skip "valgrind does not work here"
 
-# With --tool=none the program keeps the malloc that it has. memcheck puts its own in its place, unless soname-synonyms says
-# otherwise; it then knows no blocks of the program, and its findings about them mean nothing: only its running counts.
+# With --tool=none the program keeps the malloc that it has. memcheck puts its own in its place, unless
+# soname-synonyms says otherwise; it then knows no blocks of the program, and its findings about them mean nothing:
+# only its running counts.
 for each in preloaded shared archive; do
 	possible "$each" || continue
 	build "$each" plain

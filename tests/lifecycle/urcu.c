@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A program with an RCU of its own, in the flavour that FLAVOUR names (as the header <urcu.h> knows it, or
- * <urcu-FLAVOUR.h>): registered readers that allocate inside and outside of read sections, a writer that retires blocks
- * by call_rcu, callbacks that free, and a fork. Every block is verified where it is read.
+ * <urcu-FLAVOUR.h>): registered readers that allocate inside and outside of read sections, a writer that retires
+ * blocks by call_rcu, callbacks that free, and a fork. Every block is verified where it is read.
  */
 #include "lifecycle.h"
 

@@ -6,7 +6,9 @@
 #ifndef STRATA_TESTS_MISUSE_H
 #define STRATA_TESTS_MISUSE_H
 
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #undef _FORTIFY_SOURCE
 #include <errno.h>
 #include <malloc.h>

@@ -221,7 +221,8 @@ static void test_misuse(void **state)
 
 	run(misuse->program, misuse->options, &outcome);
 	if (misuse->function)
-		snprintf(expected, sizeof expected, "strata: %s(%s): %s\n", misuse->function, outcome.output, misuse->what);
+		snprintf(expected, sizeof expected, "strata: %s(%s): %s\n", misuse->function, outcome.output,
+		         misuse->what);
 	assert_string_equal(outcome.errors, expected);
 	expect_ending(&outcome, misuse->ending);
 }
@@ -270,7 +271,9 @@ static const char *lists[MALFORMED][5];
 static void fill_tests(void)
 {
 	for (size_t i = 0; i < CASES; i++) {
-		snprintf(names[i], sizeof names[i], "%s, %s", cases[i].program, cases[i].options ? cases[i].options : "default");
+		const char *options = cases[i].options ? cases[i].options : "default";
+
+		snprintf(names[i], sizeof names[i], "%s, %s", cases[i].program, options);
 		tests[i] = (struct CMUnitTest){names[i], test_misuse, NULL, NULL, (void *)(uintptr_t)&cases[i]};
 	}
 	for (size_t i = 0; i < MALFORMED; i++) {

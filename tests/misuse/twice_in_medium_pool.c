@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Frees a block of 20000, another one, and the first again. */
+/* Frees a block of 600, another one, and the first again. */
 #include "misuse.h"
 
 int main(void)
 {
-	pointer block = malloc(20000);
-	pointer other = malloc(20000);
-	pointer kept = malloc(20000);
+	pointer block = malloc(600);
+	pointer other = malloc(600);
+	pointer kept = malloc(600);
 
 	name_block(block);
 	free(block);
