@@ -49,7 +49,7 @@ awk='BEGIN {
 	print n
 }'
 
-same ls ls -lR /usr/include
+same ls ls -lR /usr/include/linux
 same bash bash -c 'for i in 1 2 3 4 5; do x=$(echo "$i" | cat); y+=$x; done; echo "$y"; (exec ls / | sort)'
 same sh sh -c 'echo one | tr a-z A-Z'
 same python3 python3 -c "$python"
