@@ -67,7 +67,7 @@ src_libstrata_test_la_LIBADD = $(URCU_LIBS)
 TESTS += src/test_exports.sh src/test_model.sh
 endif
 
-EXTRA_DIST += src/libstrata.map src/test_exports.sh src/test_model.sh
+EXTRA_DIST += src/README.md src/libstrata.map src/test_exports.sh src/test_model.sh
 if !HAVE_CXX
 EXTRA_DIST += src/operators.cc
 endif
