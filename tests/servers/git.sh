@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # git on this repository (on one made of its files where there is no history): clone, fsck, repack by two threads, log,
-# diff, blame, grep, archive, merge. All answers and the contents of the pack are compared.
+# diff, blame, grep, archive, merge. All answers and all objects are compared.
 . "$(dirname "$0")/lib.sh"
 need git git
 
@@ -64,7 +64,9 @@ workload() {
 	run_git stash list
 	run_git repack -q -a -d -f --window=60
 	run_git fsck --full --strict 2>/dev/null
-	run_git verify-pack -v .git/objects/pack/*.idx | awk '/^[0-9a-f]{40}/ { print $1, $2, $3 }' | sort | sha256sum
+	run_git verify-pack .git/objects/pack/*.idx
+	# Which delta is stored hangs on how the two threads ran; what comes out of it does not.
+	run_git cat-file --batch-all-objects --batch | sha256sum
 	run_git gc -q --prune=now
 	run_git bundle create -q "$RUN/bundle" --all
 	run_git bundle verify -q "$RUN/bundle"
