@@ -19,7 +19,7 @@ STRATA_FAST struct bin *bin_at(struct heap *heap, size_t code)
 }
 
 /* A block of the class with this code (class * 2): the top of the bin. */
-STRATA_FAST void *fast_allocate(size_t size, unsigned code, void *(*slow)(size_t))
+STRATA_FAST void *fast_allocate(size_t size, size_t code, void *(*slow)(size_t))
 {
 	struct bin *bin = bin_at(thread_heap, code);
 	void *block = bin->head;
@@ -56,8 +56,8 @@ STRATA_FAST void fast_free(void *block)
 	forget(code);
 	owner_set(bin_at(heap, code)->head, block);
 	forget(code);
-	if (unlikely(owner_add_fetch(bin_at(heap, code)->credit, -1) < 0))
-		free_overflow(code);
+	if (unlikely(owner_decrement_is_negative(bin_at(heap, code)->credit)))
+		free_overflow(block, code);
 }
 
 #endif

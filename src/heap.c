@@ -180,13 +180,15 @@ struct heap *heap_acquire(void)
 	return heap != NULL ? heap : create();
 }
 
+/* Not more blocks than the bin counts: one that was freed twice has made the chain a ring. */
 static void empty_bin(struct heap *heap, unsigned class)
 {
 	struct bin *bin = &heap->bins[class];
+	unsigned count = bin_count(bin);
 	void *block = bin->head;
 	owner_set(bin->head, NULL);
 	owner_set(bin->credit, bin->limit);
-	while (block != NULL) {
+	for (; count > 0 && block != NULL; count--) {
 		void *next = remote_next(block);
 		heap_take_home(heap, block);
 		block = next;
@@ -208,7 +210,7 @@ static void bring_all_home(struct heap *heap)
 void heap_settle_dead(struct heap *heap)
 {
 	if (heap->bins_left) {
-		heap->bins_left = false;
+		__atomic_store_n(&heap->bins_left, false, __ATOMIC_RELAXED);
 		bring_all_home(heap);
 	}
 }

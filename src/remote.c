@@ -36,7 +36,7 @@ static bool owner_sleeps(struct heap *owner, uint64_t pending)
 static void hand_over(struct heap *owner, void *first, void *last, uint32_t blocks, uint64_t bytes)
 {
 	uint64_t pending = atomic_fetch_add(&owner->inbox_bytes, bytes) + bytes;
-	atomic_fetch_add_explicit(&owner->inbox_blocks, blocks, memory_order_relaxed);
+	atomic_fetch_add(&owner->inbox_blocks, blocks);
 	push_chain(owner, first, last);
 	uint32_t state = atomic_load(&owner->state);
 	if (unlikely(state == HEAP_DEAD))
@@ -129,7 +129,9 @@ void remote_drain(struct heap *heap, bool into_bins)
 	void *block = atomic_exchange(&heap->inbox, NULL);
 	uint64_t bytes = 0;
 	uint64_t blocks = 0;
-	while (block != NULL) {
+	/* Counted before they are pushed: the chain is no longer, unless a block that was freed twice has made it a ring. */
+	uint64_t most = atomic_load(&heap->inbox_blocks);
+	while (block != NULL && blocks < most) {
 		void *next = remote_next(block);
 		unsigned class = class_of_block(block);
 		bytes += size_classes[class].size;

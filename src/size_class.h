@@ -37,9 +37,9 @@ extern STRATA_HIDDEN const uint8_t object_code_aligned16[OBJECT_MAX + 1];
 extern STRATA_HIDDEN const uint8_t medium_codes[128];
 
 /* The native rule: every 8-byte class. Size 0 gives class 0, whose bin is always empty: the slow path makes it 1. */
-STRATA_FAST unsigned object_code(size_t size)
+STRATA_FAST size_t object_code(size_t size)
 {
-	return (unsigned)((size + 7) >> 3) * 2;
+	return ((size + 7) & ~(size_t)7) / 4;
 }
 
 STRATA_FAST unsigned medium_code(size_t size)
@@ -52,7 +52,7 @@ STRATA_FAST unsigned medium_code(size_t size)
 static inline unsigned class_of_size(size_t size)
 {
 	if (size <= OBJECT_MAX)
-		return size == 0 ? 1 : object_code(size) / 2;
+		return size == 0 ? 1 : (unsigned)object_code(size) / 2;
 	return medium_code(size) / 2;
 }
 

@@ -89,12 +89,24 @@ page_tag core_tag(const void *block)
 	return atomic_load_explicit(&region_tags[offset >> PAGE_SHIFT], memory_order_relaxed);
 }
 
+/* Only the first page of a run has a tag. Looks backwards for it; for diagnosis. */
+static bool is_inside_run(const void *block)
+{
+	page_index page = page_of(block);
+	page_index first = page;
+	page_tag tag;
+	do {
+		tag = atomic_load_explicit(&region_tags[first], memory_order_relaxed);
+	} while (tag == 0 && first-- > 0);
+	return tag == TAG_RUN && page - first < region.pools[first].run.pages;
+}
+
 const char *core_fault(const void *block)
 {
 	page_tag tag = core_tag(block);
 	if (tag == TAG_FOREIGN)
 		return "not a block of strata";
-	if (tag == TAG_RUN)
+	if (is_inside_run(block))
 		return "inside a block, not its start";
 	return "page not in use (freed twice, or never a block)";
 }
@@ -122,7 +134,7 @@ void core_free_own(struct heap *heap, void *block, unsigned class)
 	owner_set(bin->head, block);
 	owner_add(bin->credit, -1);
 	if (bin->credit < 0)
-		free_overflow(class * 2);
+		free_overflow(block, class * 2);
 }
 
 void core_free(void *block, const char *function)
@@ -149,8 +161,9 @@ void free_twice(void *block)
 	misuse("free", block, "block freed twice");
 }
 
-void free_overflow(size_t code)
+void free_overflow(void *block, size_t code)
 {
+	(void)block;
 	struct heap *heap = thread_self.own;
 	if (unlikely(heap_overflow(heap, (unsigned)code / 2) != 0))
 		thread_switch_heap();
