@@ -101,6 +101,16 @@ struct quarantine {
 	void *blocks[QUARANTINE_BLOCKS];
 };
 
+/* What is kept back, and the ring itself, is not the program's: statistics take it for cached. */
+static void count_aside(const void *block, int64_t sign)
+{
+	struct heap *heap = thread_attach();
+	if (heap == NULL)
+		return;
+	owner_add(heap->aside_bytes, sign * (int64_t)core_usable(block, "free"));
+	owner_add(heap->aside_blocks, sign);
+}
+
 static void let_go(void *block, const char *function)
 {
 	const struct trailer *trailer = trailer_of(block);
@@ -116,6 +126,7 @@ static void let_oldest_go(struct quarantine *quarantine, const char *function)
 	quarantine->first = (quarantine->first + 1) % QUARANTINE_BLOCKS;
 	quarantine->count--;
 	quarantine->bytes -= core_usable(block, function);
+	count_aside(block, -1);
 	let_go(block, function);
 }
 
@@ -123,6 +134,8 @@ static struct quarantine *own_quarantine(void)
 {
 	if (thread_self.quarantine == NULL && !thread_self.leaving) {
 		thread_self.quarantine = core_allocate(sizeof(struct quarantine), 16, true);
+		if (thread_self.quarantine != NULL)
+			count_aside(thread_self.quarantine, 1);
 	}
 	return thread_self.quarantine;
 }
@@ -141,6 +154,7 @@ static void keep_back(void *block, const char *function)
 	quarantine->blocks[(quarantine->first + quarantine->count) % QUARANTINE_BLOCKS] = block;
 	quarantine->count++;
 	quarantine->bytes += usable;
+	count_aside(block, 1);
 }
 
 static void let_all_go(const char *function)
@@ -151,6 +165,7 @@ static void let_all_go(const char *function)
 	while (quarantine->count > 0)
 		let_oldest_go(quarantine, function);
 	thread_self.quarantine = NULL;
+	count_aside(quarantine, -1);
 	core_free(quarantine, function);
 }
 

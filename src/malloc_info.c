@@ -24,7 +24,7 @@ STRATA_PUBLIC struct mallinfo2 mallinfo2(void)
 		.ordblks = (stats.cached_bytes + stats.pooled_bytes + stats.free_bytes) / PAGE_SIZE,
 		.hblks = run_count().blocks,
 		.hblkhd = stats.run_bytes,
-		.uordblks = stats.live_bytes - stats.run_bytes,
+		.uordblks = stats.live_bytes > stats.run_bytes ? stats.live_bytes - stats.run_bytes : 0,
 		.fordblks = stats.heap_bytes - stats.live_bytes,
 		.keepcost = stats.free_bytes,
 	};

@@ -29,6 +29,8 @@ static void sum_heap(const struct heap *heap, struct heap_sums *sums)
 				  atomic_load_explicit(&heap->inbox_bytes, memory_order_relaxed);
 	sums->travelling_blocks += others_read(heap->outgoing_blocks) +
 				   atomic_load_explicit(&heap->inbox_blocks, memory_order_relaxed);
+	sums->aside_bytes += others_read(heap->aside_bytes);
+	sums->aside_blocks += others_read(heap->aside_blocks);
 	sums->pools += others_read(heap->pool_count);
 	sums->threads += atomic_load_explicit(&heap->state, memory_order_relaxed) == HEAP_LIVE;
 }
@@ -60,8 +62,9 @@ static void fill(struct strata_stats *stats)
 	struct arena_counters arenas = arena_count();
 	uint64_t pooled_live = at_least_zero(out_bytes - (int64_t)stats->cached_bytes);
 	stats->run_bytes = runs.bytes;
-	stats->live_bytes = pooled_live + runs.bytes;
-	stats->live_blocks = at_least_zero(out_blocks - (int64_t)cached_blocks) + runs.blocks;
+	stats->live_bytes = at_least_zero((int64_t)(pooled_live + runs.bytes) - sums.aside_bytes);
+	stats->live_blocks = at_least_zero(out_blocks - (int64_t)cached_blocks + (int64_t)runs.blocks - sums.aside_blocks);
+	stats->cached_bytes += (uint64_t)sums.aside_bytes;
 	uint64_t cached_runs = run_cache_bytes();
 	stats->free_bytes = arenas.dirty_pages * PAGE_SIZE + cached_runs;
 	stats->heap_bytes = (arenas.used_pages + arenas.dirty_pages) * PAGE_SIZE;

@@ -20,6 +20,8 @@ struct heap_sums {
 	struct class_stats classes[CLASS_COUNT];
 	uint64_t travelling_bytes; /* freed by others, on the way home */
 	uint64_t travelling_blocks;
+	int64_t aside_bytes;       /* kept back by check:1 */
+	int64_t aside_blocks;
 	uint64_t pools;
 	uint64_t threads;
 };
