@@ -95,6 +95,14 @@ rss()
 	sed -n 's/^Rss: *\([0-9]*\) kB/\1/p' "/proc/$server/smaps_rollup" 2>/dev/null || true
 }
 
+# Milliseconds of processor time that the server has used: unlike the clock's, they are its own on a busy machine.
+cpu_ms()
+{
+	ticks=$(getconf CLK_TCK)
+	# The second field, the name in brackets, holds no blank here.
+	awk -v ticks="$ticks" '{ printf "%.0f\n", ($14 + $15) * 1000 / ticks }' "/proc/$server/stat" 2>/dev/null || true
+}
+
 # When the load is over, db_bench prints its figures, and then waits (its "waitforcompaction") with the database open.
 under_load()
 {
@@ -118,6 +126,7 @@ run()
 		>"$dir/out" 2>"$dir/errors" </dev/null &
 	server=$!
 	under_load
+	cpu=$(cpu_ms)
 	sleep 2 # what is measured here is the memory two seconds after the load
 	after=$(rss)
 	[ -n "$after" ] || die "db_bench ended before its memory after the load was read"
@@ -126,9 +135,11 @@ run()
 	kill "$server"
 	wait "$server" 2>/dev/null || true
 	server=
-	figures "$most" "$after" >>"$dir/$1"
-	awk -v name="$1" 'END { printf "  %-7s %8d scans/s   p50 %6.1f us   p99 %8.1f us   RSS %6.1f MiB, after %6.1f MiB\n",
-		name, $1, $2, $3, $5 / 1024, $6 / 1024 }' "$dir/$1"
+	figures "$cpu" "$most" "$after" >>"$dir/$1"
+	awk -v name="$1" 'END {
+		printf "  %-7s %8d scans/s   CPU %5.1f us   p50 %6.1f us   p99 %8.1f us   ", name, $1, $5, $2, $3
+		printf "RSS %6.1f MiB, after %6.1f MiB\n", $6 / 1024, $7 / 1024
+	}' "$dir/$1"
 }
 
 mapped()
@@ -140,15 +151,17 @@ mapped()
 	fi
 }
 
-# scans a second, p50, p99, p99.9, RSS at load, RSS after
+# scans a second, p50, p99, p99.9, CPU of a scan, RSS at load, RSS after
 figures()
 {
 	found=$(sed -n 's/^seekrandomwhilewriting.*(\([0-9]*\) of \([0-9]*\) found)/\1 \2/p' "$dir/out")
 	[ -n "$found" ] || die "db_bench gave no figures"
 	[ "${found% *}" = "${found#* }" ] || die "db_bench did not find every key: $found"
-	scans=$(sed -n 's/^seekrandomwhilewriting.* \([0-9]*\) ops.sec.*/\1/p' "$dir/out")
+	# "NAME : N micros/op N ops/sec N seconds N operations; ..."
+	rate=$(sed -n 's/^seekrandomwhilewriting.* \([0-9]*\) ops.sec .* \([0-9]*\) operations.*/\1 \2/p' "$dir/out")
 	sed -n 's/^Percentiles: P50: \([0-9.]*\) P75: [0-9.]* P99: \([0-9.]*\) P99.9: \([0-9.]*\) .*/\1 \2 \3/p' "$dir/out" |
-		head -n 1 | awk -v scans="$scans" -v most="$1" -v after="$2" '{ print scans, $0, most, after }'
+		head -n 1 | awk -v scans="${rate% *}" -v all="${rate#* }" -v cpu="$1" -v most="$2" -v after="$3" '
+		{ print scans, $0, cpu * 1000 / all, most, after }'
 }
 
 # column FILE N: its median, least and most
@@ -242,8 +255,9 @@ table()
 	line 'latency p50, us' 2 1 1
 	line 'latency p99, us' 3 1 1
 	line 'latency p99.9, us' 4 1 0
-	line 'RSS at load, MiB' 5 1024 1
-	line 'RSS 2 s after, MiB' 6 1024 1
+	line 'CPU of a scan, us' 5 1 1
+	line 'RSS at load, MiB' 6 1024 1
+	line 'RSS 2 s after, MiB' 7 1024 1
 	printf '%-22s %s\n' 'allocations a scan' "$calls"
 	echo "(medians of $ROUNDS rounds, the least and the most in brackets)"
 	echo
@@ -253,7 +267,8 @@ table()
 		Measured: RocksDB $version (db_bench) on $(nproc) CPUs (load average before: $busy), $THREADS threads that each
 		seek a random key among $ENTRIES and read the 10 after it while another thread writes 2 MB/s, $SECONDS_OF_LOAD s
 		of load a run, $ROUNDS runs on glibc's malloc and $ROUNDS on strata by turns; a scan makes $calls allocations
-		(counted in a run of its own), and $(verdict). RSS is the largest reading under load and the one 2 s after it.
+		(counted in a run of its own), and $(verdict). RSS is the largest reading under load and the one 2 s after it; CPU
+		is all of the process's processor time, which a busy machine disturbs least.
 	END
 	echo
 }

@@ -32,8 +32,9 @@ workload() {
 	tail -n 1 "$RUN/dump"
 	sha256sum <"$RUN/dump"
 
-	bench threads "$RUN/many" --threads=4 --num=15000 --merge_operator=put --seek_nexts=8 \
-		--benchmarks=fillseq,overwrite,readrandom,multireadrandom,seekrandom,readrandommergerandom,updaterandom,readwhilewriting,seekrandomwhilemerging,compact,readseq,verifychecksum
+	mixed=fillseq,overwrite,readrandom,multireadrandom,seekrandom,readrandommergerandom,updaterandom
+	mixed=$mixed,readwhilewriting,seekrandomwhilemerging,compact,readseq,verifychecksum
+	bench threads "$RUN/many" --threads=4 --num=15000 --merge_operator=put --seek_nexts=8 --benchmarks=$mixed
 	# All keys are there from the start, so that what is found does not hang on the order in which threads ran.
 	sed -n 's/^\([a-z]*\) *: .*micros.op[^(]*/\1 /; t print; b; : print; s/ (reads.*//; p' "$RUN/threads.log"
 	ldb --db="$RUN/many" scan --hex --no_value >"$RUN/keys" 2>"$RUN/ldb.log" || die "ldb scan"
