@@ -180,18 +180,16 @@ struct heap *heap_acquire(void)
 	return heap != NULL ? heap : create();
 }
 
-/* Not more blocks than the bin counts: one that was freed twice has made the chain a ring. */
+/* Ends at a block with a fault (where misuse:warn lets the program go on): freed twice, it has made the chain a ring. */
 static void empty_bin(struct heap *heap, unsigned class)
 {
 	struct bin *bin = &heap->bins[class];
-	unsigned count = bin_count(bin);
 	void *block = bin->head;
 	owner_set(bin->head, NULL);
 	owner_set(bin->credit, bin->limit);
-	for (; count > 0 && block != NULL; count--) {
+	while (block != NULL) {
 		void *next = remote_next(block);
-		heap_take_home(heap, block);
-		block = next;
+		block = heap_take_home(heap, block) ? next : NULL;
 	}
 }
 
@@ -365,8 +363,8 @@ static void flush_newest(struct heap *heap, unsigned class)
 		blocks[count++] = block;
 	owner_set(bin->head, block);
 	owner_add(bin->credit, (int32_t)count);
-	for (unsigned i = 0; i < count; i++)
-		heap_take_home(heap, blocks[i]);
+	for (unsigned i = 0; i < count && heap_take_home(heap, blocks[i]); i++)
+		;
 }
 
 int heap_overflow(struct heap *heap, unsigned class)
@@ -385,22 +383,16 @@ int heap_overflow(struct heap *heap, unsigned class)
 	return 0;
 }
 
-void heap_take_home(struct heap *heap, void *block)
+bool heap_take_home(struct heap *heap, void *block)
 {
 	page_tag tag = atomic_load_explicit(&region_tags[page_of(block)], memory_order_relaxed);
-	if (unlikely((tag ^ heap->tag) > TAG_CODE_MASK)) {
-		remote_reject(heap, block, tag);
-		return;
-	}
-	switch (pool_home(heap, block)) {
-	case HOME:
-		return;
-	case HOME_TWICE:
-		misuse("free", block, "block freed twice");
-		return;
-	case HOME_INSIDE:
-		misuse("free", block, "inside a block, not its start");
-	}
+	if (unlikely((tag ^ heap->tag) > TAG_CODE_MASK))
+		return remote_reject(block, tag);
+	enum homecoming result = pool_home(heap, block);
+	if (likely(result == HOME))
+		return true;
+	misuse("free", block, result == HOME_TWICE ? "block freed twice" : "inside a block, not its start");
+	return false;
 }
 
 /* ---- Fork ----------------------------------------------------------------------------------------------------------- */

@@ -35,8 +35,8 @@ int heap_empty(struct heap *heap);
 bool heap_try_lock(struct heap *heap);
 void heap_unlock(struct heap *heap);
 
-/* With the heap locked: brings one block home, or says on stderr what is wrong with it. */
-void heap_take_home(struct heap *heap, void *block);
+/* With the heap locked: brings one block home. False: it says on stderr what is wrong with the block. */
+bool heap_take_home(struct heap *heap, void *block);
 
 /* With a dead heap locked: what its thread could not do when it left. */
 void heap_settle_dead(struct heap *heap);

@@ -93,14 +93,14 @@ void remote_flush(struct heap *heap)
 			hand_over_slot(heap, &heap->outgoing[i]);
 }
 
-void remote_reject(struct heap *heap, void *block, page_tag tag)
+bool remote_reject(void *block, page_tag tag)
 {
-	uint32_t owner = tag >> TAG_OWNER_SHIFT;
-	(void)heap;
-	if (owner == 0)
+	if (tag >> TAG_OWNER_SHIFT == 0) {
 		misuse("free", block, "page not in use (freed twice, or never a block)");
-	else
-		remote_free_directly(block, tag);
+		return false;
+	}
+	remote_free_directly(block, tag);
+	return true;
 }
 
 /* 0 for what is no block of a pool: pool_home's callers then say so. */
@@ -110,16 +110,16 @@ static unsigned class_of_block(const void *block)
 	return code < 2 * CLASS_COUNT ? code / 2 : 0;
 }
 
-static void take_in(struct heap *heap, void *block, unsigned class, bool into_bins)
+static bool take_in(struct heap *heap, void *block, unsigned class, bool into_bins)
 {
 	struct bin *bin = &heap->bins[class];
 	if (into_bins && bin->credit > 0) {
 		*(void **)block = bin->head;
 		owner_set(bin->head, block);
 		owner_add(bin->credit, -1);
-	} else {
-		heap_take_home(heap, block);
+		return true;
 	}
+	return heap_take_home(heap, block);
 }
 
 void remote_drain(struct heap *heap, bool into_bins)
@@ -136,8 +136,7 @@ void remote_drain(struct heap *heap, bool into_bins)
 		unsigned class = class_of_block(block);
 		bytes += size_classes[class].size;
 		blocks++;
-		take_in(heap, block, class, into_bins);
-		block = next;
+		block = take_in(heap, block, class, into_bins) ? next : NULL;
 	}
 	atomic_fetch_sub_explicit(&heap->inbox_bytes, bytes, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&heap->inbox_blocks, blocks, memory_order_relaxed);

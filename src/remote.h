@@ -29,9 +29,9 @@ void remote_drain(struct heap *heap, bool into_bins);
 /* Drains the inbox of a heap whose thread sleeps, or is gone; lets it be if someone is in the heap. */
 void remote_drain_for(struct heap *heap);
 
-/* A block came home to heap whose page has another tag: its pool has been adopted since (it is sent on), or it was freed
- * twice (a message). */
-void remote_reject(struct heap *heap, void *block, page_tag tag);
+/* A block came home to a heap whose tag its page has not: its pool has been adopted since (it is sent on), or it was freed
+ * twice (a message, and false). */
+bool remote_reject(void *block, page_tag tag);
 
 /* The link in a free block; the chain must not leave the region, else it was overwritten. */
 static inline void *remote_next(void *block)
