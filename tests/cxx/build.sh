@@ -8,7 +8,7 @@ sources=$top_srcdir/tests/cxx
 library=${STRATA_LIBRARY:-$top_builddir/src/.libs/libstrata.so.0}
 archive=${STRATA_ARCHIVE:-$top_builddir/src/.libs/libstrata.a}
 static_libs="-lurcu-bp -lpthread"
-flags="-std=c++17 -O1 -Wall -Wextra -pthread"
+flags="-std=c++17 -fsized-deallocation -O1 -Wall -Wextra -pthread"
 
 # The options of a user's own shell are not the test's.
 unset LD_PRELOAD STRATA_OPTIONS

@@ -26,7 +26,7 @@ else
 fi
 
 echo "no C++ library"
-$CC -O1 -Wall -Wextra -o "$work/no_library" "$sources/no_library.c" "$library" -Wl,-rpath,"${library%/*}"
+$CC -O1 -fno-builtin -Wall -Wextra -o "$work/no_library" "$sources/no_library.c" "$library" -Wl,-rpath,"${library%/*}"
 "$work/no_library" || fail "operator new in a C program"
 status=0
 { message=$("$work/no_library" refused 2>&1) || status=$?; } 2>/dev/null
