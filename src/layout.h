@@ -218,8 +218,10 @@ struct heap {
 	struct page_set returning;     /* pages on the way back, collected by arena */
 	uint32_t reserve_step;         /* how many pages to claim next */
 	int64_t out_blocks[CLASS_COUNT]; /* sum of out over the pools owned; read by others */
-	uint32_t pool_count;           /* pools owned */
-	bool bins_left;                /* dead with blocks in its bins: its thread left it in haste */
+	uint32_t pool_count;           /* pools owned; read by others */
+	/* Dead with blocks in its bins: its thread found it busy when it left, and wrote this without the lock, before state
+	 * (sequentially consistent); cleared under the lock. Read relaxed as a hint by who looks for pools to adopt. */
+	bool bins_left;
 
 	/* -- Shared. -- */
 	/* Blocks that other threads freed: a stack linked through their first words, as many as a CAS pushes (release), taken
