@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "decay.h"
 
-#include "arena.h"
+#include "arena_count.h"
+#include "arena_purge.h"
 #include "options.h"
 #include "os.h"
 #include "run.h"

@@ -30,6 +30,7 @@
 typedef uint32_t page_index;  /* a page's number in the region */
 typedef uint32_t arena_index; /* page_index / 64 */
 
+#define NO_ARENA UINT32_MAX
 #define NO_PAGE UINT32_MAX /* the last page of a full-sized region is never handed out */
 
 /*
@@ -115,9 +116,20 @@ struct chunk {
 	_Atomic uint64_t used;  /* 1: the arena is taken. Claim: CAS (acquire); give back: AND (release). */
 	_Atomic uint64_t dirty; /* 1: the unused arena may have dirty pages; a hint, set before used is cleared */
 	/* The shared arena lists: bit a of bucket[b] says that arena a was last seen in bucket b. A hint that anyone corrects:
-	 * the rules are in arena.c (arena_relist), and the model that checks them in docs/models. */
+	 * the rules are in arena_list.c (arena_relist), and the model that checks them in docs/models. */
 	_Atomic uint64_t bucket[BUCKET_COUNT];
 } STRATA_ALIGNED(CACHE_LINE);
+
+static inline struct chunk *chunk_of(arena_index index)
+{
+	return &region.chunks[index / CHUNK_ARENAS];
+}
+
+/* The arena's bit in the words of its chunk. */
+static inline uint64_t arena_bit(arena_index index)
+{
+	return UINT64_C(1) << (index % CHUNK_ARENAS);
+}
 
 /* ---- Pools and runs ------------------------------------------------------------------------------------------------- */
 

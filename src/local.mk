@@ -12,7 +12,12 @@ STRATA_SOURCES = \
 	src/check.h src/check.c \
 	src/options.h src/options.c \
 	src/region.h src/region.c \
+	src/bit_word.h \
+	src/arena_count.h src/arena_count.c \
+	src/arena_list.h src/arena_list.c \
+	src/arena_whole.h src/arena_whole.c \
 	src/arena.h src/arena.c \
+	src/arena_purge.h src/arena_purge.c \
 	src/decay.h src/decay.c \
 	src/pool.h src/pool.c \
 	src/heap.h src/heap.c \

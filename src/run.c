@@ -2,6 +2,7 @@
 #include "run.h"
 
 #include "arena.h"
+#include "arena_whole.h"
 #include "check.h"
 #include "decay.h"
 #include "heap.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "stats.h"
 
-#include "arena.h"
+#include "arena_count.h"
 #include "check.h"
 #include "heap.h"
 #include "region.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "trim.h"
 
-#include "arena.h"
+#include "arena_purge.h"
 #include "heap.h"
 #include "region.h"
 #include "run.h"

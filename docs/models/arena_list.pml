@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Model of the shared arena lists (src/arena.c), for spin. One arena of two pages, in one chunk; two buckets:
+ * Model of the shared arena lists (src/arena_list.c), for spin. One arena of two pages, in one chunk; two buckets:
  *
  *   free == 0   on no list        free == 1   bucket 0        free == 2   bucket 1
  *

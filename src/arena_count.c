@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "arena_count.h"
+
+#include "bit_word.h"
+#include "os.h"
+#include "region.h"
+
+/* Totals over the region; each on a line of its own, changed once for each batch of pages. */
+static _Atomic int64_t used_pages STRATA_ALIGNED(CACHE_LINE);
+static _Atomic int64_t dirty_free_pages STRATA_ALIGNED(CACHE_LINE);
+static _Atomic int64_t dirty_unused_arenas STRATA_ALIGNED(CACHE_LINE);
+static _Atomic uint64_t purged_bytes;
+
+static void add(_Atomic int64_t *total, int64_t n)
+{
+	if (n != 0)
+		atomic_fetch_add_explicit(total, n, memory_order_relaxed);
+}
+
+uint64_t arena_dirty_pages(arena_index index)
+{
+	return atomic_load_explicit(&region.arenas[index].dirty, memory_order_relaxed);
+}
+
+void arena_mark_dirty(arena_index index, uint64_t pages)
+{
+	if ((arena_dirty_pages(index) & pages) != pages)
+		atomic_fetch_or_explicit(&region.arenas[index].dirty, pages, memory_order_relaxed);
+}
+
+void arena_mark_clean(arena_index index, uint64_t pages)
+{
+	if ((arena_dirty_pages(index) & pages) != 0)
+		atomic_fetch_and_explicit(&region.arenas[index].dirty, ~pages, memory_order_relaxed);
+}
+
+/* What they cost is no longer of free pages. */
+void arena_count_claim(arena_index index, uint64_t pages)
+{
+	add(&dirty_free_pages, -(int64_t)bit_count(pages & arena_dirty_pages(index)));
+	add(&used_pages, bit_count(pages));
+}
+
+void arena_count_return(arena_index index, uint64_t pages)
+{
+	add(&used_pages, -(int64_t)bit_count(pages));
+	add(&dirty_free_pages, bit_count(pages & arena_dirty_pages(index)));
+}
+
+void arena_count_claim_whole(arena_index first, size_t count)
+{
+	int64_t dirty = 0;
+	int64_t arenas = 0;
+	for (arena_index index = first; index < first + count; index++) {
+		uint64_t pages = arena_dirty_pages(index);
+		if (pages == 0)
+			continue;
+		dirty += bit_count(pages);
+		arenas++;
+		clear_bit(&chunk_of(index)->dirty, arena_bit(index));
+	}
+	add(&dirty_free_pages, -dirty);
+	add(&dirty_unused_arenas, -arenas);
+	add(&used_pages, (int64_t)(count * ARENA_PAGES));
+}
+
+void arena_count_return_whole(arena_index first, size_t count)
+{
+	int64_t dirty = 0;
+	int64_t arenas = 0;
+	uint32_t now = (uint32_t)os_clock_ms();
+	for (arena_index index = first; index < first + count; index++) {
+		uint64_t pages = arena_dirty_pages(index);
+		if (pages == 0)
+			continue;
+		dirty += bit_count(pages);
+		arenas++;
+		atomic_store_explicit(&region.arenas[index].idle_since, now, memory_order_relaxed);
+		atomic_fetch_or(&chunk_of(index)->dirty, arena_bit(index));
+	}
+	add(&dirty_free_pages, dirty);
+	add(&dirty_unused_arenas, arenas);
+	add(&used_pages, -(int64_t)(count * ARENA_PAGES));
+}
+
+void arena_count_unused(arena_index index)
+{
+	if (arena_dirty_pages(index) == 0)
+		return;
+	add(&dirty_unused_arenas, 1);
+	atomic_fetch_or(&chunk_of(index)->dirty, arena_bit(index));
+}
+
+bool arena_any_dirty_unused(void)
+{
+	return atomic_load_explicit(&dirty_unused_arenas, memory_order_relaxed) > 0;
+}
+
+void arena_count_purged(arena_index index, uint64_t pages, bool certainly)
+{
+	if (certainly)
+		arena_mark_clean(index, pages);
+	add(&dirty_free_pages, -(int64_t)bit_count(pages));
+	atomic_fetch_add_explicit(&purged_bytes, bit_count(pages) * PAGE_SIZE, memory_order_relaxed);
+}
+
+void arena_count_clean(arena_index index)
+{
+	clear_bit(&chunk_of(index)->dirty, arena_bit(index));
+	add(&dirty_unused_arenas, -1);
+}
+
+struct arena_counters arena_count(void)
+{
+	int64_t used = atomic_load_explicit(&used_pages, memory_order_relaxed);
+	int64_t dirty = atomic_load_explicit(&dirty_free_pages, memory_order_relaxed);
+	return (struct arena_counters){
+		.used_pages = used > 0 ? (uint64_t)used : 0,
+		.dirty_pages = dirty > 0 ? (uint64_t)dirty : 0,
+		.purged_bytes = atomic_load_explicit(&purged_bytes, memory_order_relaxed),
+	};
+}

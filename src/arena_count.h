@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What arenas hold: which pages are dirty (not known to be zero, so that they cost memory), and the totals.
+ */
+#ifndef STRATA_ARENA_COUNT_H
+#define STRATA_ARENA_COUNT_H
+
+#include "layout.h"
+
+/* Which pages of the arena are not known to be zero. For those who have claimed them. */
+uint64_t arena_dirty_pages(arena_index arena);
+void arena_mark_dirty(arena_index arena, uint64_t pages);
+void arena_mark_clean(arena_index arena, uint64_t pages);
+
+struct arena_counters {
+	uint64_t used_pages;  /* claimed by pools, runs and reserves */
+	uint64_t dirty_pages; /* free, and costing memory */
+	uint64_t purged_bytes; /* since the start */
+};
+struct arena_counters arena_count(void);
+
+/* For who claims and returns pages (arena.c, arena_whole.c, arena_purge.c): the pages are his, when he calls. */
+void arena_count_claim(arena_index arena, uint64_t pages);
+void arena_count_return(arena_index arena, uint64_t pages);
+
+/* count arenas from first on, claimed as wholes, or about to be let go. */
+void arena_count_claim_whole(arena_index first, size_t count);
+void arena_count_return_whole(arena_index first, size_t count);
+
+/* An arena of pages without a page in use, about to be let go. */
+void arena_count_unused(arena_index arena);
+
+/* Unused arenas that may have dirty pages. */
+bool arena_any_dirty_unused(void);
+
+/* The pages, free until the caller claimed them, went back to the operating system: certainly, or when it pleases. */
+void arena_count_purged(arena_index arena, uint64_t pages, bool certainly);
+
+/* The last dirty page of the unused arena went. */
+void arena_count_clean(arena_index arena);
+
+#endif

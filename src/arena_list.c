@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+#include "arena_list.h"
+
+#include "bit_word.h"
+#include "region.h"
+
+#define CHUNK_LIMIT 65536u
+#define NO_BUCKET BUCKET_COUNT
+
+/* Which list an arena with this free word belongs on. */
+static unsigned bucket_of(uint64_t free)
+{
+	static const uint8_t buckets[65] = {
+		[0] = NO_BUCKET, [1 ... 4] = 0, [5 ... 16] = 1, [17 ... 32] = 2, [33 ... 56] = 3, [57 ... 64] = 4,
+	};
+	return buckets[bit_count(free)];
+}
+
+const uint8_t arena_bucket_most[BUCKET_COUNT] = { 4, 16, 32, 56, 64 };
+
+/* Bit c of listed[b]: chunk c may have an arena in bucket b. Set after the bucket's bit; cleared by who finds the bucket
+ * empty, who then looks at the bucket again. Sequentially consistent, as everything about the lists. */
+static _Atomic uint64_t listed[BUCKET_COUNT][CHUNK_LIMIT / 64];
+
+static void list_put(arena_index index, unsigned bucket)
+{
+	uint32_t chunk = index / CHUNK_ARENAS;
+	set_bit(&region.chunks[chunk].bucket[bucket], arena_bit(index));
+	set_bit(&listed[bucket][chunk / 64], UINT64_C(1) << (chunk % 64));
+}
+
+/*
+ * Puts the arena on the list where its free word belongs and takes it off the others. Called after a change of the word
+ * that changed its bucket, and by whoever finds it on a wrong list.
+ *
+ * Why an arena with free pages cannot end up on no list, though several threads do this at once: everyone, after clearing
+ * bits, looks at the word again, and starts over when it now belongs elsewhere. Take the last change of the word, to a value of
+ * bucket b. Whoever clears b's bit after that change acted on an older value, looks again, sees b, and sets the bit. Whoever
+ * made the change sets it as well. A thread stopped between leaves at worst one arena unlisted until it goes on.
+ * (docs/models/arena_list.pml checks this exhaustively.)
+ */
+void arena_relist(arena_index index, uint64_t free)
+{
+	struct chunk *chunk = chunk_of(index);
+	unsigned bucket = bucket_of(free);
+	unsigned seen;
+	for (;;) {
+		if (bucket != NO_BUCKET)
+			list_put(index, bucket);
+		for (unsigned other = 0; other < BUCKET_COUNT; other++)
+			if (other != bucket)
+				clear_bit(&chunk->bucket[other], arena_bit(index));
+		seen = bucket_of(atomic_load(&region.arenas[index].free));
+		if (seen == bucket)
+			return;
+		bucket = seen;
+	}
+}
+
+void arena_word_changed(arena_index index, uint64_t before, uint64_t after)
+{
+	if (bucket_of(before) != bucket_of(after))
+		arena_relist(index, after);
+}
+
+static uint32_t chunk_words(void)
+{
+	return (region_arenas() / CHUNK_ARENAS + 64) / 64;
+}
+
+static bool walk_next_chunk(struct arena_walk *walk)
+{
+	while (walk->chunks == 0) {
+		if (walk->word >= chunk_words())
+			return false;
+		walk->chunks = atomic_load(&listed[walk->bucket][walk->word++]);
+	}
+	walk->chunk = (walk->word - 1) * 64 + bit_lowest(walk->chunks);
+	walk->chunks &= walk->chunks - 1;
+	return true;
+}
+
+arena_index arena_walk_next(struct arena_walk *walk)
+{
+	while (walk->arenas == 0) {
+		if (!walk_next_chunk(walk))
+			return NO_ARENA;
+		_Atomic uint64_t *bucket = &region.chunks[walk->chunk].bucket[walk->bucket];
+		walk->arenas = atomic_load(bucket);
+		if (walk->arenas == 0) {
+			_Atomic uint64_t *word = &listed[walk->bucket][walk->chunk / 64];
+			clear_bit(word, UINT64_C(1) << (walk->chunk % 64));
+			if (atomic_load(bucket) != 0)
+				set_bit(word, UINT64_C(1) << (walk->chunk % 64));
+		}
+	}
+	arena_index index = walk->chunk * CHUNK_ARENAS + bit_lowest(walk->arenas);
+	walk->arenas &= walk->arenas - 1;
+	return index;
+}

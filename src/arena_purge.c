@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#include "arena_purge.h"
+
+#include "arena.h"
+#include "arena_count.h"
+#include "arena_list.h"
+#include "arena_whole.h"
+#include "bit_word.h"
+#include "options.h"
+#include "os.h"
+#include "region.h"
+
+/* With pages of the system larger than ours, only groups that fill one can go. */
+static uint64_t whole_system_pages(uint64_t pages)
+{
+	unsigned group = (unsigned)(os_page_size() / PAGE_SIZE);
+	if (likely(group <= 1))
+		return pages;
+	uint64_t firsts = first_of_runs(pages, group) & multiples_of(group);
+	uint64_t whole = 0;
+	for (; firsts != 0; firsts &= firsts - 1)
+		whole |= bits_below(group) << bit_lowest(firsts);
+	return whole;
+}
+
+/* Purges pages that the caller has claimed; returns those that went. */
+static uint64_t purge_pages(arena_index index, uint64_t pages)
+{
+	uint64_t gone = 0;
+	while (pages != 0) {
+		unsigned first = bit_lowest(pages);
+		uint64_t ones = ~(pages >> first);
+		unsigned count = ones != 0 ? size_min(bit_lowest(ones), 64 - first) : 64 - first;
+		uint64_t run = bits_below(count) << first;
+		if (os_purge(page_start(index * ARENA_PAGES + first), count * PAGE_SIZE, options()->purge_lazily) != 0)
+			break;
+		gone |= run;
+		pages &= ~run;
+	}
+	/* What MADV_FREE took may still hold its contents. */
+	arena_count_purged(index, gone, !options()->purge_lazily);
+	return gone;
+}
+
+static size_t purge_pages_arena(arena_index index)
+{
+	struct arena *arena = &region.arenas[index];
+	uint64_t free = atomic_load(&arena->free);
+	uint64_t pages;
+	do {
+		pages = whole_system_pages(free & arena_dirty_pages(index));
+		if (pages == 0)
+			return 0;
+	} while (!atomic_compare_exchange_weak(&arena->free, &free, free & ~pages));
+	arena_word_changed(index, free, free & ~pages);
+	uint64_t gone = purge_pages(index, pages);
+	arena_put_back(index, pages);
+	return bit_count(gone) * PAGE_SIZE;
+}
+
+static size_t purge_unused_arena(arena_index index)
+{
+	if (!arena_claim_unused(index))
+		return 0;
+	uint64_t gone = purge_pages(index, whole_system_pages(arena_dirty_pages(index)));
+	if (gone != 0 && arena_dirty_pages(index) == 0)
+		arena_count_clean(index);
+	arena_let_go(index);
+	return bit_count(gone) * PAGE_SIZE;
+}
+
+static _Atomic uint32_t purge_cursor;
+
+#define PURGE_SCAN 1024 /* arenas looked at in one bounded call */
+
+size_t arena_purge(size_t limit, uint32_t idle_ms)
+{
+	uint32_t arenas = region_arenas();
+	uint32_t to_scan = limit == SIZE_MAX ? arenas : (uint32_t)size_min(arenas, PURGE_SCAN);
+	uint32_t now = (uint32_t)os_clock_ms();
+	size_t purged = 0;
+	for (; to_scan > 0 && purged < limit; to_scan--) {
+		arena_index index = atomic_fetch_add_explicit(&purge_cursor, 1, memory_order_relaxed) % arenas;
+		uint32_t idle = now - atomic_load_explicit(&region.arenas[index].idle_since, memory_order_relaxed);
+		if (arena_dirty_pages(index) == 0 || (idle < idle_ms && limit != SIZE_MAX))
+			continue;
+		purged += atomic_load(&chunk_of(index)->used) & arena_bit(index) ? purge_pages_arena(index)
+										   : purge_unused_arena(index);
+	}
+	return purged;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Free pages go back to the operating system. The pages are claimed first: to all others they are in use meanwhile.
+ */
+#ifndef STRATA_ARENA_PURGE_H
+#define STRATA_ARENA_PURGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Gives back free pages that have been idle for idle_ms, at most limit bytes (and at most one arena more), going on where
+ * the last call stopped. Returns the bytes given back. */
+size_t arena_purge(size_t limit, uint32_t idle_ms);
+
+#endif

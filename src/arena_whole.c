@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+#include "arena_whole.h"
+
+#include "arena_count.h"
+#include "bit_word.h"
+#include "region.h"
+
+#include <errno.h>
+
+/* All chunks below have every arena in use; a hint, lowered by whoever gives back, raised by whoever searches. */
+static _Atomic uint32_t lowest_chunk;
+
+static void unused_again(uint32_t at)
+{
+	uint32_t lowest = atomic_load_explicit(&lowest_chunk, memory_order_relaxed);
+	while (at < lowest && !atomic_compare_exchange_weak(&lowest_chunk, &lowest, at))
+		;
+}
+
+/* The bits of chunk number at that the range [first, first + count) covers. */
+static uint64_t bits_in_chunk(size_t at, arena_index first, size_t count)
+{
+	size_t from = size_max(first, at * CHUNK_ARENAS);
+	size_t to = size_min((size_t)first + count, (at + 1) * CHUNK_ARENAS);
+	return bits_below((unsigned)(to - from)) << (from % CHUNK_ARENAS);
+}
+
+static size_t last_chunk(arena_index first, size_t count)
+{
+	return ((size_t)first + count - 1) / CHUNK_ARENAS;
+}
+
+static void release_range(arena_index first, size_t count)
+{
+	for (size_t at = first / CHUNK_ARENAS; at <= last_chunk(first, count); at++)
+		atomic_fetch_and(&region.chunks[at].used, ~bits_in_chunk(at, first, count));
+}
+
+/* 0, -EBUSY: somebody has one of them, or -ENOMEM: they cannot be made memory. */
+static int claim_range(arena_index first, size_t count)
+{
+	if (first + count > region.arena_limit || region_extend(first + (arena_index)count) != 0)
+		return -ENOMEM;
+	size_t last = last_chunk(first, count);
+	for (size_t at = first / CHUNK_ARENAS; at <= last; at++) {
+		if (claim_bits(&region.chunks[at].used, bits_in_chunk(at, first, count)))
+			continue;
+		if (at > first / CHUNK_ARENAS)
+			release_range(first, at * CHUNK_ARENAS - first);
+		return -EBUSY;
+	}
+	arena_count_claim_whole(first, count);
+	return 0;
+}
+
+bool arena_claim_whole_exactly(arena_index first, size_t count)
+{
+	return claim_range(first, count) == 0;
+}
+
+/* count <= 64 arenas within one chunk; only among those in allowed. */
+static arena_index claim_within(uint32_t at, unsigned count, size_t alignment, uint64_t allowed)
+{
+	struct chunk *chunk = &region.chunks[at];
+	uint64_t aligned = alignment > 1 ? multiples_of((unsigned)size_min(alignment, 64)) : ALL_BITS;
+	uint64_t firsts;
+	while ((firsts = first_of_runs(~atomic_load(&chunk->used) & allowed, count) & aligned) != 0) {
+		arena_index first = at * CHUNK_ARENAS + bit_lowest(firsts);
+		int result = claim_range(first, count);
+		if (result == 0)
+			return first;
+		if (result == -ENOMEM)
+			break;
+	}
+	return NO_ARENA;
+}
+
+static arena_index search_committed(uint32_t from, uint32_t to, unsigned count, size_t alignment, bool dirty_only)
+{
+	bool all_full = true;
+	for (uint32_t at = from; at < to; at++) {
+		struct chunk *chunk = &region.chunks[at];
+		if (all_full && atomic_load(&chunk->used) != ALL_BITS) {
+			all_full = false;
+			atomic_store_explicit(&lowest_chunk, at, memory_order_relaxed);
+		}
+		uint64_t allowed = dirty_only ? atomic_load(&chunk->dirty) : ALL_BITS;
+		arena_index first = allowed != 0 ? claim_within(at, count, alignment, allowed) : NO_ARENA;
+		if (first != NO_ARENA)
+			return first;
+	}
+	return NO_ARENA;
+}
+
+static arena_index search_within(unsigned count, size_t alignment, bool dirty_only)
+{
+	uint32_t committed = (region_arenas() + CHUNK_ARENAS - 1) / CHUNK_ARENAS;
+	uint32_t start = atomic_load_explicit(&lowest_chunk, memory_order_relaxed);
+	arena_index first = search_committed(start, committed, count, alignment, dirty_only);
+	if (first == NO_ARENA && !dirty_only)
+		first = search_committed(0, size_min(start, committed), count, alignment, false);
+	for (; first == NO_ARENA && !dirty_only && committed < region.arena_limit / CHUNK_ARENAS; committed++) {
+		if (region_extend(committed * CHUNK_ARENAS + count) != 0)
+			break;
+		first = claim_within(committed, count, alignment, ALL_BITS);
+	}
+	return first;
+}
+
+/* More than a chunk, or aligned to more: from the beginning of a chunk (or of as many as the alignment says). */
+static arena_index search_chunks(size_t count, size_t alignment)
+{
+	size_t step = size_max(alignment, CHUNK_ARENAS);
+	size_t start = (round_up(region_base, step * ARENA_SIZE) - region_base) / ARENA_SIZE;
+	for (size_t first = start; first + count <= region.arena_limit; first += step) {
+		bool committed = first < region_arenas();
+		if (committed && count >= CHUNK_ARENAS && atomic_load(&region.chunks[first / CHUNK_ARENAS].used) != 0)
+			continue;
+		int result = claim_range((arena_index)first, count);
+		if (result == 0)
+			return (arena_index)first;
+		if (result == -ENOMEM)
+			break;
+	}
+	return NO_ARENA;
+}
+
+arena_index arena_claim_whole(size_t count, size_t alignment)
+{
+	if (region_ready() != 0 || count > region.arena_limit)
+		return NO_ARENA;
+	if (count > CHUNK_ARENAS || alignment > CHUNK_ARENAS)
+		return search_chunks(count, alignment);
+	arena_index first = NO_ARENA;
+	if (arena_any_dirty_unused())
+		first = search_within((unsigned)count, alignment, true);
+	return first != NO_ARENA ? first : search_within((unsigned)count, alignment, false);
+}
+
+void arena_return_whole(arena_index first, size_t count)
+{
+	arena_count_return_whole(first, count);
+	release_range(first, count);
+	unused_again(first / CHUNK_ARENAS);
+}
+
+void arena_return_unused(arena_index index)
+{
+	arena_count_unused(index);
+	arena_let_go(index);
+	unused_again(index / CHUNK_ARENAS);
+}
+
+bool arena_claim_unused(arena_index index)
+{
+	return claim_bits(&chunk_of(index)->used, arena_bit(index));
+}
+
+void arena_let_go(arena_index index)
+{
+	atomic_fetch_and(&chunk_of(index)->used, ~arena_bit(index));
+}
