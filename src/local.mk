@@ -10,7 +10,7 @@ STRATA_SOURCES = \
 	src/size_class.h src/size_class.c \
 	src/layout.h \
 	src/check.h src/check.c \
-	src/options.h src/options.c \
+	src/options.def src/options.h src/options.c \
 	src/region.h src/region.c \
 	src/bit_word.h \
 	src/arena_count.h src/arena_count.c \
@@ -28,7 +28,7 @@ STRATA_SOURCES = \
 	src/fast.h src/slow.h src/slow.c \
 	src/core.h src/core.c \
 	src/trim.h src/trim.c \
-	src/api.c \
+	src/api.c src/options_api.c \
 	src/libc_names.h \
 	src/malloc.c src/malloc_info.c \
 	src/stats.h src/stats.c \

@@ -6,17 +6,17 @@
 
 #include <string.h>
 
+static const struct option table[] = {
+#define SETTING(name, field, type, standard, most, when, meaning, ...) \
+	{ #name, offsetof(struct options, field), OPTION_##type, OPTION_##when, standard, most, { __VA_ARGS__ } },
+#include "options.def"
+#undef SETTING
+};
+#define OPTION_COUNT (sizeof table / sizeof table[0])
+
 /* Written by the first call, which comes before a second thread exists or races with its like: then both write the same
  * values. Release by ready; partner: the acquire in options(). */
-static struct options settings = {
-	.huge = HUGE_BY_SIZE,
-	.decay_ms = 1000,
-	.cache_bytes = (size_t)2 << 20,
-	.cache_all_bytes = (size_t)64 << 20,
-	.quarantine_bytes = (size_t)1 << 20,
-	.reserve_bytes = (size_t)1 << 40,
-	.retain_bytes = (size_t)16 << 20,
-};
+static struct options settings;
 static _Atomic bool ready;
 
 struct text {
@@ -28,6 +28,53 @@ static bool equals(struct text text, const char *word)
 {
 	return strlen(word) == text.length && memcmp(text.start, word, text.length) == 0;
 }
+
+/* ---- One setting ---------------------------------------------------------------------------------------------------- */
+
+static const struct option *find(struct text name)
+{
+	for (const struct option *option = table; option < table + OPTION_COUNT; option++)
+		if (equals(name, option->name))
+			return option;
+	return NULL;
+}
+
+const struct option *option_find(const char *name)
+{
+	return find((struct text){ name, strlen(name) });
+}
+
+static int find_word(const struct option *option, struct text text)
+{
+	for (int i = 0; option->words[i] != NULL; i++)
+		if (equals(text, option->words[i]))
+			return i;
+	return -1;
+}
+
+int option_word(const struct option *option, const char *word)
+{
+	return find_word(option, (struct text){ word, strlen(word) });
+}
+
+static _Atomic size_t *field_of(const struct option *option)
+{
+	return (_Atomic size_t *)((char *)&settings + option->offset);
+}
+
+size_t option_value(const struct option *option)
+{
+	options();
+	return atomic_load_explicit(field_of(option), memory_order_relaxed);
+}
+
+void option_change(const struct option *option, size_t value)
+{
+	options();
+	atomic_store_explicit(field_of(option), value, memory_order_relaxed);
+}
+
+/* ---- Values as they are written ------------------------------------------------------------------------------------- */
 
 static bool read_number(struct text text, size_t *number)
 {
@@ -61,52 +108,22 @@ static bool read_size(struct text text, size_t *size)
 	return true;
 }
 
-static bool read_choice(struct text text, const char *no, const char *yes, bool *choice)
+static bool read_word(const struct option *option, struct text text, size_t *value)
 {
-	if (!equals(text, no) && !equals(text, yes))
-		return false;
-	*choice = equals(text, yes);
-	return true;
+	int word = find_word(option, text);
+	*value = (size_t)word;
+	return word >= 0;
 }
 
-static bool read_huge(struct text text, enum huge_policy *huge)
+static bool read_value(const struct option *option, struct text text, size_t *value)
 {
-	static const char *const names[] = { "never", "size", "always" };
-	for (unsigned i = 0; i < 3; i++) {
-		if (equals(text, names[i])) {
-			*huge = (enum huge_policy)i;
-			return true;
-		}
-	}
-	return false;
+	bool understood = option->type == OPTION_NUMBER ? read_number(text, value)
+			  : option->type == OPTION_BYTES ? read_size(text, value)
+							 : read_word(option, text, value);
+	return understood && *value <= option->most;
 }
 
-static bool apply(struct options *to, struct text name, struct text value)
-{
-	if (equals(name, "check"))
-		return read_choice(value, "0", "1", &to->check);
-	if (equals(name, "misuse"))
-		return read_choice(value, "abort", "warn", &to->misuse_warns);
-	if (equals(name, "stats"))
-		return read_choice(value, "0", "1", &to->print_stats);
-	if (equals(name, "purge"))
-		return read_choice(value, "dontneed", "free", &to->purge_lazily);
-	if (equals(name, "huge"))
-		return read_huge(value, &to->huge);
-	if (equals(name, "decay_ms"))
-		return read_number(value, &to->decay_ms);
-	if (equals(name, "cache"))
-		return read_size(value, &to->cache_bytes);
-	if (equals(name, "cache_all"))
-		return read_size(value, &to->cache_all_bytes);
-	if (equals(name, "quarantine"))
-		return read_size(value, &to->quarantine_bytes);
-	if (equals(name, "reserve"))
-		return read_size(value, &to->reserve_bytes);
-	if (equals(name, "retain"))
-		return read_size(value, &to->retain_bytes);
-	return false;
-}
+/* ---- The environment ------------------------------------------------------------------------------------------------ */
 
 static void complain(struct text setting)
 {
@@ -117,27 +134,47 @@ static void complain(struct text setting)
 	message("STRATA_OPTIONS: \"%s\" not understood; default used", copy);
 }
 
-static void parse(const char *all)
+static bool apply(size_t *values, struct text name, struct text text)
+{
+	const struct option *option = find(name);
+	size_t value;
+	if (option == NULL || !read_value(option, text, &value))
+		return false;
+	values[option - table] = value;
+	return true;
+}
+
+static void parse(size_t *values, const char *all)
 {
 	while (*all != '\0') {
 		struct text setting = { all, strcspn(all, ",") };
 		const char *colon = memchr(setting.start, ':', setting.length);
 		struct text name = { setting.start, colon != NULL ? (size_t)(colon - setting.start) : setting.length };
 		struct text value = { name.start + name.length + 1, setting.length - name.length - 1 };
-		if (setting.length > 0 && (colon == NULL || !apply(&settings, name, value)))
+		if (setting.length > 0 && (colon == NULL || !apply(values, name, value)))
 			complain(setting);
 		all += setting.length;
 		all += *all == ',';
 	}
 }
 
+/* Collected first: no reader meets a default where the environment says otherwise. */
+static void begin(void)
+{
+	size_t values[OPTION_COUNT];
+	const char *all = os_setting("STRATA_OPTIONS");
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		ensure(read_value(&table[i], (struct text){ table[i].standard, strlen(table[i].standard) }, &values[i]));
+	if (all != NULL)
+		parse(values, all);
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		atomic_store_explicit(field_of(&table[i]), values[i], memory_order_relaxed);
+	atomic_store_explicit(&ready, true, memory_order_release);
+}
+
 const struct options *options(void)
 {
-	if (unlikely(!atomic_load_explicit(&ready, memory_order_acquire))) {
-		const char *all = os_setting("STRATA_OPTIONS");
-		if (all != NULL)
-			parse(all);
-		atomic_store_explicit(&ready, true, memory_order_release);
-	}
+	if (unlikely(!atomic_load_explicit(&ready, memory_order_acquire)))
+		begin();
 	return &settings;
 }

@@ -1,30 +1,49 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Settings: STRATA_OPTIONS="name:value,name:value", read once, at the first call.
+ * Settings: STRATA_OPTIONS="name:value,name:value", read once, at the first call; then by strata_option_set. options.def
+ * lists them.
  */
 #ifndef STRATA_OPTIONS_H
 #define STRATA_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum huge_policy { HUGE_NEVER, HUGE_BY_SIZE, HUGE_ALWAYS };
 
+/* Atomic: strata_option_set changes one while others read. No two of them must agree with each other, so none orders. */
 struct options {
-	bool check;             /* every call takes the checked path */
-	bool misuse_warns;      /* a message only, no abort */
-	bool print_stats;       /* at exit */
-	bool purge_lazily;      /* MADV_FREE: RSS falls only when the kernel wants memory */
-	enum huge_policy huge;
-	size_t decay_ms;        /* how long a free page stays before it goes back */
-	size_t cache_bytes;     /* one thread's bins, all classes together */
-	size_t cache_all_bytes; /* all threads' bins */
-	size_t quarantine_bytes; /* check: freed blocks kept back, for each thread */
-	size_t reserve_bytes;   /* address space */
-	size_t retain_bytes;    /* free pages that may stay whatever their age, until decay_ms is over */
+#define SETTING(name, field, ...) _Atomic size_t field;
+#include "options.def"
+#undef SETTING
+};
+
+enum option_type { OPTION_FLAG = 1, OPTION_NUMBER, OPTION_BYTES, OPTION_WORD };
+enum option_when { OPTION_FIRST, OPTION_ANY };
+
+#define OPTION_WORDS 4 /* most that one takes, and a NULL */
+
+struct option {
+	const char *name;
+	size_t offset; /* in struct options */
+	enum option_type type;
+	enum option_when when;
+	const char *standard; /* the default */
+	size_t most;
+	const char *words[OPTION_WORDS];
 };
 
 /* The settings in force. Reads the environment on the first call. */
 const struct options *options(void);
+
+/* The setting of that name, NULL when there is none. */
+const struct option *option_find(const char *name);
+
+/* The number of the word among those the setting takes; -1: none of them. */
+int option_word(const struct option *option, const char *word);
+
+size_t option_value(const struct option *option);
+void option_change(const struct option *option, size_t value);
 
 #endif

@@ -20,7 +20,8 @@ CONTRACT_TESTS = \
 	tests/unit/test_contract_realloc \
 	tests/unit/test_contract_aligned \
 	tests/unit/test_contract_native \
-	tests/unit/test_contract_stats
+	tests/unit/test_contract_stats \
+	tests/unit/test_options
 
 tests_unit_test_contract_malloc_SOURCES = tests/unit/test_contract_malloc.c
 tests_unit_test_contract_malloc_CFLAGS = $(CONTRACT_CFLAGS)
@@ -37,6 +38,10 @@ tests_unit_test_contract_native_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_contract_stats_SOURCES = tests/unit/test_contract_stats.c tests/unit/well_formed.h
 tests_unit_test_contract_stats_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_contract_stats_LDADD = $(CONTRACT_LIBS)
+
+tests_unit_test_options_SOURCES = tests/unit/test_options.c
+tests_unit_test_options_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_options_LDADD = $(CONTRACT_LIBS)
 
 # ---- Stress: short by default, STRATA_STRESS_SECONDS lengthens -------------------------------------------------------
 STRESS_TESTS = \

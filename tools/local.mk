@@ -3,12 +3,14 @@
 
 bin_SCRIPTS += tools/strata-run
 CLEANFILES += tools/strata-run
-EXTRA_DIST += tools/strata-run.in tools/packages.sh
+EXTRA_DIST += tools/strata-run.in tools/settings.awk tools/packages.sh
 
-tools/strata-run: $(srcdir)/tools/strata-run.in Makefile
-	$(AM_V_GEN)$(MKDIR_P) tools && rm -f $@ && \
-	$(SED) -e 's|@libdir[@]|$(libdir)|g' -e 's|@PACKAGE_VERSION[@]|$(PACKAGE_VERSION)|g' \
-		$(srcdir)/tools/strata-run.in >$@.tmp && chmod a+x,a-w $@.tmp && mv -f $@.tmp $@
+tools/strata-run: $(srcdir)/tools/strata-run.in $(srcdir)/tools/settings.awk $(srcdir)/src/options.def Makefile
+	$(AM_V_GEN)$(MKDIR_P) tools && rm -f $@ $@.settings && \
+	$(AWK) -f $(srcdir)/tools/settings.awk $(srcdir)/src/options.def >$@.settings && \
+	$(SED) -e '/@SETTINGS[@]/r $@.settings' -e '/@SETTINGS[@]/d' \
+		-e 's|@libdir[@]|$(libdir)|g' -e 's|@PACKAGE_VERSION[@]|$(PACKAGE_VERSION)|g' \
+		$(srcdir)/tools/strata-run.in >$@.tmp && chmod a+x,a-w $@.tmp && mv -f $@.tmp $@ && rm -f $@.settings
 
 if ENABLE_TESTS
 TESTS += tools/test_strata_run.sh tools/test_readme.sh

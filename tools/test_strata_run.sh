@@ -37,12 +37,14 @@ expect "value missing" 2 "$(status "$run" --library)"
 expect "unknown option" 2 "$(status "$run" --wrong true)"
 expect "library missing" 2 "$(status "$run" --library /nonexistent/libstrata.so.0 true)"
 
-help=$("$run" --help)
-for name in check misuse decay_ms cache quarantine reserve purge huge retain stats; do
-	case $help in
-	*"  $name:"*) ;;
-	*) echo "FAIL: --help does not name $name"; failed=1 ;;
-	esac
-	grep -q "^| \`$name:" "$top_srcdir/README.md" || { echo "FAIL: README.md does not name $name"; failed=1; }
-done
+# src/options.def is the one list of settings; the help is made from it, and README's table is held against it.
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+awk -f "$top_srcdir/tools/settings.awk" "$top_srcdir/src/options.def" >"$work/listed"
+awk -v form=readme -f "$top_srcdir/tools/settings.awk" "$top_srcdir/src/options.def" >"$work/rows"
+[ "$(wc -l <"$work/rows")" -ge 11 ] || { echo "FAIL: options.def was not understood"; failed=1; }
+"$run" --help | sed -n '/^Settings, /,/^$/{/^  /p;}' >"$work/help"
+diff "$work/listed" "$work/help" || { echo "FAIL: --help does not list the settings as options.def does"; failed=1; }
+sed -n '/^| setting | /,/^$/{/^| `/p;}' "$top_srcdir/README.md" >"$work/readme"
+diff "$work/rows" "$work/readme" || { echo "FAIL: README.md does not list the settings as options.def does"; failed=1; }
 exit $failed

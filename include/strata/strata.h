@@ -82,6 +82,38 @@ size_t strata_trim(void);
  * memory given back. Returns the bytes given back. */
 size_t strata_maintain(void);
 
+/* ---- Settings ----------------------------------------------------------------------------------------------------- */
+
+enum strata_option_type {
+	STRATA_OPTION_FLAG = 1, /* number: 0 or 1 */
+	STRATA_OPTION_NUMBER,   /* number, in the unit that the setting's name or description gives */
+	STRATA_OPTION_BYTES,    /* number, in bytes */
+	STRATA_OPTION_WORD      /* word: one of those that README.md lists */
+};
+
+struct strata_option {
+	enum strata_option_type type;
+	int fixed;        /* get: 1 when the setting cannot be changed any more; set: not read */
+	uint64_t number;  /* of a word: its place in the list, from 0; set: not read for a word */
+	const char *word; /* get: a constant string, or NULL where type is not STRATA_OPTION_WORD */
+};
+
+/* The setting of that name, as in STRATA_OPTIONS and README.md, into *out. Returns 0; EINVAL when a pointer is NULL;
+ * ENOENT when there is no such setting. */
+int strata_option_get(const char *name, struct strata_option *out);
+
+/*
+ * Changes a setting; what was allocated before stays valid. Each takes effect the next time that it is looked at: memory
+ * that a smaller bound no longer allows is given up as threads come to it, or by strata_trim(). Returns
+ *   0
+ *   EINVAL  a pointer is NULL, the type is not the setting's, or the word not one that it takes
+ *   ENOENT  no setting has this name
+ *   ERANGE  the number is above what the setting allows
+ *   EBUSY   the setting (check, reserve) can be changed only before the first allocation, and that has been
+ * and leaves the setting as it was unless it returns 0. Never waits, and does not set errno.
+ */
+int strata_option_set(const char *name, const struct strata_option *in);
+
 /* ---- Statistics --------------------------------------------------------------------------------------------------- */
 
 /* Totals over the process. Exact when no call is in progress; otherwise within what the calls in progress change. */
