@@ -7,6 +7,7 @@
 #include "check.h"
 #include "os.h"
 #include "region.h"
+#include "walk.h"
 
 /* A request for pages of one arena. */
 struct request {
@@ -48,6 +49,7 @@ static uint64_t claim_in(arena_index index, struct request *request)
 		}
 	} while (!atomic_compare_exchange_weak(&arena->free, &free, free & ~pages));
 	request->dirty = arena_dirty_pages(index);
+	walk_untagged_in(index, pages);
 	arena_count_claim(index, pages);
 	arena_mark_dirty(index, pages);
 	arena_word_changed(index, free, free & ~pages);
@@ -62,6 +64,7 @@ bool arena_claim_exactly(arena_index index, uint64_t pages)
 		if ((free & pages) != pages)
 			return false;
 	} while (!atomic_compare_exchange_weak(&arena->free, &free, free & ~pages));
+	walk_untagged_in(index, pages);
 	arena_count_claim(index, pages);
 	arena_mark_dirty(index, pages);
 	arena_word_changed(index, free, free & ~pages);
@@ -146,6 +149,7 @@ void arena_put_back(arena_index index, uint64_t pages)
 
 void arena_return(arena_index index, uint64_t pages)
 {
+	walk_untagged_in(index, pages);
 	arena_count_return(index, pages);
 	atomic_store_explicit(&region.arenas[index].idle_since, (uint32_t)os_clock_ms(), memory_order_relaxed);
 	arena_put_back(index, pages);

@@ -4,6 +4,7 @@
 #include "arena_count.h"
 #include "bit_word.h"
 #include "region.h"
+#include "walk.h"
 
 #include <errno.h>
 
@@ -49,6 +50,7 @@ static int claim_range(arena_index first, size_t count)
 			release_range(first, at * CHUNK_ARENAS - first);
 		return -EBUSY;
 	}
+	walk_untagged(first * ARENA_PAGES, count * ARENA_PAGES);
 	arena_count_claim_whole(first, count);
 	return 0;
 }
@@ -139,6 +141,7 @@ arena_index arena_claim_whole(size_t count, size_t alignment)
 
 void arena_return_whole(arena_index first, size_t count)
 {
+	walk_untagged(first * ARENA_PAGES, count * ARENA_PAGES);
 	arena_count_return_whole(first, count);
 	release_range(first, count);
 	unused_again(first / CHUNK_ARENAS);

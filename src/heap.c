@@ -7,6 +7,7 @@
 #include "pool.h"
 #include "region.h"
 #include "remote.h"
+#include "walk.h"
 
 #include <errno.h>
 #include <string.h>
@@ -342,6 +343,7 @@ int heap_refill(struct heap *heap, unsigned class)
 	if (unlikely(!heap_try_lock(heap)))
 		return -EBUSY;
 	int result = fill(heap, class);
+	walk_bin(heap, class);
 	pool_check_heap(heap);
 	heap_unlock(heap);
 	tick_sometimes(heap);
@@ -377,6 +379,7 @@ int heap_overflow(struct heap *heap, unsigned class)
 	if (unlikely(!heap_try_lock(heap)))
 		return -EBUSY;
 	flush_newest(heap, class);
+	walk_bin(heap, class);
 	pool_check_heap(heap);
 	heap_unlock(heap);
 	tick_sometimes(heap);

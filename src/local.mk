@@ -13,6 +13,7 @@ STRATA_SOURCES = \
 	src/options.def src/options.h src/options.c \
 	src/region.h src/region.c \
 	src/bit_word.h \
+	src/walk.h src/walk.c \
 	src/arena_count.h src/arena_count.c \
 	src/arena_list.h src/arena_list.c \
 	src/arena_whole.h src/arena_whole.c \

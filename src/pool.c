@@ -3,6 +3,7 @@
 
 #include "arena.h"
 #include "check.h"
+#include "walk.h"
 
 #include <errno.h>
 #include <string.h>
@@ -329,6 +330,7 @@ void pool_check_heap(const struct heap *heap)
 		expect(page != NO_PAGE || heap->pools[class].last == previous);
 		expect(heap->out_blocks[class] >= 0);
 	}
+	walk_pages(heap);
 }
 #else
 void pool_check_heap(const struct heap *heap)
