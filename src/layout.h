@@ -74,6 +74,7 @@ struct region {
 	struct arena *arenas;
 	struct chunk *chunks;
 	struct heap *heaps;      /* [0] is never used */
+	struct domain_record *records; /* [0] is never used; as many as heaps at most */
 	uint32_t arena_limit;    /* arenas in the reservation */
 	uint32_t heap_limit;
 	size_t reserved_bytes;
@@ -248,6 +249,35 @@ struct heap {
 
 #define HEAP_STRIDE 8192
 _Static_assert(sizeof(struct heap) <= HEAP_STRIDE, "a heap is two pages");
+
+/* ---- Domains -------------------------------------------------------------------------------------------------------- */
+
+#define DOMAINS 4 /* with calls of their own: raw, mem, obj, buf */
+#define ROUTES 8  /* any number, masked, is a domain, or one that has no fast path */
+
+/*
+ * What one thread counts for the domains. Written by the owning thread alone, without atomics, but for round; read by others.
+ * A thread takes a record with its first call and gives it up at its end; what it has counted stays in it, so that the sum
+ * over all records is what all threads ever did.
+ *
+ *   live bytes of a domain = reported (domain_count.c) + sum over the records of pending
+ *   pending = free_credit - allocate_credit - balance
+ *   -DOMAIN_BATCH <= pending <= DOMAIN_BATCH      between calls
+ *   both credits >= 0                             between calls
+ */
+struct domain_record {
+	/* Sizes are rounded up to this multiple, which is negative; 0 sends all calls of the domain to their slow path, since
+	 * the bin of class 0 is always empty. Written by the owner when it takes the record, and by whoever exchanges a table;
+	 * the protocol is in domain_table.c. */
+	_Atomic size_t round[ROUTES];
+	int64_t allocate_credit[DOMAINS]; /* bytes that may yet be allocated before something is reported */
+	uint64_t allocations[DOMAINS];
+	int64_t free_credit[DOMAINS];     /* bytes that may yet be freed */
+	uint64_t frees[DOMAINS];
+	int64_t balance[DOMAINS];
+	_Atomic uint32_t next_free;       /* in the stack of records without a thread */
+	_Atomic bool taken;               /* has a thread; a hint for the child of a fork */
+} STRATA_ALIGNED(CACHE_LINE);
 
 static inline struct heap *heap_at(uint32_t number)
 {

@@ -2,7 +2,7 @@
 # The library: libstrata.so.0 and libstrata.a for users, libstrata_test.la for tests of the inside.
 
 strataincludedir = $(includedir)/strata
-stratainclude_HEADERS = include/strata/strata.h
+stratainclude_HEADERS = include/strata/strata.h include/strata/domain.h
 
 STRATA_SOURCES = \
 	src/compiler.h \
@@ -33,7 +33,15 @@ STRATA_SOURCES = \
 	src/libc_names.h \
 	src/malloc.c src/malloc_info.c \
 	src/stats.h src/stats.c \
-	src/checked.h src/checked.c
+	src/checked.h src/checked.c \
+	src/domain_record.h src/domain_record.c \
+	src/domain_count.h src/domain_count.c \
+	src/domain_quota.h src/domain_quota.c \
+	src/stack_depot.h src/stack_depot.c \
+	src/domain_debug.h src/domain_debug.c \
+	src/domain_builtin.h src/domain_builtin.c \
+	src/domain_table.h src/domain_table.c \
+	src/domain.c
 
 # TLS is initial-exec: a call into the loader to find the thread's heap would cost more than the allocation, and may
 # allocate. -fno-builtin keeps the compiler from turning our own calloc into a call of calloc.

@@ -15,6 +15,7 @@ _Atomic page_tag *region_tags REGION_HOT;
 
 /* Commits of the metadata go by chunk (16 MiB of heap): about 277 KiB of it, of which only what is touched costs memory. */
 #define HEAPS_STEP 8
+#define RECORDS_STEP 16
 
 /* Largest step of the span: growing goes by an eighth of what there is, from one arena to this. */
 #define SPAN_STEP_MAX ((size_t)32 << 20)
@@ -26,11 +27,12 @@ _Atomic page_tag *region_tags REGION_HOT;
  * number of chunks. All else follows from it, so that those who come second can finish what the winner began. */
 static _Atomic uintptr_t reservation;
 
-static _Atomic uint32_t heaps_committed; /* heaps below are memory */
+static _Atomic uint32_t heaps_committed;   /* heaps below are memory */
+static _Atomic uint32_t records_committed; /* records of domains */
 
 struct plan {
-	size_t chunks, arenas, heaps, tags, backs, pools; /* bytes of each array */
-	size_t metadata;                           /* all of them, a multiple of CHUNK_SIZE */
+	size_t chunks, arenas, heaps, records, tags, backs, pools; /* bytes of each array */
+	size_t metadata;                                    /* all of them, a multiple of CHUNK_SIZE */
 };
 
 static struct plan plan_for(size_t chunk_count)
@@ -40,11 +42,12 @@ static struct plan plan_for(size_t chunk_count)
 		.chunks = round_up(chunk_count * sizeof(struct chunk), PAGE_SIZE),
 		.arenas = chunk_count * CHUNK_ARENAS * sizeof(struct arena),
 		.heaps = heap_limit * HEAP_STRIDE,
+		.records = round_up(heap_limit * sizeof(struct domain_record), PAGE_SIZE),
 		.tags = chunk_count * CHUNK_ARENAS * ARENA_PAGES * sizeof(page_tag),
 		.backs = chunk_count * CHUNK_ARENAS * ARENA_PAGES,
 		.pools = chunk_count * CHUNK_ARENAS * ARENA_PAGES * sizeof(struct pool),
 	};
-	plan.metadata = round_up(plan.chunks + plan.arenas + plan.heaps + plan.tags + plan.backs + plan.pools,
+	plan.metadata = round_up(plan.chunks + plan.arenas + plan.heaps + plan.records + plan.tags + plan.backs + plan.pools,
 				 CHUNK_SIZE);
 	return plan;
 }
@@ -88,12 +91,14 @@ static int finish(uintptr_t won)
 	char *start = (char *)(won / CHUNK_SIZE * CHUNK_SIZE);
 	struct plan plan = plan_for(chunk_count);
 
-	publish(region.chunks, (struct chunk *)start);
-	publish(region.arenas, (struct arena *)(start + plan.chunks));
-	publish(region.heaps, (struct heap *)(start + plan.chunks + plan.arenas));
-	publish(region_tags, (_Atomic page_tag *)(start + plan.chunks + plan.arenas + plan.heaps));
-	publish(region.backs, (uint8_t *)(start + plan.chunks + plan.arenas + plan.heaps + plan.tags));
-	publish(region.pools, (struct pool *)(start + plan.chunks + plan.arenas + plan.heaps + plan.tags + plan.backs));
+	char *at = start;
+	publish(region.chunks, (struct chunk *)at);
+	publish(region.arenas, (struct arena *)(at += plan.chunks));
+	publish(region.heaps, (struct heap *)(at += plan.arenas));
+	publish(region.records, (struct domain_record *)(at += plan.heaps));
+	publish(region_tags, (_Atomic page_tag *)(at += plan.records));
+	publish(region.backs, (uint8_t *)(at += plan.tags));
+	publish(region.pools, (struct pool *)(at += plan.backs));
 	publish(region.arena_limit, (uint32_t)(chunk_count * CHUNK_ARENAS));
 	publish(region.heap_limit, (uint32_t)(plan.heaps / HEAP_STRIDE));
 	publish(region.reserved_bytes, plan.metadata + chunk_count * CHUNK_SIZE);
@@ -179,21 +184,32 @@ int region_extend(arena_index end)
 	return 0;
 }
 
-int region_extend_heaps(uint32_t number)
+/* Makes the units of the array up to number memory, by the step. */
+static int extend_array(void *array, size_t unit, uint32_t step, uint32_t number, _Atomic uint32_t *done)
 {
-	uint32_t committed = atomic_load_explicit(&heaps_committed, memory_order_acquire);
+	uint32_t committed = atomic_load_explicit(done, memory_order_acquire);
 	if (number < committed)
 		return 0;
 	if (number >= region.heap_limit)
 		return -ENOMEM;
-	uint32_t target = (number / HEAPS_STEP + 1) * HEAPS_STEP;
-	int result = commit_array(region.heaps, HEAP_STRIDE, committed, target);
+	uint32_t target = (number / step + 1) * step;
+	int result = commit_array(array, unit, committed, target);
 	if (result != 0)
 		return result;
-	while (committed < target && !atomic_compare_exchange_weak_explicit(&heaps_committed, &committed, target,
-									    memory_order_release, memory_order_relaxed))
+	while (committed < target && !atomic_compare_exchange_weak_explicit(done, &committed, target, memory_order_release,
+									    memory_order_relaxed))
 		;
 	return 0;
+}
+
+int region_extend_heaps(uint32_t number)
+{
+	return extend_array(region.heaps, HEAP_STRIDE, HEAPS_STEP, number, &heaps_committed);
+}
+
+int region_extend_records(uint32_t number)
+{
+	return extend_array(region.records, sizeof(struct domain_record), RECORDS_STEP, number, &records_committed);
 }
 
 size_t region_metadata_bytes(void)
@@ -202,5 +218,6 @@ size_t region_metadata_bytes(void)
 	size_t per_chunk = sizeof(struct chunk) + CHUNK_ARENAS * (sizeof(struct arena) +
 			   ARENA_PAGES * (sizeof(page_tag) + 1 + sizeof(struct pool)));
 	return chunk_count * per_chunk +
-	       (size_t)atomic_load_explicit(&heaps_committed, memory_order_relaxed) * HEAP_STRIDE;
+	       (size_t)atomic_load_explicit(&heaps_committed, memory_order_relaxed) * HEAP_STRIDE +
+	       (size_t)atomic_load_explicit(&records_committed, memory_order_relaxed) * sizeof(struct domain_record);
 }

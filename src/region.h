@@ -17,6 +17,9 @@ int region_extend(arena_index end);
 /* Makes the record of heap number memory. 0 or -ENOMEM. */
 int region_extend_heaps(uint32_t number);
 
+/* The same for record number of the domains. */
+int region_extend_records(uint32_t number);
+
 /* Arenas that are memory: those below. */
 static inline arena_index region_arenas(void)
 {

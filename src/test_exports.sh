@@ -38,9 +38,10 @@ if grep -q '^_Z' "$work/defined"; then
 	done
 fi
 
-# The native API: every function that the header declares, all with the version.
-sed -n 's/^[a-z].*[ *]\(strata_[a-z_]*\)(.*/\1/p' "$top_srcdir/include/strata/strata.h" | LC_ALL=C sort -u >"$work/declared"
-[ -s "$work/declared" ] || fail "no function found in strata.h"
+# The native API: every function that the headers declare, all with the version.
+headers="$top_srcdir/include/strata/strata.h $top_srcdir/include/strata/domain.h"
+sed -n 's/^[a-z].*[ *]\(strata_[a-z_]*\)(.*/\1/p' $headers | LC_ALL=C sort -u >"$work/declared"
+[ -s "$work/declared" ] || fail "no function found in $headers"
 while read -r name; do
 	grep -qx "$name@@STRATA_0.1" "$work/defined" || fail "$name is declared, and not exported as $name@@STRATA_0.1"
 done <"$work/declared"
@@ -49,7 +50,7 @@ while read -r symbol; do
 	name=${symbol%%@*}
 	case $symbol in
 	strata_*@@STRATA_0.1)
-		grep -qx "$name" "$work/declared" || fail "$name is exported, and not declared in strata.h" ;;
+		grep -qx "$name" "$work/declared" || fail "$name is exported, and not declared in a header" ;;
 	_Zn[wa]m* | _Zd[la]Pv*) ;;
 	*)
 		case $family in

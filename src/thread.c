@@ -4,6 +4,10 @@
 
 #include "check.h"
 #include "checked.h"
+#include "domain_debug.h"
+#include "domain_quota.h"
+#include "domain_record.h"
+#include "domain_table.h"
 #include "heap.h"
 #include "options.h"
 #include "remote.h"
@@ -45,8 +49,10 @@ static void at_thread_end(void *value)
 		pthread_setspecific(end_key, value);
 		return;
 	}
+	debug_thread_end("free");
 	checked_thread_end();
 	thread_self.leaving = true;
+	record_give_up();
 	detach();
 }
 
@@ -102,17 +108,22 @@ void thread_settle(void)
 
 static void before_fork(void)
 {
+	table_before_fork();
 	heap_lock_all(thread_self.own);
 }
 
 static void after_fork_in_parent(void)
 {
 	heap_unlock_all(thread_self.own);
+	table_after_fork_in_parent();
 }
 
 static void after_fork_in_child(void)
 {
 	heap_orphan_all(thread_self.own);
+	record_orphan_all();
+	quota_after_fork_in_child();
+	table_after_fork_in_child();
 }
 
 /* ---- The library's beginning and end -------------------------------------------------------------------------------- */
@@ -130,6 +141,7 @@ __attribute__((constructor(101))) static void begin(void)
 
 __attribute__((destructor(101))) static void end(void)
 {
+	debug_thread_end("exit");
 	checked_process_end();
 	if (options()->print_stats)
 		stats_print();

@@ -21,7 +21,10 @@ CONTRACT_TESTS = \
 	tests/unit/test_contract_aligned \
 	tests/unit/test_contract_native \
 	tests/unit/test_contract_stats \
-	tests/unit/test_options
+	tests/unit/test_options \
+	tests/unit/test_domain_blocks \
+	tests/unit/test_domain_count \
+	tests/unit/test_domain_table
 
 tests_unit_test_contract_malloc_SOURCES = tests/unit/test_contract_malloc.c
 tests_unit_test_contract_malloc_CFLAGS = $(CONTRACT_CFLAGS)
@@ -42,6 +45,16 @@ tests_unit_test_contract_stats_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_options_SOURCES = tests/unit/test_options.c
 tests_unit_test_options_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_options_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_domain_blocks_SOURCES = tests/unit/test_domain_blocks.c
+tests_unit_test_domain_blocks_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_domain_blocks_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_domain_count_SOURCES = tests/unit/test_domain_count.c
+tests_unit_test_domain_count_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_domain_count_LDADD = $(CONTRACT_LIBS)
+# Stands in front of a function of liburcu, which it must reach as a shared library.
+tests_unit_test_domain_table_SOURCES = tests/unit/test_domain_table.c
+tests_unit_test_domain_table_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_domain_table_LDADD = $(CONTRACT_LIBS) $(URCU_LIBS)
 
 # ---- Stress: short by default, STRATA_STRESS_SECONDS lengthens -------------------------------------------------------
 STRESS_TESTS = \

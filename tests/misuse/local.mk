@@ -31,11 +31,42 @@ MISUSE_CASES = \
 	tests/misuse/written_past_end_run \
 	tests/misuse/wrong_size
 
-if ENABLE_TESTS
-check_PROGRAMS += tests/misuse/test_misuse $(MISUSE_CASES)
-TESTS += tests/misuse/test_misuse
+# The same for the domains' debug hooks.
+DOMAIN_CASES = \
+	tests/misuse/domain_after_free \
+	tests/misuse/domain_after_free_evicted \
+	tests/misuse/domain_after_realloc \
+	tests/misuse/domain_before_start \
+	tests/misuse/domain_far_before_start \
+	tests/misuse/domain_foreign \
+	tests/misuse/domain_foreign_stack \
+	tests/misuse/domain_inside \
+	tests/misuse/domain_past_end \
+	tests/misuse/domain_past_end_realloc \
+	tests/misuse/domain_twice \
+	tests/misuse/domain_wrong
 
-tests_misuse_test_misuse_SOURCES = tests/misuse/test_misuse.c
+if ENABLE_TESTS
+check_PROGRAMS += tests/misuse/test_misuse tests/misuse/test_domain_debug $(MISUSE_CASES) $(DOMAIN_CASES)
+TESTS += tests/misuse/test_misuse tests/misuse/test_domain_debug
+
+tests_misuse_test_domain_debug_SOURCES = tests/misuse/test_domain_debug.c tests/misuse/driver.h tests/misuse/driver.c
+tests_misuse_test_domain_debug_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_misuse_test_domain_debug_LDADD = $(CMOCKA_LIBS)
+tests_misuse_domain_after_free_LDADD = -ldl
+tests_misuse_domain_after_free_evicted_LDADD = -ldl
+tests_misuse_domain_after_realloc_LDADD = -ldl
+tests_misuse_domain_before_start_LDADD = -ldl
+tests_misuse_domain_far_before_start_LDADD = -ldl
+tests_misuse_domain_foreign_LDADD = -ldl
+tests_misuse_domain_foreign_stack_LDADD = -ldl
+tests_misuse_domain_inside_LDADD = -ldl
+tests_misuse_domain_past_end_LDADD = -ldl
+tests_misuse_domain_past_end_realloc_LDADD = -ldl
+tests_misuse_domain_twice_LDADD = -ldl
+tests_misuse_domain_wrong_LDADD = -ldl
+
+tests_misuse_test_misuse_SOURCES = tests/misuse/test_misuse.c tests/misuse/driver.h tests/misuse/driver.c
 tests_misuse_test_misuse_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_misuse_test_misuse_LDADD = $(CMOCKA_LIBS)
 
@@ -45,4 +76,4 @@ tests_misuse_wrong_size_LDADD = -ldl
 endif
 
 # Those whose source automake finds by their name are not seen to include it.
-EXTRA_DIST += tests/misuse/misuse.h
+EXTRA_DIST += tests/misuse/misuse.h tests/misuse/misuse_domain.h

@@ -9,15 +9,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <errno.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
+
+#include "driver.h"
 
 #define FOREIGN "not a block of strata"
 #define NOT_IN_USE "page not in use (freed twice, or never a block)"
@@ -26,11 +21,6 @@
 #define PAST_END "written past its end"
 #define AFTER_FREE "written after free"
 #define WRONG_SIZE "size 40 given, 64 requested"
-
-enum ending {
-	ABORTS,
-	GOES_ON,
-};
 
 struct misuse_case {
 	const char *program;
@@ -131,100 +121,18 @@ static const struct {
 	{"nonsense:1,check:0,huge:no", {"nonsense:1", "huge:no"}},
 };
 
-struct outcome {
-	int status;
-	char output[256]; /* the pointer, in words, without the end of the line */
-	char errors[2048];
-};
-
-static const char *build_folder(void)
-{
-	const char *folder = getenv("top_builddir");
-
-	return folder ? folder : ".";
-}
-
-static void set_preload(char *variable, size_t size)
-{
-	const char *library = getenv("STRATA_LIBRARY");
-
-	if (library)
-		snprintf(variable, size, "LD_PRELOAD=%s", library);
-	else
-		snprintf(variable, size, "LD_PRELOAD=%s/src/.libs/libstrata.so.0", build_folder());
-}
-
-/* Reads to the end of the file. A program that has more to say than fits is cut off. */
-static void read_all(int file, char *text, size_t size)
-{
-	size_t used = 0;
-	ssize_t count;
-
-	while (used < size - 1 && (count = read(file, text + used, size - 1 - used)) != 0) {
-		if (count > 0)
-			used += (size_t)count;
-		else if (errno != EINTR)
-			break;
-	}
-	text[used] = '\0';
-	close(file);
-}
-
-static void run(const char *program, const char *options, struct outcome *outcome)
-{
-	char path[4096], preload[4200], setting[512];
-	char *arguments[] = {path, NULL};
-	char *environment[] = {preload, options ? setting : NULL, NULL};
-	posix_spawn_file_actions_t actions;
-	int out[2], err[2];
-	pid_t child;
-
-	snprintf(path, sizeof path, "%s/tests/misuse/%s", build_folder(), program);
-	snprintf(setting, sizeof setting, "STRATA_OPTIONS=%s", options ? options : "");
-	set_preload(preload, sizeof preload);
-	assert_int_equal(pipe(out), 0);
-	assert_int_equal(pipe(err), 0);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-	posix_spawn_file_actions_adddup2(&actions, err[1], 2);
-	for (int i = 0; i < 2; i++) {
-		posix_spawn_file_actions_addclose(&actions, out[i]);
-		posix_spawn_file_actions_addclose(&actions, err[i]);
-	}
-	assert_int_equal(posix_spawn(&child, path, &actions, NULL, arguments, environment), 0);
-	posix_spawn_file_actions_destroy(&actions);
-	close(out[1]);
-	close(err[1]);
-	/* In this order: a program that never stops complaining ends here, of SIGPIPE. */
-	read_all(err[0], outcome->errors, sizeof outcome->errors);
-	read_all(out[0], outcome->output, sizeof outcome->output);
-	assert_int_equal(waitpid(child, &outcome->status, 0), child);
-	outcome->output[strcspn(outcome->output, "\n")] = '\0';
-}
-
-static void expect_ending(const struct outcome *outcome, enum ending ending)
-{
-	if (ending == ABORTS) {
-		assert_true(WIFSIGNALED(outcome->status));
-		assert_int_equal(WTERMSIG(outcome->status), SIGABRT);
-	} else {
-		assert_true(WIFEXITED(outcome->status));
-		assert_int_equal(WEXITSTATUS(outcome->status), 0);
-	}
-}
-
 static void test_misuse(void **state)
 {
 	const struct misuse_case *misuse = *state;
 	char expected[512] = "";
 	struct outcome outcome;
 
-	run(misuse->program, misuse->options, &outcome);
+	driver_run(misuse->program, misuse->options, &outcome);
 	if (misuse->function)
 		snprintf(expected, sizeof expected, "strata: %s(%s): %s\n", misuse->function, outcome.output,
 		         misuse->what);
 	assert_string_equal(outcome.errors, expected);
-	expect_ending(&outcome, misuse->ending);
+	driver_expect(&outcome, misuse->ending);
 }
 
 static void test_malformed(void **state)
@@ -240,9 +148,9 @@ static void test_malformed(void **state)
 		snprintf(expected + used, sizeof expected - used,
 		         "strata: STRATA_OPTIONS: \"%s\" not understood; default used\n", *lines);
 	}
-	run("settings", options, &outcome);
+	driver_run("settings", options, &outcome);
 	assert_string_equal(outcome.errors, expected);
-	expect_ending(&outcome, GOES_ON);
+	driver_expect(&outcome, GOES_ON);
 }
 
 /* Behind one that is not understood, check:1 counts. */
@@ -252,11 +160,11 @@ static void test_rest_of_settings(void **state)
 	const char *end;
 
 	(void)state;
-	run("written_past_end", "nonsense:1,check:1", &outcome);
+	driver_run("written_past_end", "nonsense:1,check:1", &outcome);
 	end = strchr(outcome.errors, '\n');
 	assert_non_null(end);
 	assert_non_null(strstr(end, PAST_END));
-	expect_ending(&outcome, ABORTS);
+	driver_expect(&outcome, ABORTS);
 }
 
 enum {
@@ -287,15 +195,8 @@ static void fill_tests(void)
 
 int main(void)
 {
-	const struct rlimit no_core = {0, 0};
-	char preload[4200];
-
-	set_preload(preload, sizeof preload);
-	if (access(strchr(preload, '=') + 1, R_OK) != 0) {
-		printf("skipped: no shared library was built\n");
+	if (!driver_begin())
 		return 77;
-	}
-	setrlimit(RLIMIT_CORE, &no_core);
 	fill_tests();
 	return cmocka_run_group_tests_name("misuse", tests, NULL, NULL);
 }

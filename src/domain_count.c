@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+#include "domain_count.h"
+
+#include "domain_quota.h"
+
+#include <strata/domain.h>
+
+#include <errno.h>
+#include <string.h>
+
+_Static_assert(DOMAIN_BATCH == STRATA_DOMAIN_BATCH, "as the interface states it");
+
+/* What all threads share of a domain. Read and written on slow paths only. */
+static struct total {
+	_Atomic int64_t reported;     /* live bytes, but for what is pending in the records */
+	_Atomic int64_t peak;         /* of reported, and of what was read */
+	_Atomic uint64_t allocations; /* by threads without a record; those of threads with one are in theirs */
+	_Atomic uint64_t frees;
+	_Atomic uint64_t refused;
+	_Atomic uint64_t soft_bytes;  /* the quota; 0: none */
+	_Atomic uint64_t hard_bytes;
+	_Atomic bool over;            /* above soft_bytes, and that was told */
+} totals[DOMAINS] STRATA_ALIGNED(CACHE_LINE);
+
+/* ---- One thread's --------------------------------------------------------------------------------------------------- */
+
+static int64_t pending_in(const struct domain_record *record, unsigned domain)
+{
+	return others_read(record->free_credit[domain]) - others_read(record->allocate_credit[domain]) -
+	       others_read(record->balance[domain]);
+}
+
+static void set_credits(struct domain_record *record, unsigned domain, int64_t pending, int64_t allocate, int64_t free)
+{
+	owner_set(record->allocate_credit[domain], allocate);
+	owner_set(record->free_credit[domain], free);
+	owner_set(record->balance[domain], free - allocate - pending);
+}
+
+void count_reset(struct domain_record *record, unsigned domain)
+{
+	set_credits(record, domain, 0, DOMAIN_BATCH, DOMAIN_BATCH);
+}
+
+/* ---- All threads' --------------------------------------------------------------------------------------------------- */
+
+static void note_peak(struct total *total, int64_t live)
+{
+	int64_t peak = atomic_load_explicit(&total->peak, memory_order_relaxed);
+	while (live > peak && !atomic_compare_exchange_weak_explicit(&total->peak, &peak, live, memory_order_relaxed,
+								     memory_order_relaxed))
+		;
+}
+
+static int64_t add_reported(struct total *total, int64_t bytes)
+{
+	int64_t live = atomic_fetch_add_explicit(&total->reported, bytes, memory_order_relaxed) + bytes;
+	note_peak(total, live);
+	return live;
+}
+
+int64_t count_live(unsigned domain)
+{
+	int64_t live = atomic_load_explicit(&totals[domain].reported, memory_order_relaxed);
+	for (uint32_t number = record_count(); number > 0; number--)
+		live += pending_in(record_at(number), domain);
+	return live;
+}
+
+/* ---- Quotas --------------------------------------------------------------------------------------------------------- */
+
+static uint64_t read_limit(const _Atomic uint64_t *limit)
+{
+	return atomic_load_explicit(limit, memory_order_relaxed);
+}
+
+/* Whether bytes more would be too many. What is reported decides where it is clear, so that the records need not be
+ * walked each time. */
+static bool is_above(unsigned domain, uint64_t limit, uint64_t bytes)
+{
+	if (limit == 0)
+		return false;
+	int64_t reported = atomic_load_explicit(&totals[domain].reported, memory_order_relaxed);
+	uint64_t most = (uint64_t)(reported > 0 ? reported : 0) + (uint64_t)DOMAIN_BATCH * record_count();
+	if (most <= limit && bytes <= limit - most)
+		return false;
+	int64_t live = count_live(domain);
+	uint64_t now = live > 0 ? (uint64_t)live : 0;
+	return now > limit || bytes > limit - now;
+}
+
+/* Tells that the soft limit was passed, once; takes note when it no longer is. */
+static void look_at_soft_limit(unsigned domain)
+{
+	struct total *total = &totals[domain];
+	uint64_t soft = read_limit(&total->soft_bytes);
+	bool over = atomic_load_explicit(&total->over, memory_order_relaxed);
+	if (soft == 0 || is_above(domain, soft, 0) == over)
+		return;
+	if (over)
+		atomic_store_explicit(&total->over, false, memory_order_relaxed);
+	else if (quota_may_call_back() && !atomic_exchange_explicit(&total->over, true, memory_order_relaxed))
+		quota_call_back(domain, (uint64_t)count_live(domain));
+}
+
+bool count_refuses(unsigned domain, size_t bytes)
+{
+	if (likely(!is_above(domain, read_limit(&totals[domain].hard_bytes), bytes)))
+		return false;
+	atomic_fetch_add_explicit(&totals[domain].refused, 1, memory_order_relaxed);
+	return true;
+}
+
+void count_set_limits(unsigned domain, uint64_t soft_bytes, uint64_t hard_bytes)
+{
+	struct total *total = &totals[domain];
+	atomic_store_explicit(&total->soft_bytes, soft_bytes, memory_order_relaxed);
+	atomic_store_explicit(&total->hard_bytes, hard_bytes, memory_order_relaxed);
+	atomic_store_explicit(&total->over, false, memory_order_relaxed);
+}
+
+/* ---- Reporting ------------------------------------------------------------------------------------------------------ */
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* How much may be allocated before a limit that is not passed could be; 0 above a hard one: each call asks then. */
+static int64_t room(const struct total *total, int64_t live)
+{
+	int64_t soft = (int64_t)read_limit(&total->soft_bytes);
+	int64_t hard = (int64_t)read_limit(&total->hard_bytes);
+	int64_t result = INT64_MAX;
+	if (hard != 0)
+		result = live < hard ? hard - live : 0;
+	if (soft != 0 && live <= soft)
+		result = least(result, soft - live);
+	return result;
+}
+
+/* Tells all what is pending if it is much, or if there are limits; and gives the thread new credits. */
+static void report(struct domain_record *record, unsigned domain)
+{
+	struct total *total = &totals[domain];
+	int64_t pending = pending_in(record, domain);
+	bool limited = read_limit(&total->soft_bytes) != 0 || read_limit(&total->hard_bytes) != 0;
+	if (!limited && pending <= DOMAIN_BATCH / 2 && pending >= -DOMAIN_BATCH / 2) {
+		set_credits(record, domain, pending, DOMAIN_BATCH - pending, DOMAIN_BATCH + pending);
+		return;
+	}
+	int64_t live = add_reported(total, pending);
+	int64_t to_soft = live - (int64_t)read_limit(&total->soft_bytes);
+	bool over = atomic_load_explicit(&total->over, memory_order_relaxed);
+	set_credits(record, domain, 0, least(DOMAIN_BATCH, room(total, live)),
+		    over && to_soft >= 0 ? least(DOMAIN_BATCH, to_soft) : DOMAIN_BATCH);
+}
+
+void count_report_all(struct domain_record *record, unsigned domain)
+{
+	add_reported(&totals[domain], pending_in(record, domain));
+	count_reset(record, domain);
+}
+
+bool count_settle_allocated(struct domain_record *record, unsigned domain, size_t bytes)
+{
+	owner_add(record->allocate_credit[domain], (int64_t)bytes);
+	if (count_refuses(domain, bytes)) {
+		owner_add(record->allocations[domain], -1);
+		return false;
+	}
+	owner_add(record->allocate_credit[domain], -(int64_t)bytes);
+	report(record, domain);
+	look_at_soft_limit(domain);
+	return true;
+}
+
+void count_settle_freed(struct domain_record *record, unsigned domain)
+{
+	report(record, domain);
+	look_at_soft_limit(domain);
+}
+
+/* ---- One block ------------------------------------------------------------------------------------------------------ */
+
+/* Without a record: everything goes to the totals. */
+static bool count_at_once(unsigned domain, int64_t bytes)
+{
+	if (bytes > 0 && count_refuses(domain, (size_t)bytes))
+		return false;
+	add_reported(&totals[domain], bytes);
+	look_at_soft_limit(domain);
+	return true;
+}
+
+bool count_allocated(unsigned domain, size_t bytes)
+{
+	struct domain_record *record = record_own();
+	if (unlikely(record == NULL)) {
+		if (!count_at_once(domain, (int64_t)bytes))
+			return false;
+		atomic_fetch_add_explicit(&totals[domain].allocations, 1, memory_order_relaxed);
+		return true;
+	}
+	owner_add(record->allocations[domain], 1);
+	owner_add(record->allocate_credit[domain], -(int64_t)bytes);
+	return record->allocate_credit[domain] >= 0 || count_settle_allocated(record, domain, bytes);
+}
+
+void count_freed(unsigned domain, size_t bytes)
+{
+	struct domain_record *record = record_own();
+	if (unlikely(record == NULL)) {
+		atomic_fetch_add_explicit(&totals[domain].frees, 1, memory_order_relaxed);
+		count_at_once(domain, -(int64_t)bytes);
+		return;
+	}
+	owner_add(record->frees[domain], 1);
+	owner_add(record->free_credit[domain], -(int64_t)bytes);
+	if (record->free_credit[domain] < 0)
+		count_settle_freed(record, domain);
+}
+
+void count_resized(unsigned domain, size_t old, size_t bytes)
+{
+	struct domain_record *record = record_own();
+	int64_t more = (int64_t)bytes - (int64_t)old;
+	if (unlikely(record == NULL)) {
+		add_reported(&totals[domain], more);
+		return;
+	}
+	if (more >= 0)
+		owner_add(record->allocate_credit[domain], -more);
+	else
+		owner_add(record->free_credit[domain], more);
+	if (record->allocate_credit[domain] < 0 || record->free_credit[domain] < 0) {
+		report(record, domain);
+		look_at_soft_limit(domain);
+	}
+}
+
+/* ---- Reading -------------------------------------------------------------------------------------------------------- */
+
+static void read_stats(unsigned domain, struct strata_domain_stats *stats)
+{
+	struct total *total = &totals[domain];
+	int64_t live = count_live(domain);
+	note_peak(total, live);
+	stats->live_bytes = live > 0 ? (uint64_t)live : 0;
+	stats->peak_bytes = (uint64_t)atomic_load_explicit(&total->peak, memory_order_relaxed);
+	stats->refused = atomic_load_explicit(&total->refused, memory_order_relaxed);
+	/* Frees first: a block that is freed meanwhile was allocated, too, by the time that is read. */
+	stats->frees = atomic_load_explicit(&total->frees, memory_order_relaxed);
+	for (uint32_t number = record_count(); number > 0; number--)
+		stats->frees += others_read(record_at(number)->frees[domain]);
+	stats->allocations = atomic_load_explicit(&total->allocations, memory_order_relaxed);
+	for (uint32_t number = record_count(); number > 0; number--)
+		stats->allocations += others_read(record_at(number)->allocations[domain]);
+	stats->live_blocks = stats->allocations > stats->frees ? stats->allocations - stats->frees : 0;
+}
+
+STRATA_PUBLIC int strata_domain_stats_read(enum strata_domain domain, struct strata_domain_stats *out, size_t size)
+{
+	struct strata_domain_stats stats = { .live_bytes = 0 };
+	if (domain >= STRATA_DOMAIN_COUNT || out == NULL || size == 0)
+		return EINVAL;
+	if (domain < DOMAINS)
+		read_stats(domain, &stats);
+	memcpy(out, &stats, size_min(size, sizeof stats));
+	if (size > sizeof stats)
+		memset((char *)out + sizeof stats, 0, size - sizeof stats);
+	return 0;
+}
+
+STRATA_PUBLIC int strata_domain_reset_peak(enum strata_domain domain)
+{
+	if (domain >= DOMAINS)
+		return EINVAL;
+	atomic_store_explicit(&totals[domain].peak, count_live(domain), memory_order_relaxed);
+	return 0;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the domains hold: counted by each thread in its record, reported to all by the batch; quotas.
+ */
+#ifndef STRATA_DOMAIN_COUNT_H
+#define STRATA_DOMAIN_COUNT_H
+
+#include "domain_record.h"
+
+/* A thread keeps at most so much to itself. */
+#define DOMAIN_BATCH INT64_C(65536)
+
+/* A record that is zero, made ready. */
+void count_reset(struct domain_record *record, unsigned domain);
+
+/* A block was allocated. False: it takes the domain above its hard limit; it is not counted then, and must go back. May
+ * call back. */
+bool count_allocated(unsigned domain, size_t bytes);
+void count_freed(unsigned domain, size_t bytes);
+
+/* A block of old bytes has now so many. */
+void count_resized(unsigned domain, size_t old, size_t bytes);
+
+/* Whether so many bytes more would take the domain above its hard limit; counts the refusal. */
+bool count_refuses(unsigned domain, size_t bytes);
+
+/* The allocation that was just counted has used up the thread's credit: reports. False as for count_allocated. */
+bool count_settle_allocated(struct domain_record *record, unsigned domain, size_t bytes);
+void count_settle_freed(struct domain_record *record, unsigned domain);
+
+/* Reports all that is pending: the thread ends. */
+void count_report_all(struct domain_record *record, unsigned domain);
+
+/* Live bytes, as exact as the threads' being under way allows. */
+int64_t count_live(unsigned domain);
+
+/* The quota's limits changed: threads ask again at once. */
+void count_set_limits(unsigned domain, uint64_t soft_bytes, uint64_t hard_bytes);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "domain_record.h"
+
+#include "domain_count.h"
+#include "domain_table.h"
+#include "region.h"
+#include "thread.h"
+
+struct domain_record empty_record;
+
+STRATA_TLS struct domain_record *thread_record = &empty_record;
+
+static _Atomic uint32_t records_created;
+
+uint32_t record_count(void)
+{
+	return atomic_load(&records_created);
+}
+
+/* ---- Records without a thread: a stack, as that of dead heaps (heap.c) ---------------------------------------------- */
+
+/* The number of the first in the low half; in the high half a tag that every change increments. */
+static _Atomic uint64_t free_stack;
+
+static void push(struct domain_record *record)
+{
+	uint64_t top = atomic_load(&free_stack);
+	uint64_t pushed;
+	do {
+		atomic_store_explicit(&record->next_free, (uint32_t)top, memory_order_relaxed);
+		pushed = ((top >> 32) + 1) << 32 | (uint32_t)(record - region.records);
+	} while (!atomic_compare_exchange_weak(&free_stack, &top, pushed));
+}
+
+static struct domain_record *pop(void)
+{
+	uint64_t top = atomic_load(&free_stack);
+	uint64_t popped;
+	struct domain_record *record;
+	do {
+		if ((uint32_t)top == 0)
+			return NULL;
+		record = record_at((uint32_t)top);
+		popped = ((top >> 32) + 1) << 32 | atomic_load_explicit(&record->next_free, memory_order_relaxed);
+	} while (!atomic_compare_exchange_weak(&free_stack, &top, popped));
+	return record;
+}
+
+/* ---- Taking and giving up ------------------------------------------------------------------------------------------- */
+
+static struct domain_record *create(void)
+{
+	uint32_t count = record_count();
+	do {
+		if (region_extend_records(count + 1) != 0)
+			return NULL;
+	} while (!atomic_compare_exchange_strong(&records_created, &count, count + 1));
+	struct domain_record *record = record_at(count + 1);
+	for (unsigned domain = 0; domain < DOMAINS; domain++)
+		count_reset(record, domain);
+	return record;
+}
+
+struct domain_record *record_own(void)
+{
+	if (likely(thread_record != &empty_record))
+		return thread_record;
+	/* The heap comes first: with it comes the call at the thread's end. */
+	if (thread_self.leaving || thread_attach() == NULL)
+		return NULL;
+	struct domain_record *record = pop();
+	if (record == NULL)
+		record = create();
+	if (record == NULL)
+		return NULL;
+	atomic_store_explicit(&record->taken, true, memory_order_relaxed);
+	table_set_routes(record);
+	thread_record = record;
+	return record;
+}
+
+static void give_up(struct domain_record *record)
+{
+	for (unsigned domain = 0; domain < DOMAINS; domain++)
+		count_report_all(record, domain);
+	atomic_store_explicit(&record->taken, false, memory_order_relaxed);
+	push(record);
+}
+
+void record_give_up(void)
+{
+	struct domain_record *record = thread_record;
+	thread_record = &empty_record;
+	if (record != &empty_record)
+		give_up(record);
+}
+
+void record_orphan_all(void)
+{
+	for (uint32_t number = record_count(); number > 0; number--) {
+		struct domain_record *record = record_at(number);
+		if (record != thread_record && atomic_load_explicit(&record->taken, memory_order_relaxed))
+			give_up(record);
+	}
+}

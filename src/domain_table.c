@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "domain_table.h"
+
+#include "domain_builtin.h"
+#include "domain_debug.h"
+#include "options.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <urcu-bp.h>
+
+/*
+ * The table in force; NULL: the built-in one. Sequentially consistent, for the sake of table_set_routes. What it points to
+ * is one of the domain's two slots: the other is not looked at by anybody once the setter has waited, and so is the next
+ * setter's to write.
+ */
+typedef const struct strata_domain_table *table_pointer;
+static _Atomic table_pointer in_force[DOMAINS];
+static struct strata_domain_table slots[DOMAINS][2];
+
+static pthread_mutex_t setting = PTHREAD_MUTEX_INITIALIZER;
+
+/* ---- Routes --------------------------------------------------------------------------------------------------------- */
+
+/* The multiple that the domain's sizes are rounded up to, negative; 0: the slow path. */
+static size_t route_of(unsigned domain, const struct strata_domain_table *table)
+{
+	if (table != NULL || debug_is_on())
+		return 0;
+	return (size_t)-(ptrdiff_t)domain_multiple(domain);
+}
+
+/*
+ * A setter stores in_force and then writes to all records; who takes a record reads in_force and then writes to his own.
+ * Should the setter's write come first and be overwritten with what is out of date, the second look finds in_force changed:
+ * it comes after our write, as the setter's write comes after its store, all sequentially consistent.
+ */
+static void set_route(struct domain_record *record, unsigned domain)
+{
+	const struct strata_domain_table *table = atomic_load(&in_force[domain]);
+	const struct strata_domain_table *seen;
+	do {
+		seen = table;
+		atomic_store(&record->round[domain], route_of(domain, seen));
+		table = atomic_load(&in_force[domain]);
+	} while (table != seen);
+}
+
+void table_set_routes(struct domain_record *record)
+{
+	for (unsigned domain = 0; domain < DOMAINS; domain++)
+		set_route(record, domain);
+}
+
+static void set_route_of_all(unsigned domain)
+{
+	for (uint32_t number = record_count(); number > 0; number--)
+		set_route(record_at(number), domain);
+}
+
+/* ---- Calls ---------------------------------------------------------------------------------------------------------- */
+
+/* Registration, with the first read section of a thread, may allocate: those calls take the built-in table. */
+static __thread bool registering;
+
+const struct strata_domain_table *table_enter(unsigned domain)
+{
+	if (likely(atomic_load_explicit(&in_force[domain], memory_order_relaxed) == NULL) || registering)
+		return NULL;
+	int saved_errno = errno;
+	registering = true;
+	urcu_bp_read_lock();
+	registering = false;
+	errno = saved_errno;
+	const struct strata_domain_table *table = atomic_load(&in_force[domain]);
+	if (table == NULL)
+		urcu_bp_read_unlock();
+	return table;
+}
+
+void table_leave(void)
+{
+	urcu_bp_read_unlock();
+}
+
+/* ---- Fork ----------------------------------------------------------------------------------------------------------- */
+
+/* liburcu is called from the first setter on, and its handlers around fork from then on. A fork under way that did not call
+ * them keeps the first setter from beginning: either it sees that liburcu is in use, or the setter sees it. */
+static _Atomic bool in_use;
+static _Atomic unsigned forks;
+static __thread bool held; /* this thread's fork has called urcu_bp_before_fork */
+
+static void begin_use(void)
+{
+	if (atomic_load(&in_use))
+		return;
+	atomic_store(&in_use, true);
+	while (atomic_load(&forks) != 0)
+		sched_yield();
+}
+
+void table_before_fork(void)
+{
+	atomic_fetch_add(&forks, 1);
+	held = atomic_load(&in_use) && options()->urcu_fork;
+	if (held)
+		urcu_bp_before_fork();
+}
+
+void table_after_fork_in_parent(void)
+{
+	if (held)
+		urcu_bp_after_fork_parent();
+	atomic_fetch_sub(&forks, 1);
+}
+
+/* A setter that did not come along may have stopped anywhere. */
+void table_after_fork_in_child(void)
+{
+	if (held)
+		urcu_bp_after_fork_child();
+	atomic_store(&forks, 0);
+	pthread_mutex_init(&setting, NULL);
+	for (unsigned domain = 0; domain < DOMAINS; domain++)
+		set_route_of_all(domain);
+}
+
+/* ---- The control plane ---------------------------------------------------------------------------------------------- */
+
+static bool in_read_section(void)
+{
+	registering = true;
+	int ongoing = urcu_bp_read_ongoing();
+	registering = false;
+	return ongoing != 0;
+}
+
+static bool is_complete(const struct strata_domain_table *table)
+{
+	return table->malloc != NULL && table->calloc != NULL && table->realloc != NULL && table->free != NULL;
+}
+
+/* After the new table is published nobody enters the former one, and after the grace period nobody is in it. */
+static void exchange(unsigned domain, const struct strata_domain_table *table)
+{
+	const struct strata_domain_table *former = atomic_load(&in_force[domain]);
+	struct strata_domain_table *slot = NULL;
+	if (table != NULL) {
+		slot = &slots[domain][former == &slots[domain][0]];
+		*slot = *table;
+	}
+	atomic_store(&in_force[domain], slot);
+	set_route_of_all(domain);
+	if (former != NULL)
+		urcu_bp_synchronize_rcu();
+}
+
+STRATA_PUBLIC int strata_domain_set_table(enum strata_domain domain, const struct strata_domain_table *table)
+{
+	if (domain >= DOMAINS || (table != NULL && !is_complete(table)))
+		return EINVAL;
+	if (table != NULL && is_builtin_table(domain, table))
+		table = NULL;
+	begin_use();
+	if (in_read_section())
+		return EDEADLK;
+	pthread_mutex_lock(&setting);
+	exchange(domain, table);
+	pthread_mutex_unlock(&setting);
+	return 0;
+}
+
+STRATA_PUBLIC int strata_domain_get_table(enum strata_domain domain, struct strata_domain_table *table)
+{
+	if (domain >= DOMAINS || table == NULL)
+		return EINVAL;
+	const struct strata_domain_table *user = table_enter(domain);
+	*table = user != NULL ? *user : builtin_table(domain);
+	if (user != NULL)
+		table_leave();
+	return 0;
+}
