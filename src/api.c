@@ -2,26 +2,27 @@
 /* The native interface: include/strata/strata.h says what each function promises. */
 #include <strata/strata.h>
 
-#include "check.h"
-#include "checked.h"
 #include "core.h"
 #include "decay.h"
-#include "fast.h"
-#include "options.h"
+#include "entry.h"
 #include "trim.h"
 
 #include <errno.h>
-#include <string.h>
 
 /* ---- One block ------------------------------------------------------------------------------------------------------ */
 
-STRATA_PUBLIC void *strata_malloc(size_t size)
+STRATA_FAST void *allocate8(size_t size)
 {
 	if (likely(size <= OBJECT_MAX))
 		return fast_allocate(size, object_code(size), allocate_slow);
 	if (likely(size <= MEDIUM_MAX))
 		return fast_allocate(size, medium_code(size), allocate_slow);
 	return allocate_slow(size);
+}
+
+STRATA_PUBLIC void *strata_malloc(size_t size)
+{
+	return allocate8(size);
 }
 
 STRATA_PUBLIC void strata_free(void *block)
@@ -31,15 +32,7 @@ STRATA_PUBLIC void strata_free(void *block)
 
 STRATA_PUBLIC void *strata_calloc(size_t count, size_t size)
 {
-	size_t bytes;
-	if (unlikely(__builtin_mul_overflow(count, size, &bytes))) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	if (unlikely(bytes > MEDIUM_MAX))
-		return allocate_zeroed_slow(bytes);
-	void *block = strata_malloc(bytes);
-	return block != NULL ? memset(block, 0, bytes) : NULL;
+	return entry_calloc(count, size, allocate8);
 }
 
 STRATA_PUBLIC void *strata_realloc(void *block, size_t size)
@@ -49,10 +42,7 @@ STRATA_PUBLIC void *strata_realloc(void *block, size_t size)
 
 STRATA_PUBLIC void strata_free_sized(void *block, size_t size)
 {
-	if (unlikely(options()->check) && block != NULL)
-		checked_free(block, "free_sized", size);
-	else
-		fast_free(block);
+	fast_free_sized(block, size);
 }
 
 STRATA_PUBLIC void *strata_aligned_alloc(size_t alignment, size_t size)
@@ -79,7 +69,7 @@ STRATA_PUBLIC size_t strata_good_size(size_t size)
 STRATA_PUBLIC size_t strata_malloc_batch(size_t size, size_t count, void **blocks)
 {
 	for (size_t i = 0; i < count; i++) {
-		blocks[i] = strata_malloc(size);
+		blocks[i] = allocate8(size);
 		if (unlikely(blocks[i] == NULL))
 			return i;
 	}

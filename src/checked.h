@@ -6,11 +6,9 @@
 #ifndef STRATA_CHECKED_H
 #define STRATA_CHECKED_H
 
-#include "compiler.h"
+#include "slow.h"
 
 #include <stdbool.h>
-
-#define ANY_SIZE SIZE_MAX
 
 /* NULL and ENOMEM on failure. alignment is a power of two; at least 16 is given. */
 STRATA_COLD void *checked_allocate(size_t size, size_t alignment, bool zero);

@@ -32,19 +32,19 @@ STRATA_FAST void *fast_allocate(size_t size, size_t code, void *(*slow)(size_t))
 
 /*
  * One comparison tells that the page is in the region, one load and one comparison that it is of a pool of this heap, and of
- * which class. Links are raw: encoding them would take the instruction that finds a block freed twice in a row.
+ * which class. What the caller says of the size is only looked at by check:1. Links are raw: encoding them would take the instruction that finds a block freed twice in a row.
  */
-STRATA_FAST void fast_free(void *block)
+STRATA_FAST void fast_free_sized(void *block, size_t size)
 {
 	struct heap *heap = thread_heap;
 	size_t offset = (uintptr_t)block - region_base;
 	if (unlikely(offset >= racy_read(region_span))) {
-		free_other(block);
+		free_other(block, size);
 		return;
 	}
 	size_t code = racy_read(((page_tag *)region_tags)[offset >> PAGE_SHIFT]) ^ heap->tag;
 	if (unlikely(code > TAG_CODE_MASK)) {
-		free_other(block);
+		free_other(block, size);
 		return;
 	}
 	void *head = bin_at(heap, code)->head;
@@ -58,6 +58,11 @@ STRATA_FAST void fast_free(void *block)
 	forget(code);
 	if (unlikely(owner_decrement_is_negative(bin_at(heap, code)->credit)))
 		free_overflow(block, code);
+}
+
+STRATA_FAST void fast_free(void *block)
+{
+	fast_free_sized(block, ANY_SIZE);
 }
 
 #endif

@@ -26,7 +26,7 @@ STRATA_SOURCES = \
 	src/run.h src/run.c \
 	src/run_cache.h src/run_cache.c \
 	src/thread.h src/thread.c \
-	src/fast.h src/slow.h src/slow.c \
+	src/entry.h src/fast.h src/slow.h src/slow.c \
 	src/core.h src/core.c \
 	src/trim.h src/trim.c \
 	src/api.c src/options_api.c \
@@ -44,15 +44,16 @@ STRATA_SOURCES = \
 	src/domain.c
 
 # TLS is initial-exec: a call into the loader to find the thread's heap would cost more than the allocation, and may
-# allocate. -fno-builtin keeps the compiler from turning our own calloc into a call of calloc.
-STRATA_LIBRARY_FLAGS = -fvisibility=hidden -ftls-model=initial-exec $(STRATA_HOT_CFLAGS) $(URCU_CFLAGS)
+# allocate. -fno-builtin keeps the compiler from turning our own calloc into a call of calloc. -fexceptions: what operator new
+# throws passes through C.
+STRATA_LIBRARY_FLAGS = -fexceptions -fvisibility=hidden -ftls-model=initial-exec $(STRATA_HOT_CFLAGS) $(URCU_CFLAGS)
 
 # ---- For users ------------------------------------------------------------------------------------------------------
 lib_LTLIBRARIES += src/libstrata.la
 
 src_libstrata_la_SOURCES = $(STRATA_SOURCES)
 src_libstrata_la_CFLAGS = $(AM_CFLAGS) $(STRATA_LIBRARY_FLAGS)
-src_libstrata_la_CXXFLAGS = $(AM_CXXFLAGS) $(STRATA_LIBRARY_FLAGS) -fno-rtti -fexceptions
+src_libstrata_la_CXXFLAGS = $(AM_CXXFLAGS) $(STRATA_LIBRARY_FLAGS) -fno-rtti
 src_libstrata_la_LDFLAGS = \
 	-version-info $(STRATA_LIBRARY_VERSION) \
 	-Wl,--version-script=$(top_srcdir)/src/libstrata.map \
@@ -64,7 +65,7 @@ src_libstrata_la_LINK = $(LIBTOOL) $(AM_V_lt) --tag=CC $(AM_LIBTOOLFLAGS) $(LIBT
 	$(CCLD) $(AM_CFLAGS) $(CFLAGS) $(src_libstrata_la_LDFLAGS) $(LDFLAGS) -o $@
 
 if HAVE_CXX
-src_libstrata_la_SOURCES += src/operators.cc
+src_libstrata_la_SOURCES += src/operators.cc src/new_delete.h src/new_delete.c
 endif
 
 # ---- For tests of the inside ----------------------------------------------------------------------------------------
@@ -83,5 +84,5 @@ endif
 
 EXTRA_DIST += src/README.md src/libstrata.map src/test_exports.sh src/test_model.sh
 if !HAVE_CXX
-EXTRA_DIST += src/operators.cc
+EXTRA_DIST += src/operators.cc src/new_delete.h src/new_delete.c
 endif

@@ -3,32 +3,24 @@
  * libc's names for the same things, by their rules: 16-byte alignment from 16 bytes on, errno as glibc sets it. With
  * STRATA_NO_MALLOC (sanitizers have a malloc of their own) only what operators.cc needs is left.
  */
-#include "check.h"
-#include "checked.h"
 #include "core.h"
-#include "fast.h"
+#include "entry.h"
 #include "libc_names.h"
-#include "options.h"
 #include "os.h"
 
 #include <strata/strata.h>
 
 #include <errno.h>
-#include <string.h>
 
-/* malloc's rule, for operator new as well. */
-STRATA_FAST void *allocate_aligned16(size_t size)
+STRATA_FAST void *allocate16(size_t size)
 {
-	if (likely(size <= OBJECT_MAX))
-		return fast_allocate(size, object_code_aligned16[size], allocate_slow_aligned16);
-	if (likely(size <= MEDIUM_MAX))
-		return fast_allocate(size, medium_code(size), allocate_slow_aligned16);
-	return allocate_slow_aligned16(size);
+	return entry_allocate16(size, allocate_slow_aligned16);
 }
 
+/* For those who call it through a pointer, and from C++. */
 void *strata_malloc16(size_t size)
 {
-	return allocate_aligned16(size);
+	return allocate16(size);
 }
 
 void *strata_memalign(size_t alignment, size_t size)
@@ -40,7 +32,7 @@ void *strata_memalign(size_t alignment, size_t size)
 
 STRATA_PUBLIC void *malloc(size_t size)
 {
-	return allocate_aligned16(size);
+	return allocate16(size);
 }
 
 STRATA_PUBLIC void free(void *block)
@@ -50,15 +42,7 @@ STRATA_PUBLIC void free(void *block)
 
 STRATA_PUBLIC void *calloc(size_t count, size_t size)
 {
-	size_t bytes;
-	if (unlikely(__builtin_mul_overflow(count, size, &bytes))) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	if (unlikely(bytes > MEDIUM_MAX))
-		return allocate_zeroed_slow(bytes);
-	void *block = allocate_aligned16(bytes);
-	return block != NULL ? memset(block, 0, bytes) : NULL;
+	return entry_calloc(count, size, allocate16);
 }
 
 STRATA_PUBLIC void *realloc(void *block, size_t size)
@@ -69,10 +53,8 @@ STRATA_PUBLIC void *realloc(void *block, size_t size)
 STRATA_PUBLIC void *reallocarray(void *block, size_t count, size_t size)
 {
 	size_t bytes;
-	if (unlikely(__builtin_mul_overflow(count, size, &bytes))) {
-		errno = ENOMEM;
+	if (unlikely(!entry_array_size(count, size, &bytes)))
 		return NULL;
-	}
 	return core_reallocate(block, bytes, strata_malloc16);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * C++ operator new and operator delete, all of them, without a dependency on a C++ library: a C program that links or
+ * C++ operator new and operator delete: those that are called often are new_delete.c's, all others are here, without a dependency on a C++ library: a C program that links or
  * preloads strata must not need one.
  *
  * What comes from a C++ library is needed only after memory was refused: the new_handler, and the parts of
@@ -35,8 +35,14 @@ typedef void (*new_handler)();
 extern "C" {
 __attribute__((visibility("hidden"))) void *strata_malloc16(size_t size) noexcept;
 __attribute__((visibility("hidden"))) void *strata_memalign(size_t alignment, size_t size) noexcept;
-void strata_free(void *block) noexcept;
-void strata_free_sized(void *block, size_t size) noexcept;
+
+/* Second names of the operators in new_delete.c, which are never bound to a program's. */
+__attribute__((visibility("hidden"))) void *strata_new(size_t size);
+__attribute__((visibility("hidden"))) void *strata_new_array(size_t size);
+__attribute__((visibility("hidden"))) void strata_delete(void *block) noexcept;
+__attribute__((visibility("hidden"))) void strata_delete_array(void *block) noexcept;
+__attribute__((visibility("hidden"))) void strata_delete_sized(void *block, size_t size) noexcept;
+__attribute__((visibility("hidden"))) void *strata_new_failed(size_t size);
 
 [[noreturn]] void abort();
 long write(int descriptor, const void *text, size_t length);
@@ -196,13 +202,6 @@ STRATA_COLD void *new_failed_nothrow(size_t size, size_t alignment, const std::n
 	}
 }
 
-inline void *new_plain(size_t size)
-{
-	void *block = strata_malloc16(size);
-
-	return STRATA_LIKELY(block) ? block : new_failed(size, 0);
-}
-
 inline void *new_aligned(size_t size, size_t alignment)
 {
 	void *block = strata_memalign(alignment, size);
@@ -226,26 +225,21 @@ inline void *new_aligned_nothrow(size_t size, size_t alignment, const std::nothr
 
 } // namespace
 
-/* ---- The operators that the others are defined by ------------------------------------------------------------ */
-
-STRATA_REPLACEABLE void *operator new(size_t size)
+void *strata_new_failed(size_t size)
 {
-	return new_plain(size);
+	return new_failed(size, 0);
 }
+
+/* ---- The operators that the others are defined by ------------------------------------------------------------ */
 
 STRATA_REPLACEABLE void *operator new(size_t size, std::align_val_t alignment)
 {
 	return new_aligned(size, static_cast<size_t>(alignment));
 }
 
-STRATA_REPLACEABLE void operator delete(void *block) noexcept
-{
-	strata_free(block);
-}
-
 STRATA_REPLACEABLE void operator delete(void *block, std::align_val_t) noexcept
 {
-	strata_free(block);
+	strata_delete(block);
 }
 
 /* ---- Has a program replaced them? ---------------------------------------------------------------------------- */
@@ -254,12 +248,8 @@ STRATA_REPLACEABLE void operator delete(void *block, std::align_val_t) noexcept
 #define STRATA_OWN(symbol) __attribute__((visibility("hidden"), alias(symbol)))
 
 extern "C" {
-STRATA_OWN("_Znwm") void *strata_own_new(size_t);
-STRATA_OWN("_Znam") void *strata_own_new_array(size_t);
 STRATA_OWN("_ZnwmSt11align_val_t") void *strata_own_new_aligned(size_t, std::align_val_t);
 STRATA_OWN("_ZnamSt11align_val_t") void *strata_own_new_array_aligned(size_t, std::align_val_t);
-STRATA_OWN("_ZdlPv") void strata_own_delete(void *) noexcept;
-STRATA_OWN("_ZdaPv") void strata_own_delete_array(void *) noexcept;
 STRATA_OWN("_ZdlPvSt11align_val_t") void strata_own_delete_aligned(void *, std::align_val_t) noexcept;
 STRATA_OWN("_ZdaPvSt11align_val_t") void strata_own_delete_array_aligned(void *, std::align_val_t) noexcept;
 }
@@ -282,12 +272,12 @@ template <typename function> inline bool is_own(function chosen, function own)
 
 inline bool is_new_own()
 {
-	return is_own<new_function>(operator new, strata_own_new);
+	return is_own<new_function>(operator new, strata_new);
 }
 
 inline bool is_new_array_own()
 {
-	return is_new_own() && is_own<new_function>(operator new[], strata_own_new_array);
+	return is_new_own() && is_own<new_function>(operator new[], strata_new_array);
 }
 
 inline bool is_new_aligned_own()
@@ -302,12 +292,12 @@ inline bool is_new_array_aligned_own()
 
 inline bool is_delete_own()
 {
-	return is_own<delete_function>(operator delete, strata_own_delete);
+	return is_own<delete_function>(operator delete, strata_delete);
 }
 
 inline bool is_delete_array_own()
 {
-	return is_delete_own() && is_own<delete_function>(operator delete[], strata_own_delete_array);
+	return is_delete_own() && is_own<delete_function>(operator delete[], strata_delete_array);
 }
 
 inline bool is_delete_aligned_own()
@@ -343,11 +333,6 @@ STRATA_COLD void *replacement_nothrow(new_aligned_function replacement, size_t s
 
 /* ---- operator new, the other forms --------------------------------------------------------------------------- */
 
-STRATA_REPLACEABLE void *operator new[](size_t size)
-{
-	return is_new_own() ? new_plain(size) : operator new(size);
-}
-
 STRATA_REPLACEABLE void *operator new(size_t size, const std::nothrow_t &nothrow) noexcept
 {
 	return is_new_own() ? new_nothrow(size, nothrow) : replacement_nothrow(operator new, size);
@@ -377,52 +362,37 @@ STRATA_REPLACEABLE void *operator new[](size_t size, std::align_val_t alignment,
 
 /* ---- operator delete, the other forms ------------------------------------------------------------------------ */
 
-STRATA_REPLACEABLE void operator delete[](void *block) noexcept
-{
-	is_delete_own() ? strata_free(block) : operator delete(block);
-}
-
-STRATA_REPLACEABLE void operator delete(void *block, size_t size) noexcept
-{
-	is_delete_own() ? strata_free_sized(block, size) : operator delete(block);
-}
-
-STRATA_REPLACEABLE void operator delete[](void *block, size_t size) noexcept
-{
-	is_delete_array_own() ? strata_free_sized(block, size) : operator delete[](block);
-}
-
 STRATA_REPLACEABLE void operator delete(void *block, const std::nothrow_t &) noexcept
 {
-	is_delete_own() ? strata_free(block) : operator delete(block);
+	is_delete_own() ? strata_delete(block) : operator delete(block);
 }
 
 STRATA_REPLACEABLE void operator delete[](void *block, const std::nothrow_t &) noexcept
 {
-	is_delete_array_own() ? strata_free(block) : operator delete[](block);
+	is_delete_array_own() ? strata_delete(block) : operator delete[](block);
 }
 
 STRATA_REPLACEABLE void operator delete[](void *block, std::align_val_t alignment) noexcept
 {
-	is_delete_aligned_own() ? strata_free(block) : operator delete(block, alignment);
+	is_delete_aligned_own() ? strata_delete(block) : operator delete(block, alignment);
 }
 
 STRATA_REPLACEABLE void operator delete(void *block, size_t size, std::align_val_t alignment) noexcept
 {
-	is_delete_aligned_own() ? strata_free_sized(block, size) : operator delete(block, alignment);
+	is_delete_aligned_own() ? strata_delete_sized(block, size) : operator delete(block, alignment);
 }
 
 STRATA_REPLACEABLE void operator delete[](void *block, size_t size, std::align_val_t alignment) noexcept
 {
-	is_delete_array_aligned_own() ? strata_free_sized(block, size) : operator delete[](block, alignment);
+	is_delete_array_aligned_own() ? strata_delete_sized(block, size) : operator delete[](block, alignment);
 }
 
 STRATA_REPLACEABLE void operator delete(void *block, std::align_val_t alignment, const std::nothrow_t &) noexcept
 {
-	is_delete_aligned_own() ? strata_free(block) : operator delete(block, alignment);
+	is_delete_aligned_own() ? strata_delete(block) : operator delete(block, alignment);
 }
 
 STRATA_REPLACEABLE void operator delete[](void *block, std::align_val_t alignment, const std::nothrow_t &) noexcept
 {
-	is_delete_array_aligned_own() ? strata_free(block) : operator delete[](block, alignment);
+	is_delete_array_aligned_own() ? strata_delete(block) : operator delete[](block, alignment);
 }

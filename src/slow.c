@@ -146,12 +146,12 @@ void core_free(void *block, const char *function)
 		misuse(function, block, core_fault(block));
 }
 
-void free_other(void *block)
+void free_other(void *block, size_t size)
 {
 	if (block == NULL)
 		return;
 	if (unlikely(options()->check))
-		checked_free(block, "free", ANY_SIZE);
+		checked_free(block, size == ANY_SIZE ? "free" : "free_sized", size);
 	else
 		core_free(block, "free");
 }

@@ -16,8 +16,10 @@ STRATA_NOINLINE void *allocate_slow_aligned16(size_t size);
 /* The same, zeroed. */
 STRATA_NOINLINE void *allocate_zeroed_slow(size_t size);
 
-/* NULL, another heap's block, a run, or no block at all. */
-STRATA_NOINLINE void free_other(void *block);
+/* NULL, another heap's block, a run, or no block at all; under check:1 every block. size: what the caller says was requested,
+ * or ANY_SIZE. */
+#define ANY_SIZE SIZE_MAX
+STRATA_NOINLINE void free_other(void *block, size_t size);
 
 /* The block on top of its bin is freed once more. */
 STRATA_COLD void free_twice(void *block);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the faces of the allocator (api.c, malloc.c, operators.c) share: the way in by malloc's rule, and calloc's.
+ */
+#ifndef STRATA_ENTRY_H
+#define STRATA_ENTRY_H
+
+#include "fast.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Blocks of 16 bytes and more are aligned to 16. slow: what goes on when the bin is empty or the block large. */
+STRATA_FAST void *entry_allocate16(size_t size, void *(*slow)(size_t))
+{
+	if (likely(size <= OBJECT_MAX))
+		return fast_allocate(size, object_code_aligned16[size], slow);
+	if (likely(size <= MEDIUM_MAX))
+		return fast_allocate(size, medium_code(size), slow);
+	return slow(size);
+}
+
+/* The bytes of an array; false and ENOMEM when they are too many to count. */
+STRATA_FAST bool entry_array_size(size_t count, size_t size, size_t *bytes)
+{
+	if (likely(!__builtin_mul_overflow(count, size, bytes)))
+		return true;
+	errno = ENOMEM;
+	return false;
+}
+
+STRATA_FAST void *entry_calloc(size_t count, size_t size, void *(*allocate)(size_t))
+{
+	size_t bytes;
+	if (unlikely(!entry_array_size(count, size, &bytes)))
+		return NULL;
+	if (unlikely(bytes > MEDIUM_MAX))
+		return allocate_zeroed_slow(bytes);
+	void *block = allocate(bytes);
+	return block != NULL ? memset(block, 0, bytes) : NULL;
+}
+
+#endif

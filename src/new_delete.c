@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#include "new_delete.h"
+
+#include "entry.h"
+
+/* As the Itanium C++ ABI mangles them. Weak, so that a program's own ones do not collide with libstrata.a. */
+#define REPLACEABLE(own) __attribute__((weak, visibility("default"), alias(#own)))
+
+void *operator_new(size_t size) __asm__("_Znwm") REPLACEABLE(strata_new);
+void *operator_new_array(size_t size) __asm__("_Znam") REPLACEABLE(strata_new_array);
+void operator_delete(void *block) __asm__("_ZdlPv") REPLACEABLE(strata_delete);
+void operator_delete_array(void *block) __asm__("_ZdaPv") REPLACEABLE(strata_delete_array);
+void operator_delete_sized(void *block, size_t size) __asm__("_ZdlPvm") REPLACEABLE(strata_delete_sized);
+void operator_delete_array_sized(void *block, size_t size) __asm__("_ZdaPvm") REPLACEABLE(strata_delete_array_sized);
+
+/* Whether the linker chose our operator: a program may replace one that others are defined by. The compiler sees both names
+ * defined here and would draw conclusions: hidden from it, this is a load and a comparison. */
+#define is_own(operator, own)                   \
+	({                                      \
+		__typeof__(&(own)) own_ = &(own); \
+		__asm__("" : "+r"(own_));       \
+		likely(&(operator) == own_);    \
+	})
+
+/* ---- new ------------------------------------------------------------------------------------------------------------ */
+
+/* In C, so that no landing pad stands on the way; what throws is called last, and finds none of our frames above it. */
+STRATA_COLD static void *new_slow(size_t size)
+{
+	void *block = allocate_slow_aligned16(size);
+	return likely(block != NULL) ? block : strata_new_failed(size);
+}
+
+void *strata_new(size_t size)
+{
+	return entry_allocate16(size, new_slow);
+}
+
+void *strata_new_array(size_t size)
+{
+	if (unlikely(!is_own(operator_new, strata_new)))
+		return operator_new(size);
+	return entry_allocate16(size, new_slow);
+}
+
+/* ---- delete --------------------------------------------------------------------------------------------------------- */
+
+void strata_delete(void *block)
+{
+	fast_free(block);
+}
+
+void strata_delete_array(void *block)
+{
+	if (unlikely(!is_own(operator_delete, strata_delete)))
+		operator_delete(block);
+	else
+		fast_free(block);
+}
+
+void strata_delete_sized(void *block, size_t size)
+{
+	if (unlikely(!is_own(operator_delete, strata_delete)))
+		operator_delete(block);
+	else
+		fast_free_sized(block, size);
+}
+
+void strata_delete_array_sized(void *block, size_t size)
+{
+	if (unlikely(!is_own(operator_delete_array, strata_delete_array) || !is_own(operator_delete, strata_delete)))
+		operator_delete_array(block);
+	else
+		fast_free_sized(block, size);
+}
