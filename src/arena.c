@@ -56,7 +56,7 @@ static uint64_t claim_in(arena_index index, struct request *request)
 	return pages;
 }
 
-bool arena_claim_exactly(arena_index index, uint64_t pages)
+static bool claim_exactly(arena_index index, uint64_t pages)
 {
 	struct arena *arena = &region.arenas[index];
 	uint64_t free = atomic_load(&arena->free);
@@ -69,6 +69,16 @@ bool arena_claim_exactly(arena_index index, uint64_t pages)
 	arena_mark_dirty(index, pages);
 	arena_word_changed(index, free, free & ~pages);
 	return true;
+}
+
+bool arena_claim_exactly(arena_index index, uint64_t pages)
+{
+	if (!arena_charge(bit_count(pages)))
+		return false;
+	bool claimed = claim_exactly(index, pages);
+	if (!claimed)
+		arena_recharge(-(int64_t)bit_count(pages));
+	return claimed;
 }
 
 static uint64_t claim_in_new_arena(struct request *request, arena_index *index)
@@ -90,7 +100,7 @@ static uint64_t claim_in_new_arena(struct request *request, arena_index *index)
 /* How many arenas with too little room in a row we look at before we take a fresh one. */
 #define SPAN_TRIES 24
 
-static uint64_t claim_pages(struct request *request, arena_index *index)
+static uint64_t claim_somewhere(struct request *request, arena_index *index)
 {
 	unsigned tries = 0;
 	for (unsigned bucket = 0; bucket < BUCKET_COUNT; bucket++) {
@@ -106,6 +116,18 @@ static uint64_t claim_pages(struct request *request, arena_index *index)
 		}
 	}
 	return claim_in_new_arena(request, index);
+}
+
+static uint64_t claim_pages(struct request *request, arena_index *index)
+{
+	if (unlikely(!arena_charge(request->want))) {
+		request->want = request->count;
+		if (!arena_charge(request->want))
+			return 0;
+	}
+	uint64_t pages = claim_somewhere(request, index);
+	arena_recharge((int64_t)bit_count(pages) - request->want);
+	return pages;
 }
 
 uint64_t arena_claim_pages(unsigned want, unsigned count, arena_index *index)
@@ -151,6 +173,7 @@ void arena_return(arena_index index, uint64_t pages)
 {
 	walk_untagged_in(index, pages);
 	arena_count_return(index, pages);
+	arena_recharge(-(int64_t)bit_count(pages));
 	atomic_store_explicit(&region.arenas[index].idle_since, (uint32_t)os_clock_ms(), memory_order_relaxed);
 	arena_put_back(index, pages);
 }

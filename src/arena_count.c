@@ -2,6 +2,7 @@
 #include "arena_count.h"
 
 #include "bit_word.h"
+#include "options.h"
 #include "os.h"
 #include "region.h"
 
@@ -34,16 +35,45 @@ void arena_mark_clean(arena_index index, uint64_t pages)
 		atomic_fetch_and_explicit(&region.arenas[index].dirty, ~pages, memory_order_relaxed);
 }
 
-/* What they cost is no longer of free pages. */
+/* ---- What is in use, and the limit on it ------------------------------------------------------------------------------ */
+
+/* A page that is returned counts as dirty before it stops to count as used, and one that is claimed the other way about: what
+ * both sum up to is never too little, and too much by no more than the pages on the move. */
+static bool charge_within(int64_t pages, int64_t limit)
+{
+	int64_t used = atomic_load_explicit(&used_pages, memory_order_relaxed);
+	do {
+		int64_t dirty = atomic_load_explicit(&dirty_free_pages, memory_order_relaxed);
+		if (used + dirty + pages > limit)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(&used_pages, &used, used + pages, memory_order_relaxed,
+							memory_order_relaxed));
+	return true;
+}
+
+bool arena_charge(size_t pages)
+{
+	size_t limit = options()->limit_bytes;
+	if (unlikely(limit != 0))
+		return charge_within((int64_t)pages, (int64_t)(limit / PAGE_SIZE));
+	add(&used_pages, (int64_t)pages);
+	return true;
+}
+
+void arena_recharge(int64_t pages)
+{
+	add(&used_pages, pages);
+}
+
+/* ---- What is free and dirty ------------------------------------------------------------------------------------------- */
+
 void arena_count_claim(arena_index index, uint64_t pages)
 {
 	add(&dirty_free_pages, -(int64_t)bit_count(pages & arena_dirty_pages(index)));
-	add(&used_pages, bit_count(pages));
 }
 
 void arena_count_return(arena_index index, uint64_t pages)
 {
-	add(&used_pages, -(int64_t)bit_count(pages));
 	add(&dirty_free_pages, bit_count(pages & arena_dirty_pages(index)));
 }
 
@@ -61,7 +91,6 @@ void arena_count_claim_whole(arena_index first, size_t count)
 	}
 	add(&dirty_free_pages, -dirty);
 	add(&dirty_unused_arenas, -arenas);
-	add(&used_pages, (int64_t)(count * ARENA_PAGES));
 }
 
 void arena_count_return_whole(arena_index first, size_t count)
@@ -80,7 +109,6 @@ void arena_count_return_whole(arena_index first, size_t count)
 	}
 	add(&dirty_free_pages, dirty);
 	add(&dirty_unused_arenas, arenas);
-	add(&used_pages, -(int64_t)(count * ARENA_PAGES));
 }
 
 void arena_count_unused(arena_index index)

@@ -13,11 +13,16 @@ void arena_mark_dirty(arena_index arena, uint64_t pages);
 void arena_mark_clean(arena_index arena, uint64_t pages);
 
 struct arena_counters {
-	uint64_t used_pages;  /* claimed by pools, runs and reserves */
+	uint64_t used_pages;  /* of pools, runs and reserves */
 	uint64_t dirty_pages; /* free, and costing memory */
 	uint64_t purged_bytes; /* since the start */
 };
 struct arena_counters arena_count(void);
+
+/* Counts so many pages as used, before they are claimed. False when used and dirty pages together would exceed the limit. */
+bool arena_charge(size_t pages);
+/* Corrects what was charged, up or down, whatever the limit. */
+void arena_recharge(int64_t pages);
 
 /* For who claims and returns pages (arena.c, arena_whole.c, arena_purge.c): the pages are his, when he calls. */
 void arena_count_claim(arena_index arena, uint64_t pages);

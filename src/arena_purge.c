@@ -71,8 +71,6 @@ static size_t purge_unused_arena(arena_index index)
 
 static _Atomic uint32_t purge_cursor;
 
-#define PURGE_SCAN 1024 /* arenas looked at in one bounded call */
-
 size_t arena_purge(size_t limit, uint32_t idle_ms)
 {
 	uint32_t arenas = region_arenas();

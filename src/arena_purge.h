@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define PURGE_SCAN 1024 /* arenas looked at in one bounded call */
+
 /* Gives back free pages that have been idle for idle_ms, at most limit bytes (and at most one arena more), going on where
  * the last call stopped. Returns the bytes given back. */
 size_t arena_purge(size_t limit, uint32_t idle_ms);

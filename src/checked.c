@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "core.h"
+#include "limit.h"
 #include "options.h"
 #include "os.h"
 #include "pool.h"
@@ -184,8 +185,12 @@ void checked_process_end(void)
 void *checked_allocate(size_t size, size_t alignment, bool zero)
 {
 	void *block = NULL;
+	struct relief relief = { .size = size };
 	if (size <= PTRDIFF_MAX - 2 * sizeof(struct trailer))
-		block = core_allocate(size + sizeof(struct trailer), size_max(alignment, 16), zero);
+		do {
+			block = core_allocate(size + sizeof(struct trailer), size_max(alignment, 16), zero);
+		} while (block == NULL && relief_gave(&relief));
+	limit_settle();
 	if (block == NULL) {
 		thread_settle();
 		errno = ENOMEM;

@@ -4,6 +4,7 @@
 #include "check.h"
 #include "checked.h"
 #include "fast.h"
+#include "limit.h"
 #include "options.h"
 #include "run.h"
 
@@ -69,7 +70,11 @@ void *core_aligned(size_t alignment, size_t size)
 	void *block;
 	if (unlikely(options()->check))
 		return checked_allocate(size, alignment, false);
-	block = core_allocate(size, alignment, false);
+	struct relief relief = { .size = size };
+	do {
+		block = core_allocate(size, alignment, false);
+	} while (unlikely(block == NULL) && relief_gave(&relief));
+	limit_settle();
 	thread_settle();
 	if (unlikely(block == NULL))
 		errno = ENOMEM;
@@ -99,7 +104,12 @@ static void *resize_run(void *block, size_t size, void *(*allocate)(size_t))
 	if (size > MEDIUM_MAX) {
 		if (run_resize(block, size))
 			return block;
-		void *moved = run_move(block, size);
+		struct relief relief = { .size = size };
+		void *moved;
+		do {
+			moved = run_move(block, size);
+		} while (unlikely(moved == NULL) && relief_gave(&relief));
+		limit_settle();
 		if (moved == NULL)
 			errno = ENOMEM;
 		return moved;

@@ -3,6 +3,7 @@
 
 #include "arena_count.h"
 #include "arena_purge.h"
+#include "hunger.h"
 #include "options.h"
 #include "os.h"
 #include "run.h"
@@ -20,11 +21,12 @@ uint32_t decay_now(void)
 
 size_t decay_step(void)
 {
-	run_expire((uint32_t)options()->decay_ms);
+	uint32_t idle_ms = (uint32_t)hunger_shrink(options()->decay_ms);
+	run_expire(idle_ms);
 	struct arena_counters counters = arena_count();
 	if (counters.dirty_pages == 0)
 		return 0;
-	return arena_purge(STEP_BYTES, (uint32_t)options()->decay_ms);
+	return arena_purge(STEP_BYTES, idle_ms);
 }
 
 void decay_tick(void)
@@ -39,11 +41,13 @@ void decay_tick(void)
 }
 
 /* Pages that were returned a moment ago are soon wanted again: until they are decay_ms old, half of what is in use may
- * wait, and four times what may be retained. */
+ * wait, and four times what may be retained; less, where a limit is near. */
 bool decay_has_room(size_t pages)
 {
 	struct arena_counters counters = arena_count();
-	size_t most = size_max(4 * options()->retain_bytes, counters.used_pages * PAGE_SIZE / 2);
+	size_t used = counters.used_pages * PAGE_SIZE;
+	size_t most = hunger_shrink(size_max(4 * options()->retain_bytes, used / 2));
+	most = size_min(most, hunger_room(used) / 4);
 	return options()->decay_ms > 0 && (counters.dirty_pages + pages) * PAGE_SIZE <= most;
 }
 

@@ -151,6 +151,7 @@ struct pool {
 		struct {
 			uint32_t pages;  /* of the block: its usable size */
 			uint32_t arenas; /* claimed whole; 0: the run lies within one arena */
+			uint32_t charged; /* pages counted as used, when arenas are: its own, and dirty ones behind them */
 			bool moved;      /* its mapping came here by os_move: to be refreshed when freed */
 		} run;
 	};

@@ -19,6 +19,7 @@ STRATA_SOURCES = \
 	src/arena_whole.h src/arena_whole.c \
 	src/arena.h src/arena.c \
 	src/arena_purge.h src/arena_purge.c \
+	src/hunger.h src/hunger.c \
 	src/decay.h src/decay.c \
 	src/pool.h src/pool.c \
 	src/heap.h src/heap.c \
@@ -29,6 +30,7 @@ STRATA_SOURCES = \
 	src/entry.h src/fast.h src/slow.h src/slow.c \
 	src/core.h src/core.c \
 	src/trim.h src/trim.c \
+	src/limit.h src/limit.c \
 	src/api.c src/options_api.c \
 	src/libc_names.h \
 	src/malloc.c src/malloc_info.c \

@@ -3,6 +3,7 @@
 #include <strata/strata.h>
 
 #include "layout.h"
+#include "limit.h"
 #include "options.h"
 
 #include <errno.h>
@@ -58,7 +59,9 @@ STRATA_PUBLIC int strata_option_set(const char *name, const struct strata_option
 	int result = value_for(option, in, &value);
 	if (result == 0 && is_fixed(option))
 		result = EBUSY;
-	if (result == 0)
+	if (result == 0) {
 		option_change(option, value);
+		limit_look();
+	}
 	return result;
 }

@@ -169,7 +169,7 @@ int pool_make(struct heap *heap, unsigned class)
 		region.backs[page + i] = (uint8_t)i;
 	tag_pages(page, count, heap->tag | class * 2);
 	list_insert(heap, pool, false);
-	heap->pool_count++;
+	owner_add(heap->pool_count, 1);
 	return 0;
 }
 
@@ -178,7 +178,7 @@ static void release_pool(struct heap *heap, struct pool *pool)
 	unsigned count = size_classes[pool->class].pages;
 	list_remove(heap, pool);
 	tag_pages(page_of_pool(pool), count, 0);
-	heap->pool_count--;
+	owner_add(heap->pool_count, -1);
 	release_pages(heap, page_of_pool(pool), count);
 }
 
@@ -294,8 +294,8 @@ unsigned pool_adopt(struct heap *from, struct heap *to, unsigned class, unsigned
 		list_insert(to, pool, pool->home_count > 0);
 		owner_add(from->out_blocks[class], -out);
 		owner_add(to->out_blocks[class], out);
-		from->pool_count--;
-		to->pool_count++;
+		owner_add(from->pool_count, -1);
+		owner_add(to->pool_count, 1);
 	}
 	return adopted;
 }

@@ -90,6 +90,18 @@ static void zero_dirty(page_index first, size_t pages)
 		zero_bits(index * ARENA_PAGES, arena_dirty_pages(index) & range_in_arena(index, first, pages));
 }
 
+/* What the whole arenas of a run cost: its pages, and what was dirty already in the slack behind them. */
+static void charge_what_it_costs(struct pool *record, page_index first)
+{
+	page_index end = first + record->run.arenas * ARENA_PAGES;
+	page_index slack = first + record->run.pages;
+	size_t cost = record->run.pages;
+	for (arena_index index = slack / ARENA_PAGES; slack < end && index < end / ARENA_PAGES; index++)
+		cost += bit_count(arena_dirty_pages(index) & range_in_arena(index, slack, end - slack));
+	arena_recharge((int64_t)cost - record->run.charged);
+	record->run.charged = (uint32_t)cost;
+}
+
 /* ---- Allocation ----------------------------------------------------------------------------------------------------- */
 
 static void *begin_run(page_index first, size_t pages, size_t arenas)
@@ -97,7 +109,10 @@ static void *begin_run(page_index first, size_t pages, size_t arenas)
 	struct pool *record = &region.pools[first];
 	record->run.pages = (uint32_t)pages;
 	record->run.arenas = (uint32_t)arenas;
+	record->run.charged = (uint32_t)pages;
 	record->run.moved = false;
+	if (arenas != 0)
+		charge_what_it_costs(record, first);
 	atomic_store_explicit(&region_tags[first], TAG_RUN, memory_order_relaxed);
 	account((int64_t)pages, 1);
 	return page_start(first);
@@ -116,9 +131,13 @@ static void *allocate_span(size_t pages, size_t alignment, bool zero)
 
 static void *allocate_arenas(size_t pages, size_t arenas, size_t alignment, bool zero)
 {
-	arena_index index = arena_claim_whole(arenas, size_max(alignment / ARENA_SIZE, 1));
-	if (index == NO_ARENA)
+	if (!arena_charge(pages))
 		return NULL;
+	arena_index index = arena_claim_whole(arenas, size_max(alignment / ARENA_SIZE, 1));
+	if (index == NO_ARENA) {
+		arena_recharge(-(int64_t)pages);
+		return NULL;
+	}
 	page_index first = index * ARENA_PAGES;
 	if (zero)
 		zero_dirty(first, pages);
@@ -126,7 +145,7 @@ static void *allocate_arenas(size_t pages, size_t arenas, size_t alignment, bool
 	return begin_run(first, pages, arenas);
 }
 
-/* Its record is as it was; only the tag was taken away. */
+/* Its record is as it was; only the tag was taken away. A smaller block still costs what the run did. */
 static void *reuse(cached_run run, size_t pages, bool zero)
 {
 	page_index first = cached_run_first(run);
@@ -178,10 +197,13 @@ static void give_up(cached_run run)
 	page_index first = cached_run_first(run);
 	size_t pages = cached_run_pages(run);
 	struct pool *record = &region.pools[first];
-	if (record->run.arenas != 0)
+	if (record->run.arenas != 0) {
+		uint32_t charged = record->run.charged;
 		free_arenas(first, pages, record->run.arenas, record->run.moved);
-	else
+		arena_recharge(-(int64_t)charged);
+	} else {
 		arena_return(first / ARENA_PAGES, range_in_arena(first / ARENA_PAGES, first, pages));
+	}
 }
 
 size_t run_expire(uint32_t idle_ms)
@@ -271,12 +293,20 @@ static void shrink_arenas(struct pool *record, page_index first, size_t pages)
 static bool resize_arenas(struct pool *record, page_index first, size_t pages)
 {
 	size_t old = record->run.pages;
-	if (arenas_of(pages) > record->run.arenas && !grow_arenas(record, first, arenas_of(pages)))
+	size_t more = pages > old ? pages - old : 0;
+	if (!arena_charge(more))
 		return false;
+	if (arenas_of(pages) > record->run.arenas && !grow_arenas(record, first, arenas_of(pages))) {
+		arena_recharge(-(int64_t)more);
+		return false;
+	}
+	record->run.charged += (uint32_t)more;
 	if (pages > old)
 		mark_range(first + (page_index)old, pages - old, arena_mark_dirty);
 	else
 		shrink_arenas(record, first, pages);
+	record->run.pages = (uint32_t)pages;
+	charge_what_it_costs(record, first);
 	return true;
 }
 

@@ -2,6 +2,7 @@
 #include "run_cache.h"
 
 #include "decay.h"
+#include "hunger.h"
 #include "options.h"
 #include "os.h"
 
@@ -55,7 +56,7 @@ static bool fill(unsigned slot, cached_run run)
 
 cached_run run_cache_put(cached_run run)
 {
-	size_t most = options()->retain_bytes;
+	size_t most = hunger_shrink(options()->retain_bytes);
 	size_t bytes = cached_run_pages(run) * PAGE_SIZE;
 	if (bytes > most / 4 || options()->decay_ms == 0)
 		return run;

@@ -5,6 +5,7 @@
 #include "checked.h"
 #include "core.h"
 #include "heap.h"
+#include "limit.h"
 #include "options.h"
 #include "remote.h"
 #include "run.h"
@@ -50,9 +51,14 @@ static void *allocate(size_t size, unsigned class)
 		return checked_allocate(size, 1, false);
 	if (size > PTRDIFF_MAX)
 		return out_of_memory();
-	void *block = size > MEDIUM_MAX ? run_allocate(size, 1, false) : core_allocate_class(class);
+	struct relief relief = { .size = size };
+	void *block;
+	do {
+		block = size > MEDIUM_MAX ? run_allocate(size, 1, false) : core_allocate_class(class);
+	} while (unlikely(block == NULL) && relief_gave(&relief));
 	if (unlikely(block == NULL))
 		return out_of_memory();
+	limit_settle();
 	thread_settle();
 	return block;
 }
@@ -75,8 +81,15 @@ void *allocate_zeroed_slow(size_t size)
 		return checked_allocate(size, 1, true);
 	if (size > PTRDIFF_MAX)
 		return out_of_memory();
-	void *block = run_allocate(size, 1, true);
-	return block != NULL ? block : out_of_memory();
+	struct relief relief = { .size = size };
+	void *block;
+	do {
+		block = run_allocate(size, 1, true);
+	} while (unlikely(block == NULL) && relief_gave(&relief));
+	if (unlikely(block == NULL))
+		return out_of_memory();
+	limit_settle();
+	return block;
 }
 
 /* ---- Freeing -------------------------------------------------------------------------------------------------------- */

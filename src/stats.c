@@ -4,6 +4,7 @@
 #include "arena_count.h"
 #include "check.h"
 #include "heap.h"
+#include "limit.h"
 #include "region.h"
 #include "run.h"
 #include "run_cache.h"
@@ -67,6 +68,9 @@ static void fill(struct strata_stats *stats)
 	stats->cached_bytes += (uint64_t)sums.aside_bytes;
 	uint64_t cached_runs = run_cache_bytes();
 	stats->free_bytes = arenas.dirty_pages * PAGE_SIZE + cached_runs;
+	uint64_t emergency = limit_emergency_bytes();
+	arenas.used_pages -= size_min(emergency / PAGE_SIZE, arenas.used_pages);
+	stats->emergency_bytes = emergency;
 	stats->heap_bytes = (arenas.used_pages + arenas.dirty_pages) * PAGE_SIZE;
 	stats->pooled_bytes = at_least_zero((int64_t)(arenas.used_pages * PAGE_SIZE) - (int64_t)(runs.bytes + cached_runs) -
 					    out_bytes);

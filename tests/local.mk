@@ -22,6 +22,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_contract_native \
 	tests/unit/test_contract_stats \
 	tests/unit/test_options \
+	tests/unit/test_limit \
 	tests/unit/test_domain_blocks \
 	tests/unit/test_domain_count \
 	tests/unit/test_domain_table
@@ -55,6 +56,10 @@ tests_unit_test_domain_count_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_domain_table_SOURCES = tests/unit/test_domain_table.c
 tests_unit_test_domain_table_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_domain_table_LDADD = $(CONTRACT_LIBS) $(URCU_LIBS)
+
+tests_unit_test_limit_SOURCES = tests/unit/test_limit.c
+tests_unit_test_limit_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_limit_LDADD = $(CONTRACT_LIBS)
 
 # ---- Stress: short by default, STRATA_STRESS_SECONDS lengthens -------------------------------------------------------
 STRESS_TESTS = \

@@ -114,6 +114,38 @@ int strata_option_get(const char *name, struct strata_option *out);
  */
 int strata_option_set(const char *name, const struct strata_option *in);
 
+/* ---- Limits ---------------------------------------------------------------------------------------------------------
+ *
+ * Three settings, all in bytes, 0 for none; by STRATA_OPTIONS or strata_option_set, and changed at any time:
+ *
+ *   limit       what strata may cost: pages that serve blocks, caches included, and free pages not given back yet (the
+ *               statistics' heap_bytes). A call that would pass it gives back what can be given back, and then fails: NULL
+ *               and ENOMEM; all that was allocated before stays, and service resumes when memory was freed. Memory counts
+ *               when it is handed out, touched or not. Never passed; a call may fail early by what other threads' calls
+ *               in progress are moving, at most 256 KiB each. Metadata (at most 2 % more) is not counted.
+ *   limit_soft  when the same sum rises above it, the handler is told; and already as it comes near, free memory goes
+ *               back sooner, and less of it is kept.
+ *   emergency   so much is held back (counted towards the limit, but never touched). When a call would fail for the first
+ *               time it is let go, and the call succeeds: what a server needs to log, and to shed load. It is taken back
+ *               when the process has freed as much again.
+ */
+enum strata_pressure {
+	STRATA_PRESSURE_SOFT = 1,  /* limit_soft was passed; told again only after the sum fell by a sixteenth */
+	STRATA_PRESSURE_EMERGENCY, /* the reserve was let go */
+	STRATA_PRESSURE_REFUSED    /* a call is about to fail; it is tried once more after the handler returns */
+};
+
+struct strata_pressure_handler {
+	/* Called by the thread whose call it was, in the middle of its malloc: bytes is what strata costs. It may call any
+	 * function of strata, and free; it is not called again for its own allocations. */
+	void (*call)(struct strata_pressure_handler *self, enum strata_pressure what, uint64_t bytes);
+	void *context; /* the program's own */
+};
+
+/* Sets the process's handler, NULL for none. Returns the former, which another thread may still be calling: *handler must
+ * stay valid for the life of the process. */
+struct strata_pressure_handler *strata_on_pressure(struct strata_pressure_handler *handler);
+
 /* ---- Statistics --------------------------------------------------------------------------------------------------- */
 
 /* Totals over the process. Exact when no call is in progress; otherwise within what the calls in progress change. */
@@ -130,6 +162,7 @@ struct strata_stats {
 	uint64_t purged_bytes;   /* given back to the operating system since the start */
 	uint64_t threads;        /* heaps owned by living threads */
 	uint64_t heaps;          /* heaps ever created: the most threads that lived at once, nearly */
+	uint64_t emergency_bytes; /* held in reserve (the setting emergency): not memory until it is let go */
 };
 
 /* Fills *out, of which size = sizeof *out bytes are written at most (a caller compiled against an older, shorter

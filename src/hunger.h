@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How hungrily memory goes back: a number from 0, no limit is near, to HUNGER_MOST. It shortens the time that free memory
+ * may wait and lowers the amount that may.
+ */
+#ifndef STRATA_HUNGER_H
+#define STRATA_HUNGER_H
+
+#include <stddef.h>
+
+#define HUNGER_MOST 15u
+
+unsigned hunger(void);
+
+/* An amount of time or of memory, as it is without hunger: so much of it is left. */
+size_t hunger_shrink(size_t amount);
+
+/* Bytes that may yet be had beside so many in use, before the nearest limit is met; SIZE_MAX without a limit. */
+size_t hunger_room(size_t used_bytes);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+#include "limit.h"
+
+#include "arena_count.h"
+#include "arena_purge.h"
+#include "arena_whole.h"
+#include "os.h"
+#include "region.h"
+#include "trim.h"
+
+#include <strata/strata.h>
+
+#include <errno.h>
+
+static int64_t pages_that_cost(void)
+{
+	struct arena_counters counters = arena_count();
+	return (int64_t)(counters.used_pages + counters.dirty_pages);
+}
+
+/* ---- The program's handler ------------------------------------------------------------------------------------------ */
+
+static _Atomic(struct strata_pressure_handler *) handler;
+static __thread bool in_handler;
+
+/* Acquire: what the program wrote into the structure; partner: the release in strata_on_pressure. */
+static bool tell(enum strata_pressure what)
+{
+	struct strata_pressure_handler *called = atomic_load_explicit(&handler, memory_order_acquire);
+	if (called == NULL || in_handler)
+		return false;
+	int saved_errno = errno;
+	in_handler = true;
+	called->call(called, what, (uint64_t)pages_that_cost() * PAGE_SIZE);
+	in_handler = false;
+	errno = saved_errno;
+	return true;
+}
+
+STRATA_PUBLIC struct strata_pressure_handler *strata_on_pressure(struct strata_pressure_handler *next)
+{
+	return atomic_exchange_explicit(&handler, next, memory_order_acq_rel);
+}
+
+static _Atomic bool above_soft;
+
+static void look_at_soft_limit(void)
+{
+	int64_t soft = (int64_t)(options()->limit_soft_bytes / PAGE_SIZE);
+	int64_t cost = pages_that_cost();
+	bool above = atomic_load_explicit(&above_soft, memory_order_relaxed);
+	if (above && cost < soft - soft / 16)
+		atomic_store_explicit(&above_soft, false, memory_order_relaxed);
+	else if (!above && soft != 0 && cost > soft &&
+		 atomic_compare_exchange_strong_explicit(&above_soft, &above, true, memory_order_relaxed,
+							 memory_order_relaxed))
+		tell(STRATA_PRESSURE_SOFT);
+}
+
+/* ---- The emergency reserve ------------------------------------------------------------------------------------------ */
+
+/* The number of arenas in the high half, the first of them in the low half; 0: none held. Who changes it to 0 lets them go. */
+static _Atomic uint64_t held;
+
+/* Once let go, the reserve is taken again only when the program has shed load: when fewer pages than this cost memory. */
+static _Atomic int64_t hold_below = INT64_MAX;
+
+static size_t count_of(uint64_t word)
+{
+	return word >> 32;
+}
+
+size_t limit_emergency_bytes(void)
+{
+	return count_of(atomic_load_explicit(&held, memory_order_relaxed)) * ARENA_SIZE;
+}
+
+static void let_go(uint64_t word)
+{
+	arena_return_whole((arena_index)word, count_of(word));
+	arena_recharge(-(int64_t)(count_of(word) * ARENA_PAGES));
+}
+
+static void wait_for_less(size_t arenas)
+{
+	int64_t cost = pages_that_cost();
+	int64_t less = (int64_t)(arenas * ARENA_PAGES);
+	atomic_store_explicit(&hold_below, cost - (less < cost / 4 ? less : cost / 4), memory_order_relaxed);
+}
+
+static bool release_emergency(void)
+{
+	uint64_t word = atomic_exchange_explicit(&held, 0, memory_order_acq_rel);
+	if (word == 0)
+		return false;
+	let_go(word);
+	wait_for_less(count_of(word));
+	return true;
+}
+
+/* Untouched: it costs nothing, until it is let go. */
+static void clean(arena_index first, size_t arenas)
+{
+	for (arena_index index = first; index < first + arenas; index++)
+		if (arena_dirty_pages(index) != 0 && os_purge(page_start(index * ARENA_PAGES), ARENA_SIZE, false) == 0)
+			arena_mark_clean(index, UINT64_MAX);
+}
+
+static void hold(size_t arenas)
+{
+	if (pages_that_cost() >= atomic_load_explicit(&hold_below, memory_order_relaxed) ||
+	    !arena_charge(arenas * ARENA_PAGES))
+		return;
+	arena_index first = arena_claim_whole(arenas, 1);
+	if (first == NO_ARENA) {
+		arena_recharge(-(int64_t)(arenas * ARENA_PAGES));
+		wait_for_less(arenas);
+		return;
+	}
+	clean(first, arenas);
+	uint64_t none = 0;
+	uint64_t word = (uint64_t)arenas << 32 | first;
+	if (!atomic_compare_exchange_strong_explicit(&held, &none, word, memory_order_acq_rel, memory_order_relaxed))
+		let_go(word);
+}
+
+static void look_at_emergency(void)
+{
+	size_t wanted = round_up(options()->emergency_bytes, ARENA_SIZE) / ARENA_SIZE;
+	uint64_t word = atomic_load_explicit(&held, memory_order_relaxed);
+	if (count_of(word) == wanted)
+		return;
+	if (word != 0) {
+		if (atomic_compare_exchange_strong_explicit(&held, &word, 0, memory_order_acq_rel, memory_order_relaxed))
+			let_go(word);
+		atomic_store_explicit(&hold_below, INT64_MAX, memory_order_relaxed);
+	}
+	if (wanted != 0)
+		hold(wanted);
+}
+
+void limit_look(void)
+{
+	if (others_read(region_span) == 0)
+		return;
+	look_at_soft_limit();
+	look_at_emergency();
+}
+
+/* ---- What a refused call does before it fails ----------------------------------------------------------------------- */
+
+/* A request that no relief can serve: a program that asks for the impossible does not make others suffer. */
+static bool is_hopeless(size_t size)
+{
+	size_t limit = options()->limit_bytes;
+	return others_read(region_span) == 0 || size > (size_t)region.arena_limit * ARENA_SIZE ||
+	       (limit != 0 && size > limit);
+}
+
+/* As much as the request needs, beside what it is claimed with. */
+static bool purge_some(size_t size)
+{
+	size_t wanted = size + ARENA_SIZE;
+	size_t purged = 0;
+	for (uint32_t looked = 0; looked < region_arenas() && purged < wanted; looked += PURGE_SCAN)
+		purged += arena_purge(wanted - purged, 0);
+	return purged > 0;
+}
+
+static bool trim(void)
+{
+	trim_all();
+	return true;
+}
+
+bool relief_gave(struct relief *relief)
+{
+	switch (relief->stage++) {
+	case 0:
+		if (is_hopeless(relief->size)) {
+			relief->stage = 4;
+			return false;
+		}
+		if (purge_some(relief->size))
+			return true;
+		relief->stage++;
+		/* fall through */
+	case 1:
+		return trim();
+	case 2:
+		if (release_emergency()) {
+			tell(STRATA_PRESSURE_EMERGENCY);
+			return true;
+		}
+		relief->stage++;
+		/* fall through */
+	case 3:
+		return tell(STRATA_PRESSURE_REFUSED) && trim();
+	default:
+		return false;
+	}
+}

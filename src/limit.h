@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The process's limits: what a call does that was refused, before it fails; the emergency reserve; and the program's
+ * handler, which is told. Nothing here waits, and no heap may be held by who calls.
+ *
+ *   limit       used pages + dirty free pages; kept by arena_charge, and exceeded by nothing
+ *   limit_soft  the same sum; who makes it rise above tells the handler, once, until it has fallen by a sixteenth
+ *   emergency   arenas that are charged and committed, but not touched: they cost no memory, and cannot be refused
+ */
+#ifndef STRATA_LIMIT_H
+#define STRATA_LIMIT_H
+
+#include "options.h"
+
+struct relief {
+	size_t size; /* of the request that was refused */
+	unsigned stage;
+};
+
+/* Whether something was made free since the request was refused, so that it is worth another try. First free pages go back
+ * to the system, then everything that can; then the emergency reserve is let go; at last the handler is asked. */
+bool relief_gave(struct relief *relief);
+
+void limit_look(void);
+
+/* After an allocation off the fast path: whether a limit has been passed. */
+static inline void limit_settle(void)
+{
+	const struct options *in_force = options();
+	if (__builtin_expect(in_force->limit_soft_bytes != 0 || in_force->emergency_bytes != 0, 0))
+		limit_look();
+}
+
+/* Held in reserve. */
+size_t limit_emergency_bytes(void);
+
+#endif

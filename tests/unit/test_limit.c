@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The process's limits: never passed, by one thread or many; what is free goes before a call fails; what was allocated
+ * stays intact; service resumes; the handler is told what the header says; the emergency reserve serves once, and is
+ * taken back.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <strata/strata.h>
+
+#include "support.h"
+
+#define ROOM (48 * MIB)
+#define THREADS 8
+#define BATCH (256 * KIB) /* what one call in progress may be moving */
+#define MOST 60000
+
+static void set(const char *name, uint64_t bytes)
+{
+	const struct strata_option option = {.type = STRATA_OPTION_BYTES, .number = bytes};
+
+	if (strata_option_set(name, &option) != 0)
+		fatal("%s:%llu refused", name, (unsigned long long)bytes);
+}
+
+static struct strata_stats totals(void)
+{
+	struct strata_stats stats;
+
+	strata_stats_read(&stats, sizeof stats);
+	return stats;
+}
+
+/* A limit with so much room above what is in use by now. */
+static uint64_t limit_with_room(size_t room)
+{
+	uint64_t limit;
+
+	strata_trim();
+	limit = totals().heap_bytes + room;
+	set("limit", limit);
+	return limit;
+}
+
+static int no_limits(void **state)
+{
+	(void)state;
+	strata_on_pressure(NULL);
+	set("limit", 0);
+	set("limit_soft", 0);
+	set("emergency", 0);
+	return 0;
+}
+
+static struct piece {
+	void *block;
+	size_t size;
+} pieces[THREADS][MOST];
+
+static size_t fill(struct piece *piece, size_t size_most, uint64_t seed)
+{
+	uint64_t random = seed;
+	size_t count = 0;
+
+	for (; count < MOST; count++, piece++) {
+		piece->size = size_most == 64 * KIB ? size_most : random_size(&random, size_most);
+		errno = 0;
+		piece->block = count % 5 ? malloc(piece->size) : calloc(1, piece->size);
+		if (piece->block == NULL) {
+			if (errno != ENOMEM)
+				fatal("errno %d", errno);
+			return count;
+		}
+		pattern_write(piece->block, piece->size, count);
+	}
+	return count;
+}
+
+static void verify_and_free(struct piece *piece, size_t count)
+{
+	for (size_t i = 0; i < count; i++, piece++) {
+		if (!pattern_holds(piece->block, piece->size, i))
+			fatal("contents of block %zu of %zu bytes changed", i, piece->size);
+		free(piece->block);
+		piece->block = NULL;
+	}
+}
+
+static void one_thread_is_refused_and_served_again(void **state)
+{
+	const size_t sizes[] = {64 * KIB, 512, 5000, 3 * MIB};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		uint64_t limit = limit_with_room(sizes[i] < 10000 ? 600 * KIB : ROOM);
+		size_t first = 0;
+
+		for (int round = 0; round < 3; round++) {
+			size_t count = fill(pieces[0], sizes[i], i + 1);
+
+			assert_true(count > 0 && count < MOST);
+			assert_true(totals().heap_bytes <= limit);
+			verify_and_free(pieces[0], count);
+			if (round == 0)
+				first = count;
+			/* No worse than the first time, but for what a partly used pool, or the quarantine, holds. */
+			assert_true(checked_mode() || count + count / 8 + 8 >= first);
+		}
+	}
+}
+
+static void nearly_all_of_the_limit_can_be_had(void **state)
+{
+	size_t count;
+
+	(void)state;
+	limit_with_room(ROOM);
+	count = fill(pieces[0], 64 * KIB, 1);
+	assert_true(count * 64 * KIB > ROOM - ROOM / 16);
+	verify_and_free(pieces[0], count);
+}
+
+static void what_is_cached_goes_before_a_call_fails(void **state)
+{
+	const size_t sizes[] = {100, 3000, 60 * KIB, 200 * KIB, MIB};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		uint64_t limit = limit_with_room(ROOM);
+		size_t count = 0;
+		void *large;
+
+		for (; (count + 1) * sizes[i] < 20 * MIB && count < MOST; count++) {
+			pieces[0][count] = (struct piece){malloc(sizes[i]), sizes[i]};
+			assert_non_null(pieces[0][count].block);
+			pattern_write(pieces[0][count].block, sizes[i], count);
+		}
+		verify_and_free(pieces[0], count);
+		large = malloc(ROOM - ROOM / 16);
+		assert_non_null(large);
+		memset(large, 1, ROOM - ROOM / 16);
+		assert_true(totals().heap_bytes <= limit);
+		free(large);
+	}
+}
+
+static void a_refused_realloc_leaves_the_block(void **state)
+{
+	void *block;
+
+	(void)state;
+	limit_with_room(ROOM);
+	block = malloc(ROOM / 2);
+	assert_non_null(block);
+	pattern_write(block, ROOM / 2, 7);
+	errno = 0;
+	assert_null(realloc(opaque_pointer(block), opaque(ROOM + ROOM / 2)));
+	assert_int_equal(errno, ENOMEM);
+	assert_true(pattern_holds(block, ROOM / 2, 7));
+	free(block);
+}
+
+static void a_limit_below_what_is_in_use_refuses_until_enough_is_free(void **state)
+{
+	size_t count;
+
+	(void)state;
+	limit_with_room(ROOM);
+	count = fill(pieces[0], 64 * KIB, 1);
+	set("limit", totals().heap_bytes / 2);
+	assert_null(malloc(opaque(MIB)));
+	verify_and_free(pieces[0], count);
+	set("limit", totals().heap_bytes + ROOM);
+	count = fill(pieces[0], 64 * KIB, 1);
+	assert_true(count > 0);
+	verify_and_free(pieces[0], count);
+}
+
+/* ---- Many threads --------------------------------------------------------------------------------------------------- */
+
+static pthread_barrier_t together;
+static uint64_t limit_of_all;
+
+static void *fill_verify_free(void *argument)
+{
+	size_t self = (size_t)argument;
+
+	for (int round = 0; round < 6; round++) {
+		size_t count = fill(pieces[self], 600 * KIB, self + 1);
+		uint64_t cost = totals().heap_bytes;
+
+		if (cost > limit_of_all + THREADS * BATCH)
+			fatal("%llu bytes under a limit of %llu", (unsigned long long)cost,
+			      (unsigned long long)limit_of_all);
+		verify_and_free(pieces[self], count);
+		/* Half of the time all are full together, else they come as they will. */
+		if (round % 2)
+			pthread_barrier_wait(&together);
+		if (round == 5 && totals().live_bytes > limit_of_all)
+			fatal("more is live than may be");
+	}
+	return NULL;
+}
+
+static void many_threads_never_pass_it(void **state)
+{
+	pthread_t threads[THREADS];
+	size_t resident;
+
+	(void)state;
+	limit_of_all = limit_with_room(ROOM);
+	resident = resident_bytes();
+	pthread_barrier_init(&together, NULL, THREADS);
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, fill_verify_free, (void *)i), 0);
+	for (size_t i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&together);
+	/* What the kernel counts: with metadata, and the stacks. */
+	assert_true(resident_bytes() < resident + ROOM + ROOM / 16 + 4 * MIB);
+	free(opaque_pointer(malloc(ROOM / 2)));
+}
+
+/* ---- The handler ---------------------------------------------------------------------------------------------------- */
+
+static struct told {
+	struct strata_pressure_handler handler; /* first: self is the whole */
+	unsigned times[STRATA_PRESSURE_REFUSED + 1];
+	uint64_t bytes;
+	struct piece *to_free;
+	size_t count;
+} told;
+
+static void tell(struct strata_pressure_handler *self, enum strata_pressure what, uint64_t bytes)
+{
+	struct told *mine = (struct told *)self;
+
+	mine->times[what]++;
+	mine->bytes = bytes;
+	/* It may allocate: it is not called again for that. */
+	free(opaque_pointer(malloc(100)));
+	if (what == STRATA_PRESSURE_REFUSED) {
+		verify_and_free(mine->to_free, mine->count);
+		mine->count = 0;
+	}
+	errno = 4711;
+}
+
+static void listen(void)
+{
+	memset(&told, 0, sizeof told);
+	told.handler.call = tell;
+	assert_null(strata_on_pressure(&told.handler));
+}
+
+static void the_soft_limit_is_told_once_until_it_falls(void **state)
+{
+	uint64_t soft;
+
+	(void)state;
+	strata_trim();
+	soft = totals().heap_bytes + 20 * MIB;
+	set("limit_soft", soft);
+	listen();
+	for (unsigned round = 1; round < 4; round++) {
+		void *small = malloc(10 * MIB), *large;
+
+		assert_int_equal(told.times[STRATA_PRESSURE_SOFT], round - 1);
+		large = malloc(30 * MIB);
+		assert_non_null(large);
+		assert_int_equal(told.times[STRATA_PRESSURE_SOFT], round);
+		assert_true(told.bytes > soft);
+		for (int i = 0; i < 100; i++)
+			free(opaque_pointer(malloc(100 * KIB + (size_t)i)));
+		assert_int_equal(told.times[STRATA_PRESSURE_SOFT], round);
+		free(large);
+		free(small);
+		strata_trim();
+		/* Its next slow call sees that it is below. */
+		free(opaque_pointer(malloc(MIB + round)));
+	}
+	assert_ptr_equal(strata_on_pressure(NULL), &told.handler);
+}
+
+static void a_handler_that_frees_saves_the_call(void **state)
+{
+	void *block;
+
+	(void)state;
+	limit_with_room(ROOM);
+	told.count = 0;
+	listen();
+	told.to_free = pieces[0];
+	for (; told.count < ROOM / MIB - 2; told.count++) {
+		pieces[0][told.count] = (struct piece){malloc(MIB), MIB};
+		assert_non_null(pieces[0][told.count].block);
+		pattern_write(pieces[0][told.count].block, MIB, told.count);
+	}
+	assert_int_equal(told.times[STRATA_PRESSURE_REFUSED], 0);
+	errno = 17;
+	block = malloc(20 * MIB);
+	assert_non_null(block);
+	assert_int_equal(errno, 17);
+	assert_int_equal(told.times[STRATA_PRESSURE_REFUSED], 1);
+	assert_int_equal(told.count, 0);
+	free(block);
+}
+
+static void the_emergency_reserve_serves_once_and_is_taken_back(void **state)
+{
+	const size_t reserve = 4 * MIB;
+
+	(void)state;
+	limit_with_room(ROOM);
+	listen();
+	set("emergency", reserve);
+	assert_int_equal(totals().emergency_bytes, reserve);
+	for (unsigned round = 1; round < 4; round++) {
+		size_t count = 0, before = 0;
+
+		while ((pieces[0][count].block = malloc(64 * KIB)) != NULL) {
+			pieces[0][count].size = 64 * KIB;
+			pattern_write(pieces[0][count].block, 64 * KIB, count);
+			count++;
+			if (told.times[STRATA_PRESSURE_EMERGENCY] < round)
+				before = count;
+		}
+		assert_int_equal(told.times[STRATA_PRESSURE_EMERGENCY], round);
+		assert_int_equal(told.times[STRATA_PRESSURE_REFUSED], round);
+		assert_int_equal(totals().emergency_bytes, 0);
+		/* What it was for: so much more was had. */
+		assert_true((count - before) * 64 * KIB >= reserve - reserve / 8);
+		verify_and_free(pieces[0], count);
+		strata_trim();
+		free(opaque_pointer(malloc(MIB + round)));
+		assert_int_equal(totals().emergency_bytes, reserve);
+	}
+	set("emergency", 0);
+	assert_int_equal(totals().emergency_bytes, 0);
+}
+
+static void free_memory_is_kept_in_less_measure_near_the_limit(void **state)
+{
+	uint64_t kept[2];
+
+	(void)state;
+	for (int near = 0; near < 2; near++) {
+		uint64_t limit = limit_with_room(400 * MIB);
+		void *most = near ? malloc(350 * MIB) : NULL;
+		uint64_t before = totals().free_bytes;
+
+		for (size_t i = 0; i < 30; i++)
+			pieces[0][i].block = memset(malloc(MIB), 1, MIB);
+		for (size_t i = 0; i < 30; i++)
+			free(pieces[0][i].block);
+		kept[near] = totals().free_bytes - before;
+		assert_true(totals().heap_bytes <= limit);
+		free(most);
+	}
+	assert_true(kept[0] > 25 * MIB);
+	assert_true(kept[1] < 16 * MIB);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(one_thread_is_refused_and_served_again, no_limits),
+		cmocka_unit_test_teardown(nearly_all_of_the_limit_can_be_had, no_limits),
+		cmocka_unit_test_teardown(what_is_cached_goes_before_a_call_fails, no_limits),
+		cmocka_unit_test_teardown(a_refused_realloc_leaves_the_block, no_limits),
+		cmocka_unit_test_teardown(a_limit_below_what_is_in_use_refuses_until_enough_is_free, no_limits),
+		cmocka_unit_test_teardown(many_threads_never_pass_it, no_limits),
+		cmocka_unit_test_teardown(the_soft_limit_is_told_once_until_it_falls, no_limits),
+		cmocka_unit_test_teardown(a_handler_that_frees_saves_the_call, no_limits),
+		cmocka_unit_test_teardown(the_emergency_reserve_serves_once_and_is_taken_back, no_limits),
+		cmocka_unit_test_teardown(free_memory_is_kept_in_less_measure_near_the_limit, no_limits),
+	};
+
+	require_strata_serves_malloc();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
