@@ -6,6 +6,7 @@
 #include "decay.h"
 #include "entry.h"
 #include "trim.h"
+#include "typed.h"
 
 #include <errno.h>
 
@@ -91,6 +92,7 @@ STRATA_PUBLIC size_t strata_trim(void)
 
 STRATA_PUBLIC size_t strata_maintain(void)
 {
+	typed_maintain();
 	return decay_step();
 }
 

@@ -42,7 +42,7 @@ size_t core_good_size(size_t size)
 
 /* A pool begins at a page's start: the blocks of a class whose size is a multiple of the alignment are aligned. The 8-byte
  * class, whose first block is at 64, serves alignments up to 8. Returns 0 when no class does. */
-static unsigned aligned_class(size_t size, size_t alignment)
+unsigned core_aligned_class(size_t size, size_t alignment)
 {
 	if (size > MEDIUM_MAX || alignment > PAGE_SIZE)
 		return 0;
@@ -56,7 +56,7 @@ void *core_allocate(size_t size, size_t alignment, bool zero)
 {
 	if (size > PTRDIFF_MAX - alignment)
 		return NULL;
-	unsigned class = aligned_class(size, alignment);
+	unsigned class = core_aligned_class(size, alignment);
 	if (class == 0)
 		return run_allocate(size_max(size, 1), alignment, zero);
 	void *block = core_allocate_class(class);

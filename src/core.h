@@ -20,6 +20,9 @@ void *core_allocate_class(unsigned class);
  * is not set. */
 void *core_allocate(size_t size, size_t alignment, bool zero);
 
+/* The smallest class whose blocks have size bytes and are so aligned; 0: none, pages are needed. */
+unsigned core_aligned_class(size_t size, size_t alignment);
+
 /* Frees a block that is not NULL; function is named in messages. */
 void core_free(void *block, const char *function);
 void core_free_own(struct heap *heap, void *block, unsigned class);

@@ -2,7 +2,7 @@
 # The library: libstrata.so.0 and libstrata.a for users, libstrata_test.la for tests of the inside.
 
 strataincludedir = $(includedir)/strata
-stratainclude_HEADERS = include/strata/strata.h include/strata/domain.h
+stratainclude_HEADERS = include/strata/strata.h include/strata/domain.h include/strata/typed.h
 
 STRATA_SOURCES = \
 	src/compiler.h \
@@ -43,7 +43,15 @@ STRATA_SOURCES = \
 	src/domain_debug.h src/domain_debug.c \
 	src/domain_builtin.h src/domain_builtin.c \
 	src/domain_table.h src/domain_table.c \
-	src/domain.c
+	src/domain.c \
+	src/typed.h src/typed.c \
+	src/typed_slow.h src/typed_slow.c \
+	src/typed_checked.h src/typed_checked.c \
+	src/typed_registry.c src/typed_stats.c \
+	src/typed_cache.h src/typed_cache.c \
+	src/typed_list.h src/typed_list.c \
+	src/typed_depot.h src/typed_depot.c \
+	src/typed_below.h src/typed_below.c
 
 # TLS is initial-exec: a call into the loader to find the thread's heap would cost more than the allocation, and may
 # allocate. -fno-builtin keeps the compiler from turning our own calloc into a call of calloc. -fexceptions: what operator new

@@ -8,6 +8,7 @@
 #include "region.h"
 #include "run.h"
 #include "run_cache.h"
+#include "typed.h"
 
 #include <errno.h>
 #include <string.h>
@@ -43,6 +44,16 @@ void stats_sum(struct heap_sums *sums)
 		sum_heap(heap_at(number), sums);
 }
 
+/* What the typed tier keeps of the tiers below is not the program's. */
+static void move_typed(struct strata_stats *stats)
+{
+	struct typed_totals typed;
+	typed_sum(&typed);
+	stats->live_bytes = at_least_zero((int64_t)(stats->live_bytes - typed.held_bytes));
+	stats->live_blocks = at_least_zero((int64_t)(stats->live_blocks - typed.held_blocks));
+	stats->cached_bytes += typed.held_bytes;
+}
+
 static void fill(struct strata_stats *stats)
 {
 	static const struct strata_stats none;
@@ -66,6 +77,7 @@ static void fill(struct strata_stats *stats)
 	stats->live_bytes = at_least_zero((int64_t)(pooled_live + runs.bytes) - sums.aside_bytes);
 	stats->live_blocks = at_least_zero(out_blocks - (int64_t)cached_blocks + (int64_t)runs.blocks - sums.aside_blocks);
 	stats->cached_bytes += (uint64_t)sums.aside_bytes;
+	move_typed(stats);
 	uint64_t cached_runs = run_cache_bytes();
 	stats->free_bytes = arenas.dirty_pages * PAGE_SIZE + cached_runs;
 	uint64_t emergency = limit_emergency_bytes();

@@ -39,8 +39,8 @@ if grep -q '^_Z' "$work/defined"; then
 fi
 
 # The native API: every function that the headers declare, all with the version.
-headers="$top_srcdir/include/strata/strata.h $top_srcdir/include/strata/domain.h"
-sed -n 's/^[a-z].*[ *]\(strata_[a-z_]*\)(.*/\1/p' $headers | LC_ALL=C sort -u >"$work/declared"
+headers="$top_srcdir/include/strata/strata.h $top_srcdir/include/strata/domain.h $top_srcdir/include/strata/typed.h"
+sed -n '/^typedef/d; s/^[a-z].*[ *]\(strata_[a-z_]*\)(.*/\1/p' $headers | LC_ALL=C sort -u >"$work/declared"
 [ -s "$work/declared" ] || fail "no function found in $headers"
 while read -r name; do
 	grep -qx "$name@@STRATA_0.1" "$work/defined" || fail "$name is declared, and not exported as $name@@STRATA_0.1"

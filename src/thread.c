@@ -12,6 +12,7 @@
 #include "options.h"
 #include "remote.h"
 #include "stats.h"
+#include "typed.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -49,6 +50,7 @@ static void at_thread_end(void *value)
 		pthread_setspecific(end_key, value);
 		return;
 	}
+	typed_thread_end();
 	debug_thread_end("free");
 	checked_thread_end();
 	thread_self.leaving = true;
@@ -124,6 +126,7 @@ static void after_fork_in_child(void)
 	record_orphan_all();
 	quota_after_fork_in_child();
 	table_after_fork_in_child();
+	typed_fork_child();
 }
 
 /* ---- The library's beginning and end -------------------------------------------------------------------------------- */
@@ -143,6 +146,8 @@ __attribute__((destructor(101))) static void end(void)
 {
 	debug_thread_end("exit");
 	checked_process_end();
+	if (options()->print_types)
+		typed_print_live();
 	if (options()->print_stats)
 		stats_print();
 }

@@ -6,11 +6,13 @@
 #include "region.h"
 #include "run.h"
 #include "thread.h"
+#include "typed.h"
 
 size_t trim_all(void)
 {
 	if (__atomic_load_n(&region_span, __ATOMIC_ACQUIRE) == 0)
 		return 0;
+	typed_trim();
 	if (thread_self.own != NULL && heap_empty(thread_self.own) != 0)
 		thread_switch_heap();
 	heap_empty_dead();

@@ -25,7 +25,9 @@ CONTRACT_TESTS = \
 	tests/unit/test_limit \
 	tests/unit/test_domain_blocks \
 	tests/unit/test_domain_count \
-	tests/unit/test_domain_table
+	tests/unit/test_domain_table \
+	tests/unit/test_typed \
+	tests/unit/test_typed_shapes
 
 tests_unit_test_contract_malloc_SOURCES = tests/unit/test_contract_malloc.c
 tests_unit_test_contract_malloc_CFLAGS = $(CONTRACT_CFLAGS)
@@ -56,6 +58,12 @@ tests_unit_test_domain_count_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_domain_table_SOURCES = tests/unit/test_domain_table.c
 tests_unit_test_domain_table_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_domain_table_LDADD = $(CONTRACT_LIBS) $(URCU_LIBS)
+tests_unit_test_typed_SOURCES = tests/unit/test_typed.c
+tests_unit_test_typed_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_typed_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_typed_shapes_SOURCES = tests/unit/test_typed_shapes.c
+tests_unit_test_typed_shapes_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_typed_shapes_LDADD = $(CONTRACT_LIBS)
 
 tests_unit_test_limit_SOURCES = tests/unit/test_limit.c
 tests_unit_test_limit_CFLAGS = $(CONTRACT_CFLAGS)
@@ -69,6 +77,7 @@ STRESS_TESTS = \
 	tests/stress/stress_producer_consumer \
 	tests/stress/stress_fork \
 	tests/stress/stress_realloc \
+	tests/stress/stress_typed \
 	tests/stress/stress_sleeping_owner
 
 tests_stress_stress_mixed_SOURCES = tests/stress/stress_mixed.c
@@ -89,6 +98,9 @@ tests_stress_stress_fork_LDADD = $(STRESS_LIBS)
 tests_stress_stress_realloc_SOURCES = tests/stress/stress_realloc.c
 tests_stress_stress_realloc_CFLAGS = $(CONTRACT_CFLAGS)
 tests_stress_stress_realloc_LDADD = $(STRESS_LIBS)
+tests_stress_stress_typed_SOURCES = tests/stress/stress_typed.c
+tests_stress_stress_typed_CFLAGS = $(CONTRACT_CFLAGS)
+tests_stress_stress_typed_LDADD = $(STRESS_LIBS)
 tests_stress_stress_sleeping_owner_SOURCES = tests/stress/stress_sleeping_owner.c
 tests_stress_stress_sleeping_owner_CFLAGS = $(CONTRACT_CFLAGS)
 tests_stress_stress_sleeping_owner_LDADD = $(STRESS_LIBS)

@@ -49,7 +49,7 @@ typedef int strata_construct_callback(void *object, size_t size, void *context);
 struct strata_type_info {
 	const char *name;        /* for messages and statistics; copied, the first 31 bytes; must not be NULL */
 	enum strata_shape shape;
-	size_t size;             /* of an object (STRATA_FIXED) or of the header */
+	size_t size;             /* of an object (STRATA_FIXED) or of the header; less than 4 GiB */
 	size_t alignment;        /* a power of two, at most 4096; 0: 16 where size >= 16, else 8 */
 	size_t item_size;        /* of a tuple's or list's item, of a dict's slot; must not be 0 there */
 	size_t max_length;       /* tuple: longest that has a list, at most 256; 0: 20 */
@@ -65,8 +65,8 @@ struct strata_type_info {
 };
 
 /* Registers a type. info_size is sizeof *info: a caller compiled against an older, shorter structure gets zero for the
- * rest. NULL and errno: EINVAL (a size, alignment or offset that makes no sense, no name), ENOSPC (too many types: there
- * is room for about 600, each length of a tuple counting a third), ENOMEM. */
+ * rest. NULL and errno: EINVAL (a size, alignment or offset that makes no sense, no name), ENOSPC (there is room for 1024
+ * free lists: a fixed type has one, a list or dict takes the place of two, a tuple of max_length + 2). */
 strata_type *strata_type_register(const struct strata_type_info *info, size_t info_size);
 
 /* Unregisters the type: what its lists hold is destroyed and freed, whichever thread's list it is. Requires that no call

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Counts the instructions of malloc and free, and of C++'s new and delete, on the way to the common return, in the shared library as built, and fails
-# when there are more than the design allows or one of them locks. The count is stated for gcc -O2 on x86-64.
+# Counts the instructions of malloc and free, of C++'s new and delete and of the typed calls, on the way to the common
+# return, in the shared library as built, and fails when there are more than the design allows or one of them locks. The
+# count is stated for gcc -O2 on x86-64.
 # How the way is found: fastpath.awk.
 set -eu
 
@@ -14,6 +15,8 @@ free_most=20
 # What an operator takes more that C++ defines by another: is the other one still ours? And the size to be kept.
 asked=3
 sized=1
+fixed_most=10
+tuple_most=14
 
 skip() {
 	echo "skipped: $*"
@@ -85,4 +88,10 @@ if "$readelf" --dyn-syms -W "$library" | grep -q ' _Znwm$'; then
 	check _ZdaPv $((free_most + asked))
 	check _ZdlPvm $((free_most + asked + sized))
 fi
+for name in strata_type_alloc strata_type_free; do
+	check $name "$fixed_most"
+done
+for name in strata_tuple_alloc strata_tuple_free; do
+	check $name "$tuple_most"
+done
 exit $status

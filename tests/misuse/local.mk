@@ -23,6 +23,19 @@ MISUSE_CASES = \
 	tests/misuse/twice_in_pool \
 	tests/misuse/twice_mapping \
 	tests/misuse/twice_run \
+	tests/misuse/typed_foreign \
+	tests/misuse/typed_from_malloc \
+	tests/misuse/typed_other_length \
+	tests/misuse/typed_other_shape \
+	tests/misuse/typed_other_shape_list \
+	tests/misuse/typed_other_type \
+	tests/misuse/typed_other_type_later \
+	tests/misuse/typed_other_type_same_size \
+	tests/misuse/typed_past_end \
+	tests/misuse/typed_twice \
+	tests/misuse/typed_twice_in_a_row \
+	tests/misuse/typed_unregistered \
+	tests/misuse/typed_unregistered_tuple \
 	tests/misuse/written_after_free \
 	tests/misuse/written_after_free_evicted \
 	tests/misuse/written_past_end \
@@ -73,7 +86,20 @@ tests_misuse_test_misuse_LDADD = $(CMOCKA_LIBS)
 tests_misuse_twice_at_exit_of_thread_LDADD = -lpthread
 tests_misuse_twice_by_threads_LDADD = -lpthread
 tests_misuse_wrong_size_LDADD = -ldl
+tests_misuse_typed_foreign_LDADD = -ldl
+tests_misuse_typed_from_malloc_LDADD = -ldl
+tests_misuse_typed_other_length_LDADD = -ldl
+tests_misuse_typed_other_shape_LDADD = -ldl
+tests_misuse_typed_other_shape_list_LDADD = -ldl
+tests_misuse_typed_other_type_LDADD = -ldl
+tests_misuse_typed_other_type_later_LDADD = -ldl
+tests_misuse_typed_other_type_same_size_LDADD = -ldl
+tests_misuse_typed_past_end_LDADD = -ldl
+tests_misuse_typed_twice_LDADD = -ldl
+tests_misuse_typed_twice_in_a_row_LDADD = -ldl
+tests_misuse_typed_unregistered_LDADD = -ldl
+tests_misuse_typed_unregistered_tuple_LDADD = -ldl
 endif
 
 # Those whose source automake finds by their name are not seen to include it.
-EXTRA_DIST += tests/misuse/misuse.h tests/misuse/misuse_domain.h
+EXTRA_DIST += tests/misuse/misuse.h tests/misuse/misuse_domain.h tests/misuse/typed_misuse.h

@@ -21,6 +21,12 @@
 #define PAST_END "written past its end"
 #define AFTER_FREE "written after free"
 #define WRONG_SIZE "size 40 given, 64 requested"
+#define OBJECT_TWICE "object freed twice"
+#define OTHER_TYPE "object of another type"
+#define OTHER_TYPE_CHECKED "object of another type, or written past its end"
+#define OTHER_LENGTH "tuple of another length"
+#define NOT_REGISTERED "type is not registered"
+#define OTHER_SHAPE "type is of another shape"
 
 struct misuse_case {
 	const char *program;
@@ -89,6 +95,40 @@ static const struct misuse_case cases[] = {
 	{"twice_in_pool", "free", TWICE, GOES_ON, "misuse:warn,check:1"},
 	{"written_past_end", "free", PAST_END, GOES_ON, "check:1,misuse:warn"},
 	{"written_after_free", "exit", AFTER_FREE, GOES_ON, "check:1,misuse:warn"},
+	/* Typed free lists: by default, on the slow path or when the object leaves the list. */
+	{"typed_twice_in_a_row", "strata_type_free", OBJECT_TWICE, ABORTS, NULL},
+	{"typed_twice", "free", TWICE, ABORTS, NULL},
+	{"typed_foreign", "strata_type_free", FOREIGN, ABORTS, NULL},
+	{"typed_other_type", "strata_type_free", OTHER_TYPE, ABORTS, NULL},
+	{"typed_other_type_later", "strata_type_free", OTHER_TYPE, ABORTS, NULL},
+	{"typed_other_length", "strata_tuple_free", OTHER_TYPE, ABORTS, NULL},
+	{"typed_unregistered", "strata_type_alloc", NOT_REGISTERED, ABORTS, NULL},
+	{"typed_unregistered_tuple", "strata_tuple_free", NOT_REGISTERED, ABORTS, NULL},
+	{"typed_other_shape", "strata_type_alloc", OTHER_SHAPE, ABORTS, NULL},
+	{"typed_other_shape_list", "strata_list_alloc", OTHER_SHAPE, ABORTS, NULL},
+	{"typed_other_type_same_size", NULL, NULL, GOES_ON, NULL},
+	{"typed_past_end", NULL, NULL, GOES_ON, NULL},
+	{"typed_from_malloc", NULL, NULL, GOES_ON, NULL},
+	/* Checked, at the call. */
+	{"typed_twice_in_a_row", "strata_type_free", TWICE, ABORTS, "check:1"},
+	{"typed_twice", "strata_type_free", TWICE, ABORTS, "check:1"},
+	{"typed_foreign", "strata_type_free", FOREIGN, ABORTS, "check:1"},
+	{"typed_other_type", "strata_type_free", OTHER_TYPE_CHECKED, ABORTS, "check:1"},
+	{"typed_other_type_later", "strata_type_free", OTHER_TYPE_CHECKED, ABORTS, "check:1"},
+	{"typed_other_type_same_size", "strata_type_free", OTHER_TYPE_CHECKED, ABORTS, "check:1"},
+	{"typed_other_length", "strata_tuple_free", OTHER_LENGTH, ABORTS, "check:1"},
+	{"typed_past_end", "strata_type_free", OTHER_TYPE_CHECKED, ABORTS, "check:1"},
+	{"typed_from_malloc", "strata_type_free", OTHER_TYPE_CHECKED, ABORTS, "check:1"},
+	{"typed_unregistered", "strata_type_alloc", NOT_REGISTERED, ABORTS, "check:1"},
+	{"typed_unregistered_tuple", "strata_tuple_free", NOT_REGISTERED, ABORTS, "check:1"},
+	{"typed_other_shape", "strata_type_alloc", OTHER_SHAPE, ABORTS, "check:1"},
+	{"typed_other_shape_list", "strata_list_alloc", OTHER_SHAPE, ABORTS, "check:1"},
+	/* A warning instead. */
+	{"typed_twice_in_a_row", "strata_type_free", OBJECT_TWICE, GOES_ON, "misuse:warn"},
+	{"typed_other_type", "strata_type_free", OTHER_TYPE, GOES_ON, "misuse:warn"},
+	{"typed_other_type", "strata_type_free", OTHER_TYPE_CHECKED, GOES_ON, "misuse:warn,check:1"},
+	{"typed_unregistered", "strata_type_alloc", NOT_REGISTERED, GOES_ON, "misuse:warn"},
+	{"typed_other_shape", "strata_type_alloc", OTHER_SHAPE, GOES_ON, "misuse:warn"},
 	/* Answered, not reported. */
 	{"sizes", NULL, NULL, GOES_ON, NULL},
 	{"sizes", NULL, NULL, GOES_ON, "check:1"},

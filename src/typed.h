@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Typed free lists: what they are made of, and what the rest of the library may ask of them. The public side, and the
+ * promises, are in include/strata/typed.h.
+ *
+ *   record   64 bytes that a handle points to; a type has one for each of its free lists
+ *   list     64 bytes of one thread for one record: a stack of pointers to free objects
+ *   cache    all lists of one thread
+ *   depot    for each record, batches of objects that any thread may take (typed_depot.h)
+ *
+ * Records and lists have the same size and order, so that list = record + (cache - records): one thread-local word is all
+ * that the fast path adds to the handle. While a thread has no cache that word is 0, and the record itself is read as the
+ * list: its first words are NULL, which is a list both empty and full. So are the lists of a type that was unregistered.
+ */
+#ifndef STRATA_TYPED_INTERNAL_H
+#define STRATA_TYPED_INTERNAL_H
+
+#include "compiler.h"
+
+#include <strata/typed.h>
+
+/* Records of all types. A fixed type has one; a list or dict two, of which the first is a stub, for calls that take it for
+ * another shape; a tuple a stub and one for each length. */
+#define RECORD_COUNT 1024u
+
+/* Written by who registers the type, before the handle is known to anyone else; read-only from then on. */
+struct strata_type {
+	void *none[3];            /* NULL: see above */
+	size_t lengths;           /* in a tuple's stub: how many lengths have lists; else 0 */
+	struct type *type;
+	uint32_t size;            /* bytes that the program asked for */
+	uint32_t mark;            /* of a list or dict: its shape; else 0 */
+	uint32_t keep;            /* items of the largest buffer that a free object keeps */
+	uint32_t code;            /* of the size class (class * 2); 0: above MEDIUM_MAX, or aligned beyond the classes */
+	uint32_t item_size;
+	uint16_t buffer_offset;
+	uint16_t capacity_offset;
+} STRATA_ALIGNED(CACHE_LINE);
+
+_Static_assert(sizeof(strata_type) == CACHE_LINE, "a record is as large as a list");
+
+/*
+ * One thread's free objects of one record. Only the owner touches it; others read it for statistics, and write it when the
+ * type is unregistered, which the program orders after all calls.
+ *
+ *   bottom <= cursor <= limit    all NULL: no array yet
+ *   bottom[-1] == NULL           so that free may look at the top of an empty stack
+ *   limit is NULL for a type with reset, so that each free takes the slow path; the true one is in struct list_cold
+ */
+struct type_list {
+	void **cursor;            /* one above the top */
+	void **bottom;
+	void **limit;
+	uint64_t hits;
+	uint64_t kept;            /* what the objects' buffers hold: items << KEPT_SHIFT, plus the number of buffers */
+	uint64_t kept_limit;
+} STRATA_ALIGNED(CACHE_LINE);
+
+#define KEPT_SHIFT 20
+
+/* The rest of a list, off the fast path; as above. */
+struct list_cold {
+	void **limit;
+	uint32_t capacity;        /* of the array */
+	uint32_t missed;          /* allocations that found the list empty, and for which its limit has not yet grown */
+	uint64_t seen_hits;       /* when the list was last looked at for idleness */
+	/* Counted by the calling thread, whichever list the object was on: only sums over all caches mean something. */
+	uint64_t constructed;     /* objects taken from the tier below */
+	uint64_t returned;        /* and given back */
+	int64_t buffer_items;     /* in buffers made less freed; of tuples longer than any list: bytes */
+} STRATA_ALIGNED(CACHE_LINE);
+
+struct type_cache {
+	struct type_list lists[RECORD_COUNT];
+	struct list_cold colds[RECORD_COUNT];
+	uint32_t number;
+	uint32_t slow_calls;
+	uint64_t last_pass;       /* when the lists were last looked at for idleness, ms */
+	/* Sums over the lists, at most the settings typed_cache and typed_objects. Changed by the owner and by who unregisters. */
+	_Atomic int64_t limit_bytes;
+	_Atomic int64_t limit_objects;
+	_Atomic uint32_t live;    /* 1: some thread's; 0: waits in the stack of dead caches */
+	_Atomic uint32_t next_dead;
+};
+
+/* A type's state: a phase, and above it how many threads walk over its lists without the program having called for it. */
+enum type_phase { TYPE_NONE, TYPE_LIVE, TYPE_CLOSING, TYPE_GONE, TYPE_PHASE_MASK = 0xff };
+#define TYPE_WALKER 0x100u
+
+struct type {
+	_Atomic uint32_t state;
+	enum strata_shape shape;
+	strata_type *records;
+	uint32_t record_count;
+	uint32_t buffer_weight;        /* bytes of a buffer that bounds reckon with, for each object */
+	size_t alignment;
+	strata_construct_callback *construct;
+	strata_object_callback *reset;
+	strata_object_callback *destroy;
+	void *context;
+	_Atomic size_t cache_objects;
+	_Atomic size_t cache_bytes;
+	char name[32];
+};
+
+extern STRATA_HIDDEN strata_type type_records[RECORD_COUNT];
+
+/* The calling thread's cache less the records; 0: it has none. */
+extern STRATA_TLS uintptr_t typed_base;
+
+STRATA_FAST struct type_list *list_at(uintptr_t base, const strata_type *record)
+{
+	return (struct type_list *)(base + (uintptr_t)record);
+}
+
+static inline size_t record_index(const strata_type *record)
+{
+	return (size_t)(record - type_records);
+}
+
+/* ---- Buffers of lists and dicts ------------------------------------------------------------------------------------- */
+
+STRATA_FAST void **buffer_of(const strata_type *record, void *object)
+{
+	return (void **)((char *)object + record->buffer_offset);
+}
+
+STRATA_FAST size_t *capacity_of(const strata_type *record, void *object)
+{
+	return (size_t *)((char *)object + record->capacity_offset);
+}
+
+/* What a buffer of so many items adds to type_list.kept. */
+STRATA_FAST uint64_t kept_by(size_t capacity)
+{
+	return ((uint64_t)capacity << KEPT_SHIFT) + (capacity != 0);
+}
+
+static inline uint64_t kept_by_object(const strata_type *record, void *object)
+{
+	return record->mark != 0 ? kept_by(*capacity_of(record, object)) : 0;
+}
+
+static inline uint64_t kept_items(uint64_t kept)
+{
+	return kept >> KEPT_SHIFT;
+}
+
+/* ---- Types ---------------------------------------------------------------------------------------------------------- */
+
+/* May the calling thread walk over the type's lists, unasked? If so, it says when it is done. */
+bool type_walk_begin(struct type *type);
+void type_walk_end(struct type *type);
+
+/* Types registered so far, those that were unregistered among them; and how many records they have. */
+unsigned type_count(void);
+unsigned type_record_count(void);
+struct type *type_at(unsigned number);
+
+/* Objects of the type that the program has. */
+uint64_t type_count_live(const struct type *type);
+
+/* In the child of a fork: nobody walks any more. */
+void type_fork_child(void);
+
+/* ---- What the rest of the library asks ------------------------------------------------------------------------------ */
+
+/* The thread ends: its lists serve others. */
+void typed_thread_end(void);
+
+/* In the child of a fork: what other threads' lists held is lost to it; their memory may have been caught half-way. */
+void typed_fork_child(void);
+
+/* The calling thread's lists and what waits for all goes to the tier below: everything, or what is idle. Bytes freed. */
+size_t typed_trim(void);
+size_t typed_maintain(void);
+
+/* At exit, on request: a line for each type with live objects. */
+void typed_print_live(void);
+
+/* Sums over all types, as strata_type_stats has them. held: blocks that the typed tier has of the tiers below and the
+ * program has not: cached objects, kept buffers, the lists' own arrays. */
+struct typed_totals {
+	uint64_t live_objects, live_bytes;
+	uint64_t cached_objects, cached_bytes;
+	uint64_t held_blocks, held_bytes;
+	uint64_t constructed, returned, hits;
+};
+void typed_sum(struct typed_totals *totals);
+
+#endif

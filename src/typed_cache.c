@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+#include "typed_cache.h"
+
+#include "options.h"
+#include "os.h"
+#include "typed_below.h"
+#include "typed_depot.h"
+
+#include <string.h>
+
+STRATA_TLS uintptr_t typed_base;
+STRATA_TLS struct typed_thread typed_self;
+
+/* ---- The registry of caches ----------------------------------------------------------------------------------------- */
+
+#define CACHE_LIMIT 65536u
+
+static _Atomic(struct type_cache *) caches[CACHE_LIMIT];
+static _Atomic uint32_t caches_made;
+
+uint32_t cache_count(void)
+{
+	uint32_t count = atomic_load_explicit(&caches_made, memory_order_acquire);
+	return count < CACHE_LIMIT ? count : CACHE_LIMIT;
+}
+
+struct type_cache *cache_at(uint32_t number)
+{
+	return atomic_load_explicit(&caches[number], memory_order_acquire);
+}
+
+/* Dead caches, a stack: the number, plus 1, of the first in the low half; above it a tag that every change increments. */
+static _Atomic uint64_t dead_stack STRATA_ALIGNED(CACHE_LINE);
+
+static void dead_push(struct type_cache *cache)
+{
+	uint64_t top = atomic_load(&dead_stack);
+	uint64_t pushed;
+	do {
+		atomic_store_explicit(&cache->next_dead, (uint32_t)top, memory_order_relaxed);
+		pushed = ((top >> 32) + 1) << 32 | (cache->number + 1);
+	} while (!atomic_compare_exchange_weak(&dead_stack, &top, pushed));
+}
+
+static struct type_cache *dead_pop(void)
+{
+	uint64_t top = atomic_load(&dead_stack);
+	uint64_t popped;
+	struct type_cache *cache;
+	do {
+		if ((uint32_t)top == 0)
+			return NULL;
+		cache = cache_at((uint32_t)top - 1);
+		popped = ((top >> 32) + 1) << 32 | atomic_load_explicit(&cache->next_dead, memory_order_relaxed);
+	} while (!atomic_compare_exchange_weak(&dead_stack, &top, popped));
+	return cache;
+}
+
+static struct type_cache *create(void)
+{
+	size_t size = round_up(sizeof(struct type_cache), os_page_size());
+	struct type_cache *cache = os_reserve(size, os_page_size());
+	if (cache == NULL)
+		return NULL;
+	uint32_t number = CACHE_LIMIT;
+	if (os_commit(cache, size) == 0 && cache_count() < CACHE_LIMIT)
+		number = atomic_fetch_add(&caches_made, 1);
+	if (number >= CACHE_LIMIT) {
+		os_release(cache, size);
+		return NULL;
+	}
+	cache->number = number;
+	atomic_store_explicit(&caches[number], cache, memory_order_release);
+	return cache;
+}
+
+static struct type_cache *attach(void)
+{
+	if (typed_self.ended || options()->check)
+		return NULL;
+	struct type_cache *cache = dead_pop();
+	if (cache == NULL && (cache = create()) == NULL)
+		return NULL;
+	atomic_store(&cache->live, 1);
+	typed_self.cache = cache;
+	typed_base = (uintptr_t)cache - (uintptr_t)type_records;
+	return cache;
+}
+
+struct type_cache *cache_attach(void)
+{
+	return likely(typed_self.cache != NULL) ? typed_self.cache : attach();
+}
+
+/* ---- Idle lists, trim ----------------------------------------------------------------------------------------------- */
+
+static size_t empty_depot(const strata_type *record, size_t batches)
+{
+	void *objects[BATCH_OBJECTS];
+	unsigned count;
+	size_t bytes = 0;
+	for (; batches > 0 && (count = list_take_from_depot(record, objects)) > 0; batches--)
+		while (count > 0)
+			bytes += below_unmake(record, objects[--count]);
+	return bytes;
+}
+
+size_t cache_trim_type(struct type *type)
+{
+	size_t bytes = 0;
+	for (uint32_t i = 0; i < type->record_count; i++) {
+		if (typed_self.cache != NULL)
+			bytes += list_empty(typed_self.cache, &type->records[i]);
+		bytes += empty_depot(&type->records[i], SIZE_MAX);
+	}
+	return bytes;
+}
+
+/* A list from which nothing was taken since the last look. */
+static size_t pass_list(struct type_cache *cache, const strata_type *record)
+{
+	struct list_cold *cold = cache_cold(cache, record);
+	uint64_t hits = cache_list(cache, record)->hits;
+	bool idle = cold->seen_hits == hits;
+	cold->seen_hits = hits;
+	return idle ? list_empty(cache, record) : 0;
+}
+
+static size_t pass_cache(struct type_cache *cache)
+{
+	size_t bytes = 0;
+	for (unsigned i = 0; i < type_record_count(); i++) {
+		const strata_type *record = &type_records[i];
+		if (cache->lists[i].bottom == NULL || !type_walk_begin(record->type))
+			continue;
+		bytes += pass_list(cache, record);
+		type_walk_end(record->type);
+	}
+	return bytes;
+}
+
+/* Half of an idle depot each time. One thread does it for all. */
+static _Atomic uint64_t last_depot_pass;
+
+static size_t pass_depots(void)
+{
+	size_t bytes = 0;
+	for (unsigned i = 0; i < type_record_count(); i++) {
+		const strata_type *record = &type_records[i];
+		uint64_t objects = typed_depot_count(record).objects;
+		if (objects == 0 || !type_walk_begin(record->type))
+			continue;
+		if (typed_depot_is_idle(record))
+			bytes += empty_depot(record, objects / BATCH_OBJECTS / 2 + 1);
+		type_walk_end(record->type);
+	}
+	return bytes;
+}
+
+#define PASS_MS_LEAST 8
+
+static size_t pass_if_due(struct type_cache *cache)
+{
+	uint64_t now = os_clock_ms();
+	uint64_t every = size_max(options()->decay_ms, PASS_MS_LEAST);
+	uint64_t last = atomic_load_explicit(&last_depot_pass, memory_order_relaxed);
+	size_t bytes = 0;
+	if (cache != NULL && now - cache->last_pass >= every) {
+		cache->last_pass = now;
+		bytes += pass_cache(cache);
+	}
+	if (now - last >= every && atomic_compare_exchange_strong(&last_depot_pass, &last, now))
+		bytes += pass_depots();
+	return bytes;
+}
+
+void cache_tick(struct type_cache *cache)
+{
+	if (unlikely(++cache->slow_calls % 16 == 0))
+		pass_if_due(cache);
+}
+
+size_t typed_maintain(void)
+{
+	return type_record_count() > 0 ? pass_if_due(typed_self.cache) : 0;
+}
+
+size_t typed_trim(void)
+{
+	size_t bytes = 0;
+	for (unsigned i = 0; i < type_count(); i++) {
+		if (!type_walk_begin(type_at(i)))
+			continue;
+		bytes += cache_trim_type(type_at(i));
+		type_walk_end(type_at(i));
+	}
+	return bytes;
+}
+
+/* ---- A thread's end, fork ------------------------------------------------------------------------------------------- */
+
+/* The lists of a type that is being unregistered are left to who does that. */
+void typed_thread_end(void)
+{
+	struct type_cache *cache = typed_self.cache;
+	typed_self.ended = true;
+	typed_self.cache = NULL;
+	typed_base = 0;
+	if (cache == NULL)
+		return;
+	for (unsigned i = 0; i < type_record_count(); i++) {
+		const strata_type *record = &type_records[i];
+		if (cache->lists[i].bottom == NULL || !type_walk_begin(record->type))
+			continue;
+		while (cache->lists[i].cursor != cache->lists[i].bottom)
+			list_spill(cache, record);
+		list_empty(cache, record);
+		type_walk_end(record->type);
+	}
+	atomic_store(&cache->live, 0);
+	dead_push(cache);
+}
+
+static void forget_lists(struct type_cache *cache)
+{
+	for (unsigned i = 0; i < RECORD_COUNT; i++) {
+		struct type_list *list = &cache->lists[i];
+		struct list_cold *cold = &cache->colds[i];
+		if (list->cursor == NULL && list->bottom == NULL)
+			continue;
+		cold->returned += list_count(list);
+		cold->buffer_items -= (int64_t)kept_items(list->kept);
+		list->cursor = list->bottom = list->limit = cold->limit = NULL;
+		list->kept = 0;
+		cold->capacity = cold->missed = 0;
+	}
+	list_count_all(-atomic_load(&cache->limit_bytes));
+	atomic_store(&cache->limit_bytes, 0);
+	atomic_store(&cache->limit_objects, 0);
+}
+
+static void forget_depots(void)
+{
+	for (unsigned i = 0; i < type_record_count(); i++) {
+		const strata_type *record = &type_records[i];
+		struct typed_depot_counters counters = typed_depot_count(record);
+		if (counters.objects == 0 || record->type == NULL)
+			continue;
+		list_count_all(-(int64_t)(counters.objects * list_weight(record)));
+		below_shared_cold(record)->buffer_items -= (int64_t)kept_items(counters.kept);
+		below_shared_cold(record)->returned += typed_depot_forget(record);
+	}
+	typed_depot_forget_batches();
+}
+
+void typed_fork_child(void)
+{
+	bool alone = true;
+	for (uint32_t number = 0; number < cache_count(); number++) {
+		struct type_cache *cache = cache_at(number);
+		if (cache == NULL || cache == typed_self.cache || atomic_load(&cache->live) == 0)
+			continue;
+		forget_lists(cache);
+		atomic_store(&cache->live, 0);
+		dead_push(cache);
+		alone = false;
+	}
+	if (!alone)
+		forget_depots();
+	type_fork_child();
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+#include "typed_depot.h"
+
+#include "os.h"
+
+#include <string.h>
+
+struct batch {
+	_Atomic uint32_t next;
+	uint32_t count;
+	void *objects[BATCH_OBJECTS];
+};
+
+_Static_assert(sizeof(struct batch) == 256, "four cache lines");
+
+struct depot {
+	_Atomic uint64_t head;    /* tag << 32 | number of the first batch; 0: none */
+	_Atomic uint64_t objects; /* counted before a batch is put in, and after it is taken out */
+	_Atomic uint64_t kept;
+	_Atomic uint64_t refills;
+	_Atomic uint64_t seen_refills;
+} STRATA_ALIGNED(CACHE_LINE);
+
+static struct depot depots[RECORD_COUNT];
+
+/* ---- Batches -------------------------------------------------------------------------------------------------------- */
+
+/* Address space for 2 million objects on their way; memory as far as it is used. Batch 0 is never used. */
+#define BATCH_LIMIT 65536u
+#define BATCH_STEP 256u
+
+static _Atomic(struct batch *) batches;
+static _Atomic uint32_t batches_made STRATA_ALIGNED(CACHE_LINE);
+static _Atomic uint64_t batches_free;
+
+static struct batch *batch_at(uint32_t number)
+{
+	return atomic_load_explicit(&batches, memory_order_acquire) + number;
+}
+
+/* Release: what the batch holds is seen by who pops it; partner: the acquire in pop. */
+static void push(_Atomic uint64_t *head, uint32_t number)
+{
+	uint64_t top = atomic_load_explicit(head, memory_order_relaxed);
+	uint64_t pushed;
+	do {
+		atomic_store_explicit(&batch_at(number)->next, (uint32_t)top, memory_order_relaxed);
+		pushed = ((top >> 32) + 1) << 32 | number;
+	} while (!atomic_compare_exchange_weak_explicit(head, &top, pushed, memory_order_release, memory_order_relaxed));
+}
+
+/* The next of a batch that another thread has popped may be any number: the tag makes the exchange fail then. */
+static uint32_t pop(_Atomic uint64_t *head)
+{
+	uint64_t top = atomic_load_explicit(head, memory_order_acquire);
+	uint64_t popped;
+	do {
+		if ((uint32_t)top == 0)
+			return 0;
+		uint32_t next = atomic_load_explicit(&batch_at((uint32_t)top)->next, memory_order_relaxed);
+		popped = ((top >> 32) + 1) << 32 | next;
+	} while (!atomic_compare_exchange_weak_explicit(head, &top, popped, memory_order_acquire, memory_order_acquire));
+	return (uint32_t)top;
+}
+
+static bool have_batches(void)
+{
+	if (likely(atomic_load_explicit(&batches, memory_order_acquire) != NULL))
+		return true;
+	size_t size = BATCH_LIMIT * sizeof(struct batch);
+	struct batch *mine = os_reserve(size, CACHE_LINE * 64);
+	struct batch *none = NULL;
+	if (mine == NULL)
+		return false;
+	if (!atomic_compare_exchange_strong(&batches, &none, mine))
+		os_release(mine, size);
+	return true;
+}
+
+/* A step is committed by each who takes a batch of it for the first time: twice does no harm. */
+static uint32_t make_batch(void)
+{
+	uint32_t made = atomic_load_explicit(&batches_made, memory_order_relaxed);
+	do {
+		if (made + 1 >= BATCH_LIMIT)
+			return 0;
+		uint32_t number = made + 1;
+		uint32_t step = number / BATCH_STEP * BATCH_STEP;
+		if ((number == 1 || number == step) &&
+		    os_commit(batch_at(step), BATCH_STEP * sizeof(struct batch)) != 0)
+			return 0;
+	} while (!atomic_compare_exchange_weak_explicit(&batches_made, &made, made + 1, memory_order_acq_rel,
+							memory_order_relaxed));
+	return made + 1;
+}
+
+/* ---- Depots --------------------------------------------------------------------------------------------------------- */
+
+static struct depot *depot_of(const strata_type *record)
+{
+	return &depots[record_index(record)];
+}
+
+static uint64_t kept_in(const strata_type *record, void *const *objects, unsigned count)
+{
+	uint64_t kept = 0;
+	if (record->mark != 0)
+		for (unsigned i = 0; i < count; i++)
+			kept += kept_by_object(record, objects[i]);
+	return kept;
+}
+
+bool typed_depot_put(const strata_type *record, void *const *objects, unsigned count, size_t most)
+{
+	struct depot *depot = depot_of(record);
+	if (atomic_load_explicit(&depot->objects, memory_order_relaxed) + count > most || !have_batches())
+		return false;
+	uint32_t number = pop(&batches_free);
+	if (number == 0 && (number = make_batch()) == 0)
+		return false;
+	struct batch *batch = batch_at(number);
+	batch->count = count;
+	memcpy(batch->objects, objects, count * sizeof *objects);
+	atomic_fetch_add_explicit(&depot->kept, kept_in(record, objects, count), memory_order_relaxed);
+	atomic_fetch_add_explicit(&depot->objects, count, memory_order_relaxed);
+	push(&depot->head, number);
+	return true;
+}
+
+unsigned typed_depot_take(const strata_type *record, void *objects[BATCH_OBJECTS])
+{
+	struct depot *depot = depot_of(record);
+	if ((uint32_t)atomic_load_explicit(&depot->head, memory_order_relaxed) == 0)
+		return 0;
+	uint32_t number = pop(&depot->head);
+	if (number == 0)
+		return 0;
+	struct batch *batch = batch_at(number);
+	unsigned count = batch->count;
+	memcpy(objects, batch->objects, count * sizeof *objects);
+	push(&batches_free, number);
+	atomic_fetch_sub_explicit(&depot->objects, count, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&depot->kept, kept_in(record, objects, count), memory_order_relaxed);
+	return count;
+}
+
+void typed_depot_count_refill(const strata_type *record)
+{
+	atomic_fetch_add_explicit(&depot_of(record)->refills, 1, memory_order_relaxed);
+}
+
+bool typed_depot_is_idle(const strata_type *record)
+{
+	struct depot *depot = depot_of(record);
+	uint64_t refills = atomic_load_explicit(&depot->refills, memory_order_relaxed);
+	return atomic_exchange_explicit(&depot->seen_refills, refills, memory_order_relaxed) == refills;
+}
+
+struct typed_depot_counters typed_depot_count(const strata_type *record)
+{
+	struct depot *depot = depot_of(record);
+	return (struct typed_depot_counters){
+		.objects = atomic_load_explicit(&depot->objects, memory_order_relaxed),
+		.kept = atomic_load_explicit(&depot->kept, memory_order_relaxed),
+		.refills = atomic_load_explicit(&depot->refills, memory_order_relaxed),
+	};
+}
+
+void typed_depot_reset_counters(const strata_type *record)
+{
+	atomic_store(&depot_of(record)->refills, 0);
+	atomic_store(&depot_of(record)->seen_refills, 0);
+}
+
+uint64_t typed_depot_forget(const strata_type *record)
+{
+	struct depot *depot = depot_of(record);
+	atomic_store(&depot->head, 0);
+	atomic_store(&depot->kept, 0);
+	return atomic_exchange(&depot->objects, 0);
+}
+
+void typed_depot_forget_batches(void)
+{
+	atomic_store(&batches_free, 0);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+#include "typed_list.h"
+
+#include "core.h"
+#include "options.h"
+#include "typed_below.h"
+#include "typed_depot.h"
+
+#include <string.h>
+
+/* ---- One list ------------------------------------------------------------------------------------------------------- */
+
+/* The owner changes bottom and cursor together only with bottom NULL in between (set_array): whoever reads the same bottom
+ * before and after has a cursor that belongs to it. */
+unsigned list_count(const struct type_list *list)
+{
+	for (unsigned tries = 0; tries < 8; tries++) {
+		void **bottom = __atomic_load_n(&list->bottom, __ATOMIC_ACQUIRE);
+		void **cursor = __atomic_load_n(&list->cursor, __ATOMIC_ACQUIRE);
+		if (bottom != NULL && bottom == others_read(list->bottom))
+			return (unsigned)(cursor - bottom);
+		if (bottom == NULL && cursor == NULL)
+			return 0;
+	}
+	return 0;
+}
+
+static void set_array(struct type_list *list, void **bottom, void **cursor)
+{
+	__atomic_store_n(&list->bottom, NULL, __ATOMIC_RELEASE);
+	__atomic_store_n(&list->cursor, cursor, __ATOMIC_RELEASE);
+	__atomic_store_n(&list->bottom, bottom, __ATOMIC_RELEASE);
+}
+
+void list_push(const strata_type *record, struct type_list *list, void *object)
+{
+	owner_add(list->kept, kept_by_object(record, object));
+	*list->cursor = object;
+	owner_set(list->cursor, list->cursor + 1);
+}
+
+void *list_pop(const strata_type *record, struct type_list *list)
+{
+	void *object = list->cursor[-1];
+	owner_set(list->cursor, list->cursor - 1);
+	owner_add(list->kept, -kept_by_object(record, object));
+	return object;
+}
+
+unsigned list_take(const strata_type *record, struct type_list *list, void **objects, unsigned most)
+{
+	unsigned count = 0;
+	while (count < most && list->cursor != list->bottom)
+		objects[count++] = list_pop(record, list);
+	return count;
+}
+
+/* ---- Bounds --------------------------------------------------------------------------------------------------------- */
+
+/* What all lists may hold by their limits, and what the depots hold; bytes by weight. */
+static _Atomic int64_t all_bytes STRATA_ALIGNED(CACHE_LINE);
+
+void list_count_all(int64_t bytes)
+{
+	atomic_fetch_add_explicit(&all_bytes, bytes, memory_order_relaxed);
+}
+
+size_t list_weight(const strata_type *record)
+{
+	return below_block_size(record) + record->type->buffer_weight;
+}
+
+/* Most objects of one list, and of one depot. */
+static size_t bound_of(const strata_type *record)
+{
+	size_t objects = atomic_load_explicit(&record->type->cache_objects, memory_order_relaxed);
+	size_t bytes = atomic_load_explicit(&record->type->cache_bytes, memory_order_relaxed);
+	return size_min(objects, bytes / list_weight(record));
+}
+
+static size_t room(size_t bound, int64_t used)
+{
+	return used < 0 ? bound : bound > (size_t)used ? bound - (size_t)used : 0;
+}
+
+static size_t limit_of(const struct type_list *list, const struct list_cold *cold)
+{
+	return list->bottom != NULL ? (size_t)(cold->limit - list->bottom) : 0;
+}
+
+static size_t allowed_step(struct type_cache *cache, const strata_type *record, size_t limit, size_t step)
+{
+	size_t weight = list_weight(record);
+	int64_t bytes = atomic_load_explicit(&cache->limit_bytes, memory_order_relaxed);
+	int64_t objects = atomic_load_explicit(&cache->limit_objects, memory_order_relaxed);
+	int64_t all = atomic_load_explicit(&all_bytes, memory_order_relaxed);
+	step = size_min(step, room(bound_of(record), (int64_t)limit));
+	step = size_min(step, room(options()->typed_cache_bytes, bytes) / weight);
+	step = size_min(step, room(options()->typed_objects, objects));
+	return size_min(step, room(options()->typed_all_bytes, all) / weight);
+}
+
+static void set_limit(struct type_cache *cache, const strata_type *record, size_t limit)
+{
+	struct type_list *list = cache_list(cache, record);
+	struct list_cold *cold = cache_cold(cache, record);
+	int64_t objects = (int64_t)limit - (int64_t)limit_of(list, cold);
+	int64_t bytes = objects * (int64_t)list_weight(record);
+	cold->limit = list->bottom + limit;
+	owner_set(list->limit, record->type->reset != NULL ? NULL : cold->limit);
+	if (record->mark != 0)
+		list->kept_limit = ((limit * record->type->buffer_weight / record->item_size + 1) << KEPT_SHIFT) - 1;
+	atomic_fetch_add_explicit(&cache->limit_objects, objects, memory_order_relaxed);
+	atomic_fetch_add_explicit(&cache->limit_bytes, bytes, memory_order_relaxed);
+	list_count_all(bytes);
+}
+
+/* In front of the first object lies a NULL. */
+static bool make_array(struct type_list *list, struct list_cold *cold, size_t capacity)
+{
+	size_t limit = limit_of(list, cold);
+	size_t count = (size_t)(list->cursor - list->bottom);
+	void **array = core_allocate((capacity + 1) * sizeof *array, 1, false);
+	if (array == NULL)
+		return false;
+	array[0] = NULL;
+	if (count > 0)
+		memcpy(array + 1, list->bottom, count * sizeof *array);
+	void **old = list->bottom;
+	set_array(list, array + 1, array + 1 + count);
+	cold->limit = list->bottom + limit;
+	owner_set(cold->capacity, (uint32_t)capacity);
+	if (old != NULL)
+		core_free(old - 1, "strata_type_free");
+	return true;
+}
+
+bool list_raise_limit(struct type_cache *cache, const strata_type *record)
+{
+	struct type_list *list = cache_list(cache, record);
+	struct list_cold *cold = cache_cold(cache, record);
+	size_t limit = limit_of(list, cold);
+	size_t step = limit == 0 ? BATCH_OBJECTS : size_min(limit, cold->missed);
+	step = allowed_step(cache, record, limit, step);
+	if (step == 0)
+		return false;
+	if (limit + step > cold->capacity && !make_array(list, cold, size_max(limit + step, 2 * (size_t)cold->capacity)))
+		return false;
+	cold->missed -= (uint32_t)size_min(cold->missed, step);
+	set_limit(cache, record, limit + step);
+	return true;
+}
+
+void list_lower_limit(struct type_cache *cache, const strata_type *record)
+{
+	struct type_list *list = cache_list(cache, record);
+	struct list_cold *cold = cache_cold(cache, record);
+	size_t bound = bound_of(record);
+	if (likely(limit_of(list, cold) <= bound))
+		return;
+	while ((size_t)(list->cursor - list->bottom) > bound)
+		list_spill(cache, record);
+	set_limit(cache, record, bound);
+}
+
+/* ---- Emptying and filling ------------------------------------------------------------------------------------------- */
+
+static void give_up_array(struct type_cache *cache, const strata_type *record)
+{
+	struct type_list *list = cache_list(cache, record);
+	struct list_cold *cold = cache_cold(cache, record);
+	void **bottom = list->bottom;
+	set_limit(cache, record, 0);
+	set_array(list, NULL, NULL);
+	owner_set(list->limit, NULL);
+	cold->limit = NULL;
+	cold->missed = 0;
+	owner_set(cold->capacity, 0);
+	core_free(bottom - 1, "strata_type_free");
+}
+
+/* destroy may free more objects of this type, which then go onto this list: as many are taken as there were. */
+size_t list_empty(struct type_cache *cache, const strata_type *record)
+{
+	struct type_list *list = cache_list(cache, record);
+	size_t bytes = 0;
+	if (list->bottom == NULL)
+		return 0;
+	for (size_t left = (size_t)(list->cursor - list->bottom); left > 0 && list->cursor != list->bottom; left--)
+		bytes += below_unmake(record, list_pop(record, list));
+	if (list->bottom != NULL && list->cursor == list->bottom)
+		give_up_array(cache, record);
+	return bytes;
+}
+
+static bool put_in_depot(const strata_type *record, void *const *objects, unsigned count)
+{
+	int64_t bytes = (int64_t)(count * list_weight(record));
+	int64_t all = atomic_load_explicit(&all_bytes, memory_order_relaxed);
+	if (room(options()->typed_all_bytes, all) < (size_t)bytes || !typed_depot_put(record, objects, count, bound_of(record)))
+		return false;
+	list_count_all(bytes);
+	return true;
+}
+
+unsigned list_take_from_depot(const strata_type *record, void *objects[BATCH_OBJECTS])
+{
+	unsigned count = typed_depot_take(record, objects);
+	if (count > 0)
+		list_count_all(-(int64_t)(count * list_weight(record)));
+	return count;
+}
+
+void list_spill(struct type_cache *cache, const strata_type *record)
+{
+	void *objects[BATCH_OBJECTS];
+	unsigned right = 0;
+	unsigned count = list_take(record, cache_list(cache, record), objects, BATCH_OBJECTS);
+	for (unsigned i = 0; i < count; i++)
+		if (likely(below_looks_right(record, objects[i], "strata_type_free")))
+			objects[right++] = objects[i];
+	if (right == 0 || put_in_depot(record, objects, right))
+		return;
+	for (unsigned i = 0; i < right; i++)
+		below_unmake(record, objects[i]);
+}
+
+bool list_refill(struct type_cache *cache, const strata_type *record)
+{
+	struct type_list *list = cache_list(cache, record);
+	struct list_cold *cold = cache_cold(cache, record);
+	void *objects[BATCH_OBJECTS];
+	if (typed_depot_count(record).objects == 0 || (list->bottom == NULL && !list_raise_limit(cache, record)))
+		return false;
+	unsigned count = list_take_from_depot(record, objects);
+	if (count == 0)
+		return false;
+	typed_depot_count_refill(record);
+	while (count > 0 && list->cursor != cold->limit)
+		list_push(record, list, objects[--count]);
+	while (count > 0)
+		below_unmake(record, objects[--count]);
+	return list->cursor != list->bottom;
+}
+

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One thread's list of one record: filled, emptied, bounded.
+ */
+#ifndef STRATA_TYPED_LIST_H
+#define STRATA_TYPED_LIST_H
+
+#include "typed.h"
+#include "typed_depot.h"
+
+static inline struct type_list *cache_list(struct type_cache *cache, const strata_type *record)
+{
+	return &cache->lists[record_index(record)];
+}
+
+static inline struct list_cold *cache_cold(struct type_cache *cache, const strata_type *record)
+{
+	return &cache->colds[record_index(record)];
+}
+
+/* How many objects a list of any thread holds, and what their buffers hold. */
+unsigned list_count(const struct type_list *list);
+
+/* Onto a list that has room, off a list that is not empty. */
+void list_push(const strata_type *record, struct type_list *list, void *object);
+void *list_pop(const strata_type *record, struct type_list *list);
+
+/* Takes the newest objects off, at most most. */
+unsigned list_take(const strata_type *record, struct type_list *list, void **objects, unsigned most);
+
+/* Raises the list's limit, by as much as it has been missed or to begin with, within all bounds. False: not at all. */
+bool list_raise_limit(struct type_cache *cache, const strata_type *record);
+
+/* Lowers it to the type's bounds, if they have become narrower. */
+void list_lower_limit(struct type_cache *cache, const strata_type *record);
+
+/* Destroys what the list holds, and gives up its array. Returns the bytes freed. */
+size_t list_empty(struct type_cache *cache, const strata_type *record);
+
+/* Fills the list, which is empty, with a batch from the depot. False: there is none. */
+bool list_refill(struct type_cache *cache, const strata_type *record);
+
+/* Moves up to a batch of the newest to the depot, or below if it has no room. */
+void list_spill(struct type_cache *cache, const strata_type *record);
+
+/* A batch from the depot, its bytes taken off the bound on all. */
+unsigned list_take_from_depot(const strata_type *record, void *objects[BATCH_OBJECTS]);
+
+/* What all lists may hold by their limits, and what the depots hold, changes by so many bytes. */
+void list_count_all(int64_t bytes);
+size_t list_weight(const strata_type *record);
+
+#endif

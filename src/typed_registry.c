@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/* Types: registered, unregistered, bounded, counted. The control plane: nothing here is on the way of an object. */
+#include "core.h"
+#include "typed_below.h"
+#include "typed_cache.h"
+#include "typed_depot.h"
+#include "typed_slow.h"
+
+#include <errno.h>
+#include <string.h>
+
+strata_type type_records[RECORD_COUNT];
+
+/* One for each type; a type has at least one record. */
+static struct type types[RECORD_COUNT];
+static _Atomic uint32_t types_used;
+static _Atomic uint32_t records_used;
+
+unsigned type_count(void)
+{
+	return (unsigned)size_min(atomic_load_explicit(&types_used, memory_order_acquire), RECORD_COUNT);
+}
+
+unsigned type_record_count(void)
+{
+	return (unsigned)size_min(atomic_load_explicit(&records_used, memory_order_acquire), RECORD_COUNT);
+}
+
+struct type *type_at(unsigned number)
+{
+	return &types[number];
+}
+
+/* ---- State ---------------------------------------------------------------------------------------------------------- */
+
+/* Acquire: the records are those of a registered type; partner: the release in publish. */
+bool type_walk_begin(struct type *type)
+{
+	if (type == NULL)
+		return false;
+	uint32_t state = atomic_load_explicit(&type->state, memory_order_acquire);
+	do {
+		if ((state & TYPE_PHASE_MASK) != TYPE_LIVE)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(&type->state, &state, state + TYPE_WALKER, memory_order_acquire,
+							memory_order_acquire));
+	return true;
+}
+
+/* Release: what was done to the lists; partner: the acquire in close. */
+void type_walk_end(struct type *type)
+{
+	atomic_fetch_sub_explicit(&type->state, TYPE_WALKER, memory_order_release);
+}
+
+void type_fork_child(void)
+{
+	for (unsigned i = 0; i < type_count(); i++) {
+		uint32_t phase = atomic_load(&types[i].state) & TYPE_PHASE_MASK;
+		atomic_store(&types[i].state, phase == TYPE_CLOSING ? TYPE_GONE : phase);
+	}
+}
+
+/* ---- Registering ---------------------------------------------------------------------------------------------------- */
+
+#define DEFAULT_LENGTH 20u
+#define MOST_LENGTH 256u
+#define DEFAULT_KEEP ((size_t)1024)
+#define DEFAULT_OBJECTS ((size_t)8000)
+#define MOST_OBJECTS ((size_t)1 << 30)
+#define DEFAULT_BYTES ((size_t)512 << 10)
+
+/* What a bound in bytes reckons for the buffer of each object, whatever it has; all of a list together may not have more. */
+#define BUFFER_WEIGHT ((size_t)256)
+
+static size_t or_default(size_t value, size_t by_default)
+{
+	return value != 0 ? value : by_default;
+}
+
+static bool is_buffered(const struct strata_type_info *info)
+{
+	return info->shape == STRATA_LIST || info->shape == STRATA_DICT;
+}
+
+/* Within the header, aligned, below the records' 16 bits. */
+static bool is_field(const struct strata_type_info *info, size_t offset)
+{
+	return offset % sizeof(void *) == 0 && offset <= UINT16_MAX && info->size >= sizeof(void *) &&
+	       offset <= info->size - sizeof(void *);
+}
+
+static size_t alignment_of(const struct strata_type_info *info)
+{
+	return or_default(info->alignment, info->size >= 16 || info->shape == STRATA_TUPLE ? 16 : 8);
+}
+
+static bool is_sound(const struct strata_type_info *info)
+{
+	size_t alignment = alignment_of(info);
+	if (info->name == NULL || (unsigned)info->shape > STRATA_DICT || info->size > UINT32_MAX ||
+	    (info->size == 0 && info->shape != STRATA_TUPLE))
+		return false;
+	if ((alignment & (alignment - 1)) != 0 || alignment > PAGE_SIZE || info->max_length > MOST_LENGTH)
+		return false;
+	if (info->shape == STRATA_FIXED)
+		return true;
+	if (info->item_size == 0 || info->item_size > UINT32_MAX)
+		return false;
+	if (!is_buffered(info))
+		return (UINT32_MAX - info->size) / info->item_size >= or_default(info->max_length, DEFAULT_LENGTH);
+	size_t apart = info->buffer_offset > info->capacity_offset ? info->buffer_offset - info->capacity_offset :
+								     info->capacity_offset - info->buffer_offset;
+	return is_field(info, info->buffer_offset) && is_field(info, info->capacity_offset) && apart >= sizeof(void *);
+}
+
+static uint32_t records_for(const struct strata_type_info *info)
+{
+	if (info->shape == STRATA_TUPLE)
+		return 2 + (uint32_t)or_default(info->max_length, DEFAULT_LENGTH);
+	return is_buffered(info) ? 2 : 1;
+}
+
+/* Takes from a count that only grows; most when there is not enough left. */
+static uint32_t take_numbers(_Atomic uint32_t *used, uint32_t count, uint32_t most)
+{
+	uint32_t first = atomic_load_explicit(used, memory_order_relaxed);
+	do {
+		if (most - first < count)
+			return most;
+	} while (!atomic_compare_exchange_weak(used, &first, first + count));
+	return first;
+}
+
+/* One that was unregistered and has as many records. */
+static struct type *reuse_type(uint32_t records)
+{
+	for (unsigned i = 0; i < type_count(); i++) {
+		uint32_t gone = TYPE_GONE;
+		if (atomic_load(&types[i].state) == TYPE_GONE && types[i].record_count == records &&
+		    atomic_compare_exchange_strong(&types[i].state, &gone, TYPE_NONE))
+			return &types[i];
+	}
+	return NULL;
+}
+
+/* Handles that were never used come first: a stale one is found as long as nobody else has it. */
+static struct type *new_type(uint32_t records)
+{
+	uint32_t first = take_numbers(&records_used, records, RECORD_COUNT);
+	if (first == RECORD_COUNT)
+		return reuse_type(records);
+	struct type *type = &types[take_numbers(&types_used, 1, RECORD_COUNT)];
+	type->records = &type_records[first];
+	type->record_count = records;
+	return type;
+}
+
+static void set_bounds(struct type *type, size_t objects, size_t bytes)
+{
+	objects = size_min(or_default(objects, DEFAULT_OBJECTS), MOST_OBJECTS);
+	atomic_store_explicit(&type->cache_objects, objects, memory_order_relaxed);
+	atomic_store_explicit(&type->cache_bytes, or_default(bytes, DEFAULT_BYTES), memory_order_relaxed);
+}
+
+static void fill_type(struct type *type, const struct strata_type_info *info)
+{
+	size_t keep = or_default(info->keep_bytes, DEFAULT_KEEP);
+	type->shape = info->shape;
+	type->alignment = alignment_of(info);
+	type->buffer_weight = is_buffered(info) ? (uint32_t)size_min(keep, BUFFER_WEIGHT) : 0;
+	type->construct = info->construct;
+	type->reset = info->reset;
+	type->destroy = info->destroy;
+	type->context = info->context;
+	set_bounds(type, info->cache_objects, info->cache_bytes);
+	memset(type->name, 0, sizeof type->name);
+	strncpy(type->name, info->name, sizeof type->name - 1);
+}
+
+static void fill_record(strata_type *record, struct type *type, const struct strata_type_info *info, size_t size)
+{
+	unsigned class = core_aligned_class(size_max(size, 1), type->alignment);
+	record->size = (uint32_t)size;
+	record->code = class * 2;
+	record->item_size = (uint32_t)info->item_size;
+	if (is_buffered(info)) {
+		size_t keep = or_default(info->keep_bytes, DEFAULT_KEEP) / info->item_size;
+		record->mark = (uint32_t)info->shape;
+		record->keep = (uint32_t)size_min(keep, UINT32_MAX);
+		record->buffer_offset = (uint16_t)info->buffer_offset;
+		record->capacity_offset = (uint16_t)info->capacity_offset;
+	}
+}
+
+static void fill_records(struct type *type, const struct strata_type_info *info)
+{
+	strata_type *records = type->records;
+	for (uint32_t i = 0; i < type->record_count; i++) {
+		memset(&records[i], 0, sizeof records[i]);
+		size_t items = info->shape == STRATA_TUPLE && i > 0 ? i - 1 : 0;
+		fill_record(&records[i], type, info, info->size + items * info->item_size);
+		__atomic_store_n(&records[i].type, type, __ATOMIC_RELEASE);
+	}
+	if (info->shape == STRATA_TUPLE) {
+		records[0].lengths = type->record_count - 1;
+		records[0].code = 0; /* of the longer ones, of any class */
+	}
+}
+
+STRATA_PUBLIC strata_type *strata_type_register(const struct strata_type_info *given, size_t info_size)
+{
+	struct strata_type_info info;
+	memset(&info, 0, sizeof info);
+	if (given != NULL)
+		memcpy(&info, given, size_min(info_size, sizeof info));
+	if (!is_sound(&info)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	struct type *type = new_type(records_for(&info));
+	if (type == NULL) {
+		errno = ENOSPC;
+		return NULL;
+	}
+	fill_type(type, &info);
+	fill_records(type, &info);
+	atomic_store_explicit(&type->state, TYPE_LIVE, memory_order_release);
+	return type->records;
+}
+
+STRATA_PUBLIC int strata_type_set_bounds(strata_type *handle, size_t objects, size_t bytes)
+{
+	if (!typed_is_registered(handle, "strata_type_set_bounds"))
+		return EINVAL;
+	set_bounds(handle->type, objects, bytes);
+	return 0;
+}
+
+/* ---- Unregistering, trim -------------------------------------------------------------------------------------------- */
+
+static bool close_type(struct type *type)
+{
+	uint32_t live = TYPE_LIVE;
+	return atomic_compare_exchange_strong_explicit(&type->state, &live, TYPE_CLOSING, memory_order_acq_rel,
+						       memory_order_relaxed);
+}
+
+/* Threads' lists hold objects of no one else while no call of the type is in progress. */
+static void empty_all_lists(struct type *type)
+{
+	cache_trim_type(type);
+	for (uint32_t number = 0; number < cache_count(); number++) {
+		struct type_cache *cache = cache_at(number);
+		for (uint32_t i = 0; cache != NULL && i < type->record_count; i++)
+			list_empty(cache, &type->records[i]);
+	}
+	/* What the calling thread's own callbacks freed meanwhile. */
+	cache_trim_type(type);
+}
+
+/* The type's counters begin at 0 for who takes the records next. */
+static void reset_counters(const struct type *type)
+{
+	for (uint32_t i = 0; i < type->record_count; i++) {
+		const strata_type *record = &type->records[i];
+		for (uint32_t number = 0; number < cache_count(); number++) {
+			struct type_cache *cache = cache_at(number);
+			if (cache == NULL)
+				continue;
+			memset(cache_list(cache, record), 0, sizeof(struct type_list));
+			memset(cache_cold(cache, record), 0, sizeof(struct list_cold));
+		}
+		memset(below_shared_cold(record), 0, sizeof(struct list_cold));
+		typed_depot_reset_counters(record);
+	}
+}
+
+STRATA_PUBLIC int strata_type_unregister(strata_type *handle, size_t *live)
+{
+	if (!typed_is_registered(handle, "strata_type_unregister"))
+		return EINVAL;
+	struct type *type = handle->type;
+	if (!close_type(type))
+		return EAGAIN;
+	uint64_t count = type_count_live(type);
+	if (live != NULL)
+		*live = count;
+	if (count > 0) {
+		atomic_store_explicit(&type->state, TYPE_LIVE, memory_order_release);
+		return EBUSY;
+	}
+	empty_all_lists(type);
+	reset_counters(type);
+	handle->lengths = handle->mark = 0;
+	atomic_store_explicit(&type->state, TYPE_GONE, memory_order_release);
+	return 0;
+}
+
+STRATA_PUBLIC size_t strata_type_trim(strata_type *handle)
+{
+	if (!typed_is_registered(handle, "strata_type_trim") || !type_walk_begin(handle->type))
+		return 0;
+	size_t bytes = cache_trim_type(handle->type);
+	type_walk_end(handle->type);
+	return bytes;
+}

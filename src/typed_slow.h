@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The cold continuations of the typed calls: an empty list, a full one, types with reset, buffers to be made or dropped,
+ * misuse. They look at check:1.
+ */
+#ifndef STRATA_TYPED_SLOW_H
+#define STRATA_TYPED_SLOW_H
+
+#include "typed.h"
+
+STRATA_NOINLINE void *typed_alloc_slow(strata_type *type);
+STRATA_NOINLINE void typed_free_slow(strata_type *type, void *object);
+STRATA_NOINLINE void *typed_tuple_alloc_slow(strata_type *type, size_t length);
+STRATA_NOINLINE void typed_tuple_free_slow(strata_type *type, void *tuple, size_t length);
+/* For lists and dicts. */
+STRATA_NOINLINE void *typed_buffered_alloc_slow(strata_type *type, enum strata_shape shape, size_t items);
+STRATA_NOINLINE void typed_buffered_free_slow(strata_type *type, enum strata_shape shape, void *object);
+
+/* The object on top of the list is freed once more. */
+STRATA_COLD void typed_free_twice(const char *function, void *object);
+
+/* Whether the handle is of a registered type, of this shape; if not, says so, with errno EINVAL. */
+bool typed_is_registered(const strata_type *type, const char *function);
+bool typed_is(const strata_type *type, enum strata_shape shape, const char *function);
+
+#endif
