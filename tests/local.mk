@@ -140,4 +140,4 @@ CLEAN_TARGETS += clean-sanitized
 clean-sanitized:
 	rm -rf build-thread build-address
 
-EXTRA_DIST += tests/packages tests/sanitize.sh
+EXTRA_DIST += tests/packages tests/programs.sh tests/sanitize.sh

@@ -1,31 +1,8 @@
 # SPDX-License-Identifier: MIT
-# For the scripts beside it, to be sourced: programs are built when the test runs, linked in each way that a user may
-# choose. Works in a folder of its own.
-set -eu
-
-: "${top_srcdir:=.}" "${top_builddir:=.}" "${CC:=cc}" "${CXX:=c++}"
+# For the scripts beside it, to be sourced: programs are linked in each way that a user may choose.
+. "${top_srcdir:-.}/tests/programs.sh"
 sources=$top_srcdir/tests/lifecycle
-library=${STRATA_LIBRARY:-$top_builddir/src/.libs/libstrata.so.0}
-archive=${STRATA_ARCHIVE:-$top_builddir/src/.libs/libstrata.a}
-static_libs="-lurcu-bp -lpthread"
 flags="-std=gnu17 -D_GNU_SOURCE -O1 -Wall -Wextra -pthread -I$top_srcdir/include"
-
-# The options of a user's own shell are not the test's.
-unset LD_PRELOAD STRATA_OPTIONS
-
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
-
-skip() {
-	echo "skipped: $*"
-	exit 77
-}
-
-fail() {
-	echo "failed: $*" >&2
-	exit 1
-}
 
 need_library() {
 	[ -e "$library" ] || skip "no shared library was built"

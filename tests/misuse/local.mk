@@ -12,6 +12,8 @@ MISUSE_CASES = \
 	tests/misuse/interior_object \
 	tests/misuse/interior_run \
 	tests/misuse/interior_run_start \
+	tests/misuse/link_overwritten \
+	tests/misuse/link_overwritten_by_threads \
 	tests/misuse/settings \
 	tests/misuse/sizes \
 	tests/misuse/twice_at_exit_of_thread \
@@ -83,6 +85,7 @@ tests_misuse_test_misuse_SOURCES = tests/misuse/test_misuse.c tests/misuse/drive
 tests_misuse_test_misuse_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_misuse_test_misuse_LDADD = $(CMOCKA_LIBS)
 
+tests_misuse_link_overwritten_by_threads_LDADD = -lpthread
 tests_misuse_twice_at_exit_of_thread_LDADD = -lpthread
 tests_misuse_twice_by_threads_LDADD = -lpthread
 tests_misuse_wrong_size_LDADD = -ldl

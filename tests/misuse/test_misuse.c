@@ -20,6 +20,7 @@
 #define TWICE "block freed twice"
 #define PAST_END "written past its end"
 #define AFTER_FREE "written after free"
+#define CORRUPT "free list corrupt (written after free)"
 #define WRONG_SIZE "size 40 given, 64 requested"
 #define OBJECT_TWICE "object freed twice"
 #define OTHER_TYPE "object of another type"
@@ -57,6 +58,8 @@ static const struct misuse_case cases[] = {
 	{"twice_in_medium_pool", "free", TWICE, ABORTS, NULL},
 	{"twice_at_exit_of_thread", "free", TWICE, ABORTS, NULL},
 	{"twice_by_threads", "free", TWICE, ABORTS, NULL},
+	{"link_overwritten", "free", CORRUPT, ABORTS, NULL},
+	{"link_overwritten_by_threads", "free", CORRUPT, ABORTS, NULL},
 	/* Found by check:1 only. */
 	{"written_after_free", NULL, NULL, GOES_ON, NULL},
 	{"written_past_end", NULL, NULL, GOES_ON, NULL},
@@ -80,6 +83,7 @@ static const struct misuse_case cases[] = {
 	{"twice_run", "free", TWICE, ABORTS, "check:1"},
 	{"twice_mapping", "free", NOT_IN_USE, ABORTS, "check:1"},
 	{"written_after_free", "exit", AFTER_FREE, ABORTS, "check:1"},
+	{"link_overwritten", "exit", AFTER_FREE, ABORTS, "check:1"},
 	{"written_after_free_evicted", "free", AFTER_FREE, ABORTS, "check:1"},
 	{"written_past_end", "free", PAST_END, ABORTS, "check:1"},
 	{"written_past_end_full", "free", PAST_END, ABORTS, "check:1"},
@@ -92,6 +96,8 @@ static const struct misuse_case cases[] = {
 	{"twice_in_pool", "free", TWICE, GOES_ON, "misuse:warn"},
 	{"twice_run", "free", NOT_IN_USE, GOES_ON, "misuse:warn"},
 	{"interior_object", "free", INSIDE, GOES_ON, "misuse:warn"},
+	{"link_overwritten", "free", CORRUPT, GOES_ON, "misuse:warn"},
+	{"link_overwritten_by_threads", "free", CORRUPT, GOES_ON, "misuse:warn"},
 	{"twice_in_pool", "free", TWICE, GOES_ON, "misuse:warn,check:1"},
 	{"written_past_end", "free", PAST_END, GOES_ON, "check:1,misuse:warn"},
 	{"written_after_free", "exit", AFTER_FREE, GOES_ON, "check:1,misuse:warn"},
