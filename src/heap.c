@@ -275,7 +275,7 @@ static unsigned adopt_from(struct heap *dead, struct heap *heap, unsigned class)
 }
 
 /* Walks the dead heaps by their stack: the links may change under the walk, which then sees some heaps twice or not. */
-static unsigned adopt(struct heap *heap, unsigned class)
+unsigned heap_adopt(struct heap *heap, unsigned class)
 {
 	uint32_t number = (uint32_t)atomic_load(&dead_stack);
 	for (unsigned seen = 0; number != 0 && seen < ADOPTION_SCAN; seen++) {
@@ -298,6 +298,14 @@ static void add_to_bin(struct heap *heap, unsigned class, unsigned count)
 		raise_limit(heap, class, -bin->credit);
 }
 
+unsigned heap_take_pool(struct heap *heap, unsigned class)
+{
+	unsigned count = pool_take(heap, class, &heap->bins[class]);
+	if (count > 0)
+		add_to_bin(heap, class, count);
+	return count;
+}
+
 /* How many blocks to have at hand after a refill: more where the bin has been met full, at most so many. */
 #define REFILL_MOST 32u
 
@@ -305,7 +313,7 @@ static unsigned take_or_make(struct heap *heap, unsigned class)
 {
 	struct bin *bin = &heap->bins[class];
 	unsigned count = pool_take(heap, class, bin);
-	if (count == 0 && (adopt(heap, class) > 0 || pool_make(heap, class) == 0))
+	if (count == 0 && (heap_adopt(heap, class) > 0 || pool_make(heap, class) == 0))
 		count = pool_take(heap, class, bin);
 	return count;
 }

@@ -26,6 +26,12 @@ void heap_release(struct heap *heap);
 /* Fills the bin of the class, which is empty. 0, -ENOMEM, or -EBUSY: someone is in the heap, take another. */
 int heap_refill(struct heap *heap, unsigned class);
 
+/* With the heap locked: takes over a few partly used pools of the class from a dead heap. Returns 0 when there are none. */
+unsigned heap_adopt(struct heap *heap, unsigned class);
+
+/* With the heap locked: the free blocks of one pool, the first in the list, into the bin. Returns how many. */
+unsigned heap_take_pool(struct heap *heap, unsigned class);
+
 /* The bin of the class holds one block more than its limit: raises the limit, or brings blocks home. 0 or -EBUSY. */
 int heap_overflow(struct heap *heap, unsigned class);
 

@@ -160,6 +160,7 @@ struct pool {
 	uint16_t carved;
 	uint8_t class;
 	bool listed;
+	bool target; /* strata_should_move fills it: its blocks in a bin are what comes next */
 } STRATA_ALIGNED(CACHE_LINE);
 
 _Static_assert(sizeof(struct pool) == CACHE_LINE, "metadata is at most 2 % of the heap: 64 + 4 bytes of 4096, and some");

@@ -31,6 +31,7 @@ STRATA_SOURCES = \
 	src/core.h src/core.c \
 	src/trim.h src/trim.c \
 	src/limit.h src/limit.c \
+	src/should_move.c \
 	src/api.c src/options_api.c \
 	src/libc_names.h \
 	src/malloc.c src/malloc_info.c \

@@ -163,6 +163,7 @@ int pool_make(struct heap *heap, unsigned class)
 	pool->class = (uint8_t)class;
 	pool->home_count = 0;
 	pool->carved = 0;
+	pool->target = false;
 	if (class == 1)
 		memset(page_start(page), 0, size_classes[1].start);
 	for (unsigned i = 0; i < count; i++)
@@ -241,6 +242,12 @@ unsigned pool_take(struct heap *heap, unsigned class_index, struct bin *bin)
 	owner_set(bin->head, first);
 	owner_add(heap->out_blocks[class_index], (int64_t)count);
 	return count;
+}
+
+void pool_to_front(struct heap *heap, struct pool *pool)
+{
+	list_remove(heap, pool);
+	list_insert(heap, pool, true);
 }
 
 static enum homecoming locate(const struct pool *pool, const void *block, unsigned *index)

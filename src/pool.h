@@ -11,6 +11,9 @@
 /* Moves the free blocks of one pool of the class, the fullest, to the bin. Returns how many; 0 when no pool has any. */
 unsigned pool_take(struct heap *heap, unsigned class, struct bin *bin);
 
+/* The pool, which has blocks to give, is the next that pool_take takes from. */
+void pool_to_front(struct heap *heap, struct pool *pool);
+
 /* Makes a pool for the class. 0 or -ENOMEM. */
 int pool_make(struct heap *heap, unsigned class);
 

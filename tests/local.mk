@@ -23,6 +23,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_contract_stats \
 	tests/unit/test_options \
 	tests/unit/test_limit \
+	tests/unit/test_should_move \
 	tests/unit/test_domain_blocks \
 	tests/unit/test_domain_count \
 	tests/unit/test_domain_table \
@@ -68,6 +69,9 @@ tests_unit_test_typed_shapes_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_limit_SOURCES = tests/unit/test_limit.c
 tests_unit_test_limit_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_limit_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_should_move_SOURCES = tests/unit/test_should_move.c
+tests_unit_test_should_move_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_should_move_LDADD = $(CONTRACT_LIBS)
 
 # ---- Stress: short by default, STRATA_STRESS_SECONDS lengthens -------------------------------------------------------
 STRESS_TESTS = \

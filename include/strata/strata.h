@@ -82,6 +82,25 @@ size_t strata_trim(void);
  * memory given back. Returns the bytes given back. */
 size_t strata_maintain(void);
 
+/*
+ * For a server with active defragmentation: 1 when it is worth while to move block now, to a new one of the same size
+ * allocated next by this thread, which will lie in a fuller pool; 0 when not, and for every pointer that is not in a block
+ * of 64 KiB or less (NULL, foreign, a large block: any pointer may be asked about). Moving all blocks that it is worth
+ * while for, until a walk over all finds none, leaves at most one partly used pool of each size:
+ *
+ *     if (strata_should_move(old)) {
+ *             new = strata_malloc(size);      (malloc where old came from malloc)
+ *             memcpy(new, old, size);
+ *             strata_free(old);
+ *     }
+ *
+ * It costs about as much as an allocation, since it also sees to it that the next block comes from where it should: do
+ * not ask about blocks that would not be moved. A wrong answer, while other threads allocate in the same pools, costs one
+ * move in vain. In place of jemalloc's hint (je_get_defrag_hint, as redis asks it) its result is the whole answer:
+ * redis's own rule on the two utilizations, and its allocations that pass by the thread's cache, are not needed.
+ */
+int strata_should_move(const void *block);
+
 /* ---- Settings ----------------------------------------------------------------------------------------------------- */
 
 enum strata_option_type {
