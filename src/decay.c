@@ -3,6 +3,7 @@
 
 #include "arena_count.h"
 #include "arena_purge.h"
+#include "cgroup.h"
 #include "hunger.h"
 #include "options.h"
 #include "os.h"
@@ -19,8 +20,19 @@ uint32_t decay_now(void)
 	return (uint32_t)atomic_load_explicit(&last_tick, memory_order_relaxed);
 }
 
+/* A process with so little cannot help its container: no file is opened for it. */
+#define SMALL_PAGES ((size_t)8 << 20 >> PAGE_SHIFT)
+
+static void look_around(void)
+{
+	struct arena_counters counters = arena_count();
+	if (counters.used_pages + counters.dirty_pages >= SMALL_PAGES)
+		cgroup_look(os_clock_ms());
+}
+
 size_t decay_step(void)
 {
+	look_around();
 	uint32_t idle_ms = (uint32_t)hunger_shrink(options()->decay_ms);
 	run_expire(idle_ms);
 	struct arena_counters counters = arena_count();
@@ -36,8 +48,9 @@ void decay_tick(void)
 	uint64_t last = atomic_load_explicit(&last_tick, memory_order_relaxed);
 	if (now - last < TICK_MS)
 		return;
-	if (atomic_compare_exchange_strong_explicit(&last_tick, &last, now, memory_order_relaxed, memory_order_relaxed))
-		decay_step();
+	if (!atomic_compare_exchange_strong_explicit(&last_tick, &last, now, memory_order_relaxed, memory_order_relaxed))
+		return;
+	decay_step();
 }
 
 /* Pages that were returned a moment ago are soon wanted again: until they are decay_ms old, half of what is in use may
@@ -47,7 +60,7 @@ bool decay_has_room(size_t pages)
 	struct arena_counters counters = arena_count();
 	size_t used = counters.used_pages * PAGE_SIZE;
 	size_t most = hunger_shrink(size_max(4 * options()->retain_bytes, used / 2));
-	most = size_min(most, hunger_room(used) / 4);
+	most = size_min(most, hunger_room(used, counters.dirty_pages * PAGE_SIZE) / 4);
 	return options()->decay_ms > 0 && (counters.dirty_pages + pages) * PAGE_SIZE <= most;
 }
 

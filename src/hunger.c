@@ -2,6 +2,7 @@
 #include "hunger.h"
 
 #include "arena_count.h"
+#include "cgroup.h"
 #include "options.h"
 
 /* From three quarters of a limit on hunger grows, to its most one sixteenth before it. */
@@ -26,7 +27,7 @@ static size_t own_limit(void)
 	return size_min(soft, hard);
 }
 
-unsigned hunger(void)
+static unsigned hunger_of_process(void)
 {
 	size_t limit = own_limit();
 	if (likely(limit == 0))
@@ -35,15 +36,39 @@ unsigned hunger(void)
 	return hunger_below((counters.used_pages + counters.dirty_pages) * PAGE_SIZE, limit);
 }
 
+/* Tasks that wait for memory a tenth of the time are reason for all of it. */
+#define PRESSURE_MOST 1000u
+
+static unsigned hunger_of_group(void)
+{
+	unsigned by_limit = cgroup_limit() != SIZE_MAX ? hunger_below(cgroup_used(), cgroup_limit()) : 0;
+	unsigned by_pressure = (unsigned)size_min(cgroup_pressure(), PRESSURE_MOST) * HUNGER_MOST / PRESSURE_MOST;
+	return by_limit > by_pressure ? by_limit : by_pressure;
+}
+
+unsigned hunger(void)
+{
+	unsigned process = hunger_of_process();
+	unsigned group = hunger_of_group();
+	return process > group ? process : group;
+}
+
 size_t hunger_shrink(size_t amount)
 {
 	return amount - amount / (HUNGER_MOST + 1) * hunger();
 }
 
-size_t hunger_room(size_t used_bytes)
+size_t hunger_room(size_t used_bytes, size_t free_bytes)
 {
-	size_t limit = own_limit();
-	if (likely(limit == 0))
-		return SIZE_MAX;
-	return limit > used_bytes ? limit - used_bytes : 0;
+	size_t room = SIZE_MAX;
+	size_t own = own_limit();
+	if (unlikely(own != 0))
+		room = own > used_bytes ? own - used_bytes : 0;
+	size_t group = cgroup_limit();
+	if (unlikely(group != SIZE_MAX)) {
+		/* What is free now counts as used there. */
+		size_t left = group > cgroup_used() ? group - cgroup_used() : 0;
+		room = size_min(room, left + free_bytes);
+	}
+	return room;
 }

@@ -15,7 +15,8 @@ unsigned hunger(void);
 /* An amount of time or of memory, as it is without hunger: so much of it is left. */
 size_t hunger_shrink(size_t amount);
 
-/* Bytes that may yet be had beside so many in use, before the nearest limit is met; SIZE_MAX without a limit. */
-size_t hunger_room(size_t used_bytes);
+/* Bytes that may yet be had beside so many in use, were those that are free given back, before the nearest limit is met;
+ * SIZE_MAX without a limit. */
+size_t hunger_room(size_t used_bytes, size_t free_bytes);
 
 #endif

@@ -19,6 +19,7 @@ STRATA_SOURCES = \
 	src/arena_whole.h src/arena_whole.c \
 	src/arena.h src/arena.c \
 	src/arena_purge.h src/arena_purge.c \
+	src/cgroup.h src/cgroup.c \
 	src/hunger.h src/hunger.c \
 	src/decay.h src/decay.c \
 	src/pool.h src/pool.c \

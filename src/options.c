@@ -44,12 +44,45 @@ const struct option *option_find(const char *name)
 	return find((struct text){ name, strlen(name) });
 }
 
+/* The one setting that is a path. Written before there is anyone to read it. */
+static char cgroup_path[256];
+
+const char *options_cgroup_path(void)
+{
+	return cgroup_path;
+}
+
+static bool is_path(struct text text)
+{
+	return text.length > 0 && text.start[0] == '/' && text.length < sizeof cgroup_path;
+}
+
 static int find_word(const struct option *option, struct text text)
 {
 	for (int i = 0; option->words[i] != NULL; i++)
-		if (equals(text, option->words[i]))
+		if (option->words[i][0] == '/' ? is_path(text) : equals(text, option->words[i]))
 			return i;
 	return -1;
+}
+
+static void keep_path(const struct option *option, size_t word, struct text text)
+{
+	if (option->type != OPTION_WORD || option->words[word][0] != '/')
+		return;
+	memcpy(cgroup_path, text.start, text.length);
+	cgroup_path[text.length] = '\0';
+}
+
+void option_keep(const struct option *option, size_t value, const char *word)
+{
+	if (option->type == OPTION_WORD)
+		keep_path(option, value, (struct text){ word, strlen(word) });
+	option_change(option, value);
+}
+
+const char *option_text(const struct option *option, size_t value)
+{
+	return option->words[value][0] == '/' ? cgroup_path : option->words[value];
 }
 
 int option_word(const struct option *option, const char *word)
@@ -141,6 +174,7 @@ static bool apply(size_t *values, struct text name, struct text text)
 	if (option == NULL || !read_value(option, text, &value))
 		return false;
 	values[option - table] = value;
+	keep_path(option, value, text);
 	return true;
 }
 

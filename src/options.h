@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 enum huge_policy { HUGE_NEVER, HUGE_BY_SIZE, HUGE_ALWAYS };
+enum cgroup_policy { CGROUP_AUTO, CGROUP_OFF, CGROUP_PATH };
 
 /* Atomic: strata_option_set changes one while others read. No two of them must agree with each other, so none orders. */
 struct options {
@@ -37,13 +38,20 @@ struct option {
 /* The settings in force. Reads the environment on the first call. */
 const struct options *options(void);
 
+/* With CGROUP_PATH: the directory. */
+const char *options_cgroup_path(void);
+
 /* The setting of that name, NULL when there is none. */
 const struct option *option_find(const char *name);
 
-/* The number of the word among those the setting takes; -1: none of them. */
+/* The number of the word among those the setting takes; -1: none of them. A path is only recognised, not kept. */
 int option_word(const struct option *option, const char *word);
 
 size_t option_value(const struct option *option);
 void option_change(const struct option *option, size_t value);
+
+/* For an OPTION_WORD: the value as it is written; and option_change with it, where it may be a path. */
+const char *option_text(const struct option *option, size_t value);
+void option_keep(const struct option *option, size_t value, const char *word);
 
 #endif

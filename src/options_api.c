@@ -29,7 +29,7 @@ STRATA_PUBLIC int strata_option_get(const char *name, struct strata_option *out)
 		.type = (enum strata_option_type)option->type,
 		.fixed = is_fixed(option),
 		.number = value,
-		.word = option->type == OPTION_WORD ? option->words[value] : NULL,
+		.word = option->type == OPTION_WORD ? option_text(option, value) : NULL,
 	};
 	return 0;
 }
@@ -60,7 +60,7 @@ STRATA_PUBLIC int strata_option_set(const char *name, const struct strata_option
 	if (result == 0 && is_fixed(option))
 		result = EBUSY;
 	if (result == 0) {
-		option_change(option, value);
+		option_keep(option, value, in->word);
 		limit_look();
 	}
 	return result;

@@ -46,6 +46,10 @@ size_t os_address_limit(void);
 /* The value of an environment variable, or NULL; NULL too in a set-user-ID program. */
 const char *os_setting(const char *name);
 
+/* Calls line with each line of the file, without its end, until it returns false; a line above 1023 bytes is passed over. No
+ * memory, and no place where the thread may be cancelled. Returns 0, or -errno when the file cannot be read. */
+int os_each_line(const char *path, bool (*line)(const char *text, void *context), void *context);
+
 /* A word that an attacker cannot know, the same for the whole life of the process. */
 uint64_t os_secret(void);
 

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -221,6 +223,56 @@ const char *os_setting(const char *name)
 			return *entry + at + 1;
 	}
 	return NULL;
+}
+
+/* What is read, and not yet taken apart. */
+struct lines {
+	char text[1024];
+	size_t length;
+	bool passing_over; /* the rest of a line that is too long */
+};
+
+/* The lines that are complete; false when no more are wanted. */
+static bool take_lines(struct lines *lines, bool (*line)(const char *, void *), void *context)
+{
+	char *start = lines->text;
+	char *end;
+	bool more = true;
+	while (more && (end = memchr(start, '\n', lines->length)) != NULL) {
+		*end = '\0';
+		more = lines->passing_over || line(start, context);
+		lines->passing_over = false;
+		lines->length -= (size_t)(end + 1 - start);
+		start = end + 1;
+	}
+	if (lines->length == sizeof lines->text) {
+		lines->passing_over = true;
+		lines->length = 0;
+	}
+	memmove(lines->text, start, lines->length);
+	return more;
+}
+
+/* By syscall, not open and read: those are points where pthread_cancel ends a thread, and malloc is none. */
+int os_each_line(const char *path, bool (*line)(const char *text, void *context), void *context)
+{
+	int saved_errno = errno;
+	struct lines lines = { .length = 0, .passing_over = false };
+	long file = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	long count = file;
+	while (count >= 0) {
+		count = syscall(SYS_read, file, lines.text + lines.length, sizeof lines.text - lines.length);
+		if (count <= 0)
+			break;
+		lines.length += (size_t)count;
+		if (!take_lines(&lines, line, context))
+			break;
+	}
+	int result = count < 0 ? -errno : 0;
+	if (file >= 0)
+		syscall(SYS_close, file);
+	errno = saved_errno;
+	return result;
 }
 
 uint64_t os_secret(void)

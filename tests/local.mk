@@ -23,6 +23,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_contract_stats \
 	tests/unit/test_options \
 	tests/unit/test_limit \
+	tests/unit/test_cgroup \
 	tests/unit/test_should_move \
 	tests/unit/test_domain_blocks \
 	tests/unit/test_domain_count \
@@ -69,6 +70,9 @@ tests_unit_test_typed_shapes_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_limit_SOURCES = tests/unit/test_limit.c
 tests_unit_test_limit_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_limit_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_cgroup_SOURCES = tests/unit/test_cgroup.c
+tests_unit_test_cgroup_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_cgroup_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_should_move_SOURCES = tests/unit/test_should_move.c
 tests_unit_test_should_move_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_should_move_LDADD = $(CONTRACT_LIBS)
@@ -121,7 +125,7 @@ tests_oom_oom_limit_LDADD = tests/unit/libsupport.la src/libstrata.la -ldl
 
 # ---- Targets --------------------------------------------------------------------------------------------------------
 check_PROGRAMS += $(CONTRACT_TESTS) $(STRESS_TESTS) $(OOM_TESTS)
-TESTS += $(CONTRACT_TESTS) $(STRESS_TESTS) $(OOM_TESTS)
+TESTS += $(CONTRACT_TESTS) tests/unit/test_cgroup_own.sh $(STRESS_TESTS) $(OOM_TESTS)
 
 # Those that use native names where libc's belong to the sanitizer, and can live with it: ThreadSanitizer does not follow
 # a fork into threads; address space cannot be limited under either.
@@ -144,4 +148,4 @@ CLEAN_TARGETS += clean-sanitized
 clean-sanitized:
 	rm -rf build-thread build-address
 
-EXTRA_DIST += tests/packages tests/programs.sh tests/sanitize.sh
+EXTRA_DIST += tests/unit/test_cgroup_own.sh tests/packages tests/programs.sh tests/sanitize.sh
