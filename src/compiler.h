@@ -50,22 +50,28 @@
 #define owner_add(object, n) \
 	__atomic_store_n(&(object), __atomic_load_n(&(object), __ATOMIC_RELAXED) + (n), __ATOMIC_RELAXED)
 #define owner_set(object, value) __atomic_store_n(&(object), (value), __ATOMIC_RELAXED)
+#define owner_publish(object, value) __atomic_store_n(&(object), (value), __ATOMIC_RELEASE)
 #else
 #define owner_add(object, n) ((object) += (n))
 #define owner_set(object, value) ((object) = (value))
+/* What is published is ordered by a membarrier of who reads it, of which ThreadSanitizer knows nothing. */
+#define owner_publish(object, value) ((object) = (value))
 #endif
 
-/* Takes one from a counter of the owner's; whether it is negative now. gcc 12 forms the address in a register for it,
- * which is one instruction more than it takes. */
+/* Keeps the compiler from moving accesses to memory across; the processor may. Partner: a membarrier. */
+#define compiler_fence() atomic_signal_fence(memory_order_seq_cst)
+
+/* Takes one from a counter of the owner's; whether it is negative now. Before all accesses that follow it, for the compiler.
+ * gcc 12 forms the address in a register for it, which is one instruction more than it takes. */
 #if defined(__x86_64__) && !defined(STRATA_TSAN)
 #define owner_decrement_is_negative(object)                                            \
 	({                                                                             \
 		bool negative_;                                                        \
-		__asm__("subl $1, %0" : "+m"(object), "=@ccs"(negative_));             \
+		__asm__ volatile("subl $1, %0" : "+m"(object), "=@ccs"(negative_) : : "memory"); \
 		negative_;                                                             \
 	})
 #else
-#define owner_decrement_is_negative(object) (owner_add(object, -1), (object) < 0)
+#define owner_decrement_is_negative(object) (owner_add(object, -1), compiler_fence(), (object) < 0)
 #endif
 
 /* Moves a pointer of the owner's by n elements of 8 bytes. gcc 12 computes the new value in a register for it. */

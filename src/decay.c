@@ -4,6 +4,7 @@
 #include "arena_count.h"
 #include "arena_purge.h"
 #include "cgroup.h"
+#include "claim.h"
 #include "hunger.h"
 #include "options.h"
 #include "os.h"
@@ -35,10 +36,11 @@ size_t decay_step(void)
 	look_around();
 	uint32_t idle_ms = (uint32_t)hunger_shrink(options()->decay_ms);
 	run_expire(idle_ms);
+	size_t taken = claim_idle(STEP_BYTES, idle_ms);
 	struct arena_counters counters = arena_count();
-	if (counters.dirty_pages == 0)
-		return 0;
-	return arena_purge(STEP_BYTES, idle_ms);
+	if (counters.dirty_pages == 0 || taken >= STEP_BYTES)
+		return taken;
+	return taken + arena_purge(STEP_BYTES - taken, idle_ms);
 }
 
 void decay_tick(void)

@@ -144,7 +144,7 @@ STRATA_PUBLIC void strata_domain_free(enum strata_domain domain, void *block)
 		free_slow(index, block);
 		return;
 	}
-	size_t code = racy_read(((page_tag *)region_tags)[offset >> PAGE_SHIFT]) ^ thread_heap->tag;
+	size_t code = racy_read(((page_tag *)region_tags)[offset >> PAGE_SHIFT]) ^ racy_read(thread_heap->tag);
 	if (unlikely(code > TAG_CODE_MASK || route(record, index) == 0)) {
 		free_slow(index, block);
 		return;

@@ -9,30 +9,23 @@
 #ifndef STRATA_FAST_H
 #define STRATA_FAST_H
 
-#include "layout.h"
+#include "bin.h"
 #include "slow.h"
 #include "thread.h"
-
-STRATA_FAST struct bin *bin_at(struct heap *heap, size_t code)
-{
-	return (struct bin *)((char *)heap->bins + code * (sizeof(struct bin) / 2));
-}
 
 /* A block of the class with this code (class * 2): the top of the bin. */
 STRATA_FAST void *fast_allocate(size_t size, size_t code, void *(*slow)(size_t))
 {
-	struct bin *bin = bin_at(thread_heap, code);
-	void *block = bin->head;
+	void *block = bin_pop(bin_at(thread_heap, code));
 	if (unlikely(block == NULL))
 		return slow(size);
-	owner_set(bin->head, *(void **)block);
-	owner_add(bin->credit, 1);
 	return block;
 }
 
 /*
  * One comparison tells that the page is in the region, one load and one comparison that it is of a pool of this heap, and of
- * which class. What the caller says of the size is only looked at by check:1. Links are raw: encoding them would take the instruction that finds a block freed twice in a row.
+ * which class. What the caller says of the size is only looked at by check:1. Links are raw: encoding them would take the
+ * instruction that finds a block freed twice in a row. The order of the three stores is bin.h's.
  */
 STRATA_FAST void fast_free_sized(void *block, size_t size)
 {
@@ -42,22 +35,25 @@ STRATA_FAST void fast_free_sized(void *block, size_t size)
 		free_other(block, size);
 		return;
 	}
-	size_t code = racy_read(((page_tag *)region_tags)[offset >> PAGE_SHIFT]) ^ heap->tag;
+	size_t code = racy_read(((page_tag *)region_tags)[offset >> PAGE_SHIFT]) ^ racy_read(heap->tag);
 	if (unlikely(code > TAG_CODE_MASK)) {
 		free_other(block, size);
 		return;
 	}
-	void *head = bin_at(heap, code)->head;
+	if (unlikely(owner_decrement_is_negative(bin_at(heap, code)->credit))) {
+		free_overflow(block, code);
+		return;
+	}
+	forget(code);
+	void *head = racy_read(bin_at(heap, code)->head);
 	if (unlikely(head == block)) {
-		free_twice(block);
+		free_twice(block, code);
 		return;
 	}
 	*(void **)block = head;
+	compiler_fence();
 	forget(code);
-	owner_set(bin_at(heap, code)->head, block);
-	forget(code);
-	if (unlikely(owner_decrement_is_negative(bin_at(heap, code)->credit)))
-		free_overflow(block, code);
+	owner_publish(bin_at(heap, code)->head, block);
 }
 
 STRATA_FAST void fast_free(void *block)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "heap.h"
 
+#include "bin.h"
 #include "check.h"
+#include "claim.h"
 #include "decay.h"
 #include "options.h"
 #include "pool.h"
@@ -12,8 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* No page has this tag: heap numbers end far below. */
-struct heap empty_heap = { .tag = 0xffffff00u };
+struct heap empty_heap = { .tag = TAG_CLOSED };
 
 /* ---- The registry --------------------------------------------------------------------------------------------------- */
 
@@ -108,6 +109,27 @@ static void reset_limits(struct heap *heap)
 	heap->limit_bytes = (uint64_t)bytes;
 }
 
+void heap_forget_limits(struct heap *heap)
+{
+	atomic_fetch_sub_explicit(&all_limits, (int64_t)heap->limit_bytes, memory_order_relaxed);
+	heap->limit_bytes = 0;
+}
+
+void heap_renew_limits(struct heap *heap)
+{
+	int64_t bytes = 0;
+	for (unsigned class = 1; class < CLASS_COUNT; class++) {
+		struct bin *bin = &heap->bins[class];
+		int32_t count = (int32_t)bin_count(bin);
+		int32_t limit = count > first_limit(class) ? count : first_limit(class);
+		owner_set(bin->credit, limit - count);
+		owner_set(bin->limit, limit);
+		bytes += (int64_t)limit * size_classes[class].size;
+	}
+	atomic_fetch_add_explicit(&all_limits, bytes - (int64_t)heap->limit_bytes, memory_order_relaxed);
+	heap->limit_bytes = (uint64_t)bytes;
+}
+
 static bool may_double(const struct heap *heap, unsigned class)
 {
 	size_t bytes = (size_t)next_step(heap->bins[class].limit) * size_classes[class].size;
@@ -121,7 +143,7 @@ static bool may_double(const struct heap *heap, unsigned class)
 static void initialise(struct heap *heap, uint32_t number)
 {
 	heap->number = number;
-	heap->tag = number << TAG_OWNER_SHIFT;
+	owner_set(heap->tag, heap_tag(heap));
 	heap->reserve_step = 1;
 	for (unsigned class = 1; class < CLASS_COUNT; class++)
 		heap->pools[class] = (struct pool_list){ NO_PAGE, NO_PAGE };
@@ -147,6 +169,8 @@ static bool try_revive(struct heap *heap)
 	if (!heap_try_lock(heap))
 		return false;
 	heap_settle_dead(heap);
+	claim_allow(heap);
+	owner_add(heap->slow_calls, 1);
 	atomic_store(&heap->state, HEAP_LIVE);
 	heap_unlock(heap);
 	return true;
@@ -210,14 +234,32 @@ void heap_settle_dead(struct heap *heap)
 {
 	if (heap->bins_left) {
 		__atomic_store_n(&heap->bins_left, false, __ATOMIC_RELAXED);
+		claim_end(heap);
+		remote_flush(heap);
 		bring_all_home(heap);
 	}
 }
 
+bool heap_try_lock_own(struct heap *heap)
+{
+	if (unlikely(!heap_try_lock(heap)))
+		return false;
+	if (unlikely(heap->tag == TAG_CLOSED))
+		claim_end(heap);
+	return true;
+}
+
+void heap_wake(struct heap *heap)
+{
+	owner_add(heap->slow_calls, 1);
+	if (heap_try_lock_own(heap))
+		heap_unlock(heap);
+}
+
 void heap_release(struct heap *heap)
 {
-	remote_flush(heap);
-	if (heap_try_lock(heap)) {
+	if (heap_try_lock_own(heap)) {
+		remote_flush(heap);
 		bring_all_home(heap);
 		atomic_store(&heap->state, HEAP_DEAD);
 		heap_unlock(heap);
@@ -233,9 +275,9 @@ void heap_release(struct heap *heap)
 
 int heap_empty(struct heap *heap)
 {
-	remote_flush(heap);
-	if (!heap_try_lock(heap))
+	if (!heap_try_lock_own(heap))
 		return -EBUSY;
+	remote_flush(heap);
 	bring_all_home(heap);
 	heap_unlock(heap);
 	return 0;
@@ -348,9 +390,9 @@ static void tick_sometimes(const struct heap *heap)
 int heap_refill(struct heap *heap, unsigned class)
 {
 	owner_add(heap->slow_calls, 1);
-	if (unlikely(!heap_try_lock(heap)))
+	if (unlikely(!heap_try_lock_own(heap)))
 		return -EBUSY;
-	int result = fill(heap, class);
+	int result = heap->bins[class].head != NULL ? 0 : fill(heap, class);
 	walk_bin(heap, class);
 	pool_check_heap(heap);
 	heap_unlock(heap);
@@ -377,16 +419,26 @@ static void flush_newest(struct heap *heap, unsigned class)
 		;
 }
 
-int heap_overflow(struct heap *heap, unsigned class)
+static void make_room(struct heap *heap, unsigned class)
 {
-	owner_add(heap->slow_calls, 1);
-	if (may_double(heap, class)) {
+	if (may_double(heap, class))
 		raise_limit(heap, class, next_step(heap->bins[class].limit));
-		return 0;
-	}
-	if (unlikely(!heap_try_lock(heap)))
+	else
+		flush_newest(heap, class);
+}
+
+int heap_free(struct heap *heap, unsigned class, void *block)
+{
+	struct bin *bin = &heap->bins[class];
+	owner_add(heap->slow_calls, 1);
+	if (unlikely(!heap_try_lock_own(heap)))
 		return -EBUSY;
-	flush_newest(heap, class);
+	if (bin->credit == 0)
+		make_room(heap, class);
+	if (bin->credit > 0)
+		bin_put_locked(bin, block);
+	else
+		heap_take_home(heap, block);
 	walk_bin(heap, class);
 	pool_check_heap(heap);
 	heap_unlock(heap);
@@ -397,7 +449,7 @@ int heap_overflow(struct heap *heap, unsigned class)
 bool heap_take_home(struct heap *heap, void *block)
 {
 	page_tag tag = atomic_load_explicit(&region_tags[page_of(block)], memory_order_relaxed);
-	if (unlikely((tag ^ heap->tag) > TAG_CODE_MASK))
+	if (unlikely((tag ^ heap_tag(heap)) > TAG_CODE_MASK))
 		return remote_reject(block, tag);
 	enum homecoming result = pool_home(heap, block);
 	if (likely(result == HOME))
@@ -438,6 +490,8 @@ static void orphan(struct heap *heap)
 	}
 	memset(heap->outgoing, 0, sizeof heap->outgoing);
 	heap->outgoing_bytes = heap->outgoing_blocks = 0;
+	heap->sending = 0;
+	claim_drop(heap);
 	atomic_store(&heap->inbox, NULL);
 	atomic_store(&heap->inbox_bytes, 0);
 	atomic_store(&heap->inbox_blocks, 0);

@@ -3,7 +3,7 @@
  * A thread's heap: its bins filled from and emptied into its pools; heaps of threads that ended taken over by others.
  *
  * Who may do what, at the same time:
- *   the bins           the owning thread alone; of a dead heap who holds busy
+ *   the bins           the owning thread alone; of a dead heap who holds busy; of a sleeping one, see claim.h
  *   pools, records     who holds busy, whether owner, drainer, adopter or fork
  *   owner / drainer    the owner that finds its heap busy leaves it (it becomes a dead heap) and takes another
  *   two drainers       the second goes away; the first looks at the inbox again before it lets go of a dead heap
@@ -32,13 +32,18 @@ unsigned heap_adopt(struct heap *heap, unsigned class);
 /* With the heap locked: the free blocks of one pool, the first in the list, into the bin. Returns how many. */
 unsigned heap_take_pool(struct heap *heap, unsigned class);
 
-/* The bin of the class holds one block more than its limit: raises the limit, or brings blocks home. 0 or -EBUSY. */
-int heap_overflow(struct heap *heap, unsigned class);
+/* Frees a block of the heap's own pools: raises the limit of its bin, or brings blocks home, if it is full. 0 or -EBUSY. */
+int heap_free(struct heap *heap, unsigned class, void *block);
 
 /* Brings home all that the bins hold, and what others freed; returns every page that has no use. 0 or -EBUSY. */
 int heap_empty(struct heap *heap);
 
+/* By the owner: takes the heap back that was claimed while it slept, if nobody is in it. */
+void heap_wake(struct heap *heap);
+
 bool heap_try_lock(struct heap *heap);
+/* By the owner: whatever of the heap was claimed while it slept is its own again. */
+bool heap_try_lock_own(struct heap *heap);
 void heap_unlock(struct heap *heap);
 
 /* With the heap locked: brings one block home. False: it says on stderr what is wrong with the block. */
@@ -46,6 +51,10 @@ bool heap_take_home(struct heap *heap, void *block);
 
 /* With a dead heap locked: what its thread could not do when it left. */
 void heap_settle_dead(struct heap *heap);
+
+/* With a heap locked: its limits no longer count among those of all; they begin anew, around what its bins hold. */
+void heap_forget_limits(struct heap *heap);
+void heap_renew_limits(struct heap *heap);
 
 /* Empties every dead heap, in turn. */
 void heap_empty_dead(void);

@@ -168,17 +168,37 @@ _Static_assert(sizeof(struct pool) == CACHE_LINE, "metadata is at most 2 % of th
 /* ---- Heaps ---------------------------------------------------------------------------------------------------------- */
 
 /*
- * A class's free blocks that the thread has at hand: a stack, linked through the first word of each block. Only the
- * owning thread touches it, without atomics.
+ * A class's free blocks that the thread has at hand: a stack, linked through the first word of each block. The owning
+ * thread touches head and credit without atomics; who claims the bins of a sleeping thread takes the list by exchanging head,
+ * and lowers limit by what it took (claim.c). Limit is guarded by busy.
  *
- *   count = limit - credit             blocks on the stack
- *   credit >= 0 between calls          a free that takes it below 0 goes into housekeeping
+ *   count = limit - credit             blocks on the stack, or in a list in limbo
+ *   credit >= 0 between calls          a free that would take it below 0 goes into housekeeping
  */
 struct bin {
 	void *head;
 	int32_t credit;
 	int32_t limit;
 };
+
+/* A list that was taken from a bin while its owner was perhaps about to pop from it or push onto it: see claim.c. */
+struct limbo {
+	void *list;
+	int32_t credit; /* as seen when it was taken */
+	uint16_t class;
+	bool whole;     /* its length is what limit and that credit say */
+};
+#define LIMBO_SLOTS 8
+
+enum claim_state {
+	CLAIM_NONE,   /* the gate is open */
+	CLAIM_PARTLY, /* gate closed, some bins emptied */
+	CLAIM_ASLEEP, /* gate closed, all bins emptied; until the owner comes to its slow path */
+	CLAIM_BARRED, /* its owner is forking */
+};
+
+/* No page has this tag: heap numbers end far below. A heap whose tag it is takes no free on the fast path. */
+#define TAG_CLOSED 0xffffff00u
 
 /* The heap's pools of one class that have blocks to give, the fullest (those with the fewest) towards the front. */
 struct pool_list {
@@ -197,8 +217,8 @@ struct outgoing {
 	void *first;
 	void *last;
 	uint32_t owner;
-	uint32_t count;
-	uint64_t bytes;
+	uint32_t count : 8;
+	uint32_t bytes : 24;
 };
 #define OUTGOING_SLOTS 32
 
@@ -210,14 +230,14 @@ enum heap_state {
 };
 
 struct heap {
-	/* -- The owning thread's alone; bins and tag are its fast path's. -- */
+	/* -- The owning thread's; bins and tag are its fast path's. Others only as claim.c says. -- */
 	struct bin bins[CLASS_COUNT];  /* counts are read by others, for statistics */
-	page_tag tag;                  /* number << 8; in the empty heap: no page's */
+	page_tag tag;                  /* the gate for frees: number << 8, or TAG_CLOSED while the heap is claimed */
 	uint32_t number;
-	uint64_t limit_bytes;          /* sum of limit * size over the bins, at most the setting cache */
 	struct outgoing outgoing[OUTGOING_SLOTS];
 	uint64_t outgoing_bytes;       /* in all slots; read by others */
 	uint64_t outgoing_blocks;
+	uint32_t sending;              /* 1: the owner is in its slots */
 	uint32_t slow_calls;           /* read by others: a sign of life */
 	int64_t run_bytes;             /* runs allocated less runs freed by this heap's threads; only the sum */
 	int64_t run_blocks;            /* over all heaps means something; read by others */
@@ -225,15 +245,20 @@ struct heap {
 	int64_t aside_blocks;
 
 	/* -- Guarded by busy: the pools, their records, and what follows. -- */
-	/* A try-lock: 0 or 1. Taken by the owner on its slow path, by who drains the inbox of a sleeping or dead owner, by who
-	 * adopts pools of a dead heap, by fork. Whoever does not get it does something else: an owner takes another heap. */
+	/* A try-lock: 0 or 1. Taken by the owner on its slow path, by who drains the inbox of a sleeping or dead owner or claims
+	 * its bins, by who adopts pools of a dead heap, by fork. Whoever does not get it does something else: an owner takes
+	 * another heap. */
 	_Atomic uint32_t busy;
+	uint32_t pool_count;           /* pools owned; read by others */
+	uint64_t limit_bytes;          /* sum of limit * size over the bins, at most the setting cache; 0 when asleep */
 	struct pool_list pools[CLASS_COUNT];
 	struct page_set reserve;       /* pages at hand for new pools */
 	struct page_set returning;     /* pages on the way back, collected by arena */
+	uint32_t out_blocks[CLASS_COUNT]; /* sum of out over the pools owned; below 2^32, which is 32 GiB; read by others */
 	uint32_t reserve_step;         /* how many pages to claim next */
-	int64_t out_blocks[CLASS_COUNT]; /* sum of out over the pools owned; read by others */
-	uint32_t pool_count;           /* pools owned; read by others */
+	struct limbo limbo[LIMBO_SLOTS];
+	uint8_t limbo_count;
+	uint8_t claimed;               /* enum claim_state; read by others as a hint */
 	/* Dead with blocks in its bins: its thread found it busy when it left, and wrote this without the lock, before state
 	 * (sequentially consistent); cleared under the lock. Read relaxed as a hint by who looks for pools to adopt. */
 	bool bins_left;
@@ -247,10 +272,12 @@ struct heap {
 	_Atomic uint32_t seen_calls;   /* slow_calls when the inbox was last seen long: see remote.c */
 	_Atomic uint32_t state;        /* enum heap_state */
 	_Atomic uint32_t next_dead;    /* in the stack of dead heaps */
+	_Atomic uint32_t look;         /* what a scavenger saw of the bins, and since when (ms): claim.c */
+	_Atomic uint32_t look_since;
 };
 
-#define HEAP_STRIDE 8192
-_Static_assert(sizeof(struct heap) <= HEAP_STRIDE, "a heap is two pages");
+#define HEAP_STRIDE 4096
+_Static_assert(sizeof(struct heap) <= HEAP_STRIDE, "a heap is one page");
 
 /* ---- Domains -------------------------------------------------------------------------------------------------------- */
 
@@ -284,6 +311,12 @@ struct domain_record {
 static inline struct heap *heap_at(uint32_t number)
 {
 	return (struct heap *)((char *)region.heaps + (size_t)number * HEAP_STRIDE);
+}
+
+/* The tag of the heap's pages, but for the code. */
+static inline page_tag heap_tag(const struct heap *heap)
+{
+	return heap->number << TAG_OWNER_SHIFT;
 }
 
 static inline unsigned bin_count(const struct bin *bin)

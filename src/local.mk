@@ -24,7 +24,9 @@ STRATA_SOURCES = \
 	src/decay.h src/decay.c \
 	src/pool.h src/pool.c \
 	src/heap.h src/heap.c \
+	src/bin.h \
 	src/remote.h src/remote.c \
+	src/claim.h src/claim.c \
 	src/run.h src/run.c \
 	src/run_cache.h src/run_cache.c \
 	src/thread.h src/thread.c \

@@ -53,6 +53,10 @@ int os_each_line(const char *path, bool (*line)(const char *text, void *context)
 /* A word that an attacker cannot know, the same for the whole life of the process. */
 uint64_t os_secret(void);
 
+/* Returns when every thread of the process that was running has executed a full barrier at some instruction of its own, in
+ * between; a thread that was not running is at one anyway. -ENOSYS, -EPERM: refused. Registers on the first call. */
+int os_barrier_all(void);
+
 void os_write_error(const char *text, size_t length);
 
 #ifdef STRATA_TEST_BUILD

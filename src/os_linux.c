@@ -281,6 +281,19 @@ uint64_t os_secret(void)
 	return random != NULL ? random[1] ^ (random[0] << 7) : (uintptr_t)&os;
 }
 
+/* By number, since the header may be older than the kernel. */
+#define BARRIER_EXPEDITED (1 << 3)
+#define BARRIER_REGISTER (1 << 4)
+
+int os_barrier_all(void)
+{
+	int saved_errno = errno;
+	long status = syscall(SYS_membarrier, BARRIER_EXPEDITED, 0);
+	if (status != 0 && errno == EPERM && syscall(SYS_membarrier, BARRIER_REGISTER, 0) == 0)
+		status = syscall(SYS_membarrier, BARRIER_EXPEDITED, 0);
+	return result_of((int)status, saved_errno);
+}
+
 void os_write_error(const char *text, size_t length)
 {
 	int saved_errno = errno;

@@ -168,7 +168,7 @@ int pool_make(struct heap *heap, unsigned class)
 		memset(page_start(page), 0, size_classes[1].start);
 	for (unsigned i = 0; i < count; i++)
 		region.backs[page + i] = (uint8_t)i;
-	tag_pages(page, count, heap->tag | class * 2);
+	tag_pages(page, count, heap_tag(heap) | class * 2);
 	list_insert(heap, pool, false);
 	owner_add(heap->pool_count, 1);
 	return 0;
@@ -240,7 +240,7 @@ unsigned pool_take(struct heap *heap, unsigned class_index, struct bin *bin)
 		list_remove(heap, pool);
 	*tail = bin->head;
 	owner_set(bin->head, first);
-	owner_add(heap->out_blocks[class_index], (int64_t)count);
+	owner_add(heap->out_blocks[class_index], count);
 	return count;
 }
 
@@ -295,9 +295,9 @@ unsigned pool_adopt(struct heap *from, struct heap *to, unsigned class, unsigned
 	unsigned adopted = 0;
 	for (; adopted < count && from->pools[class].first != NO_PAGE; adopted++) {
 		struct pool *pool = &region.pools[from->pools[class].first];
-		int64_t out = pool->carved - pool->home_count;
+		uint32_t out = (uint32_t)(pool->carved - pool->home_count);
 		list_remove(from, pool);
-		tag_pages(page_of_pool(pool), size_classes[class].pages, to->tag | class * 2);
+		tag_pages(page_of_pool(pool), size_classes[class].pages, heap_tag(to) | class * 2);
 		list_insert(to, pool, pool->home_count > 0);
 		owner_add(from->out_blocks[class], -out);
 		owner_add(to->out_blocks[class], out);
@@ -320,7 +320,7 @@ static void check_pool(const struct heap *heap, struct pool *pool, unsigned clas
 	expect(pool->carved <= size_classes[class].capacity);
 	expect(pool->home_count > 0 || pool->carved < size_classes[class].capacity);
 	for (unsigned i = 0; i < size_classes[class].pages; i++)
-		expect(atomic_load(&region_tags[page_of_pool(pool) + i]) == (heap->tag | class * 2));
+		expect(atomic_load(&region_tags[page_of_pool(pool) + i]) == (heap_tag(heap) | class * 2));
 }
 
 void pool_check_heap(const struct heap *heap)
@@ -335,7 +335,7 @@ void pool_check_heap(const struct heap *heap)
 			page = region.pools[page].next;
 		}
 		expect(page != NO_PAGE || heap->pools[class].last == previous);
-		expect(heap->out_blocks[class] >= 0);
+		expect((int32_t)heap->out_blocks[class] >= 0);
 	}
 	walk_pages(heap);
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "remote.h"
 
+#include "bin.h"
 #include "decay.h"
 #include "heap.h"
 #include "pool.h"
 
 /* A slot is handed over when it holds this much. */
 #define BATCH_BLOCKS 64u
-#define BATCH_BYTES ((uint64_t)16 << 10)
+#define BATCH_BYTES (16u << 10)
+#define SLOT_BYTES_MASK 0xffffffu /* what one has of bytes: it holds less than a batch and one block */
 
 /* An inbox this long is a sign that its owner sleeps: at twice as much, if the owner has not been seen on its slow path in
  * between, whoever handed over drains it. */
@@ -51,12 +53,25 @@ static void hand_over_slot(struct heap *heap, struct outgoing *slot)
 	slot->first = slot->last = NULL;
 	slot->count = 0;
 	slot->bytes = 0;
-	owner_add(heap->outgoing_bytes, -batch.bytes);
+	owner_add(heap->outgoing_bytes, -(uint64_t)batch.bytes);
 	owner_add(heap->outgoing_blocks, -(uint64_t)batch.count);
 	hand_over(heap_at(batch.owner), batch.first, batch.last, batch.count, batch.bytes);
 }
 
-void remote_free(struct heap *heap, void *block, page_tag tag)
+/* Whether the slot is full. */
+static bool put_in_slot(struct outgoing *slot, void *block, uint32_t size)
+{
+	*(void **)block = slot->first;
+	if (slot->count == 0)
+		slot->last = block;
+	slot->first = block;
+	slot->count++;
+	slot->bytes += size & SLOT_BYTES_MASK;
+	return slot->count >= BATCH_BLOCKS || slot->bytes >= BATCH_BYTES;
+}
+
+/* Whether a batch was handed over. */
+static bool send(struct heap *heap, void *block, page_tag tag)
 {
 	uint32_t owner = tag >> TAG_OWNER_SHIFT;
 	uint32_t size = size_classes[(tag & TAG_CODE_MASK) / 2].size;
@@ -66,17 +81,30 @@ void remote_free(struct heap *heap, void *block, page_tag tag)
 			hand_over_slot(heap, slot);
 		slot->owner = owner;
 	}
-	*(void **)block = slot->first;
-	if (slot->count == 0)
-		slot->last = block;
-	slot->first = block;
-	slot->count++;
-	slot->bytes += size;
 	owner_add(heap->outgoing_bytes, size);
 	owner_add(heap->outgoing_blocks, 1);
-	if (unlikely(slot->count >= BATCH_BLOCKS || slot->bytes >= BATCH_BYTES)) {
+	if (likely(!put_in_slot(slot, block, size)))
+		return false;
+	hand_over_slot(heap, slot);
+	return true;
+}
+
+/* The slots of a sleeping owner are handed over by who claims its bins. That is kept apart from this as a lock is by Dekker's
+ * rule: each says that it comes and then looks whether the other has said so; the claimer's membarrier orders both. */
+void remote_free(struct heap *heap, void *block, page_tag tag)
+{
+	owner_set(heap->sending, 1);
+	compiler_fence();
+	if (unlikely(racy_read(heap->tag) == TAG_CLOSED)) {
+		owner_publish(heap->sending, 0);
+		remote_free_directly(block, tag);
+		return;
+	}
+	bool handed_over = send(heap, block, tag);
+	compiler_fence();
+	owner_publish(heap->sending, 0);
+	if (unlikely(handed_over)) {
 		owner_add(heap->slow_calls, 1);
-		hand_over_slot(heap, slot);
 		decay_tick();
 	}
 }
@@ -114,9 +142,7 @@ static bool take_in(struct heap *heap, void *block, unsigned class, bool into_bi
 {
 	struct bin *bin = &heap->bins[class];
 	if (into_bins && bin->credit > 0) {
-		*(void **)block = bin->head;
-		owner_set(bin->head, block);
-		owner_add(bin->credit, -1);
+		bin_put_locked(bin, block);
 		return true;
 	}
 	return heap_take_home(heap, block);

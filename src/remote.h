@@ -20,7 +20,7 @@ void remote_free(struct heap *heap, void *block, page_tag tag);
 /* The same from a thread that has no heap any more: straight into the inbox. */
 void remote_free_directly(void *block, page_tag tag);
 
-/* Hands over all that waits in heap's slots. */
+/* With heap locked by its owner, or left by it, or claimed: hands over all that waits in its slots. */
 void remote_flush(struct heap *heap);
 
 /* With heap locked: takes what its inbox holds, home, or (for the owner) into the bins while they have room. */

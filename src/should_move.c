@@ -88,7 +88,7 @@ STRATA_PUBLIC int strata_should_move(const void *block)
 		return 0;
 	unsigned class = (tag & TAG_CODE_MASK) / 2;
 	struct pool *pool = pool_of_block(block);
-	if (blocks_out(pool) >= size_classes[class].capacity || pool->target || !heap_try_lock(heap))
+	if (blocks_out(pool) >= size_classes[class].capacity || pool->target || !heap_try_lock_own(heap))
 		return 0;
 	/* Again, now that nobody can take it from the heap. */
 	uint32_t owner = core_tag(block) >> TAG_OWNER_SHIFT;

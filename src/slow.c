@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "slow.h"
 
+#include "bin.h"
 #include "check.h"
 #include "checked.h"
 #include "core.h"
@@ -22,25 +23,18 @@ static void *out_of_memory(void)
 
 /* ---- Allocation ----------------------------------------------------------------------------------------------------- */
 
-static void *pop(struct bin *bin)
-{
-	void *block = bin->head;
-	owner_set(bin->head, *(void **)block);
-	owner_add(bin->credit, 1);
-	return block;
-}
-
 void *core_allocate_class(unsigned class)
 {
 	struct heap *heap = thread_attach();
-	while (heap != NULL) {
-		struct bin *bin = &heap->bins[class];
-		int result = bin->head != NULL ? 0 : heap_refill(heap, class);
-		if (likely(result == 0))
-			return pop(bin);
-		if (result != -EBUSY)
-			break;
-		heap = thread_switch_heap();
+	int result = 0;
+	while (heap != NULL && result != -ENOMEM) {
+		/* After a refill as well: the bin may have been claimed in between. */
+		void *block = bin_pop(&heap->bins[class]);
+		if (block != NULL)
+			return block;
+		result = heap_refill(heap, class);
+		if (result == -EBUSY)
+			heap = thread_switch_heap();
 	}
 	return NULL;
 }
@@ -124,30 +118,39 @@ const char *core_fault(const void *block)
 	return "page not in use (freed twice, or never a block)";
 }
 
+static void misuse_twice(void *block)
+{
+	misuse("free", block, "block freed twice");
+}
+
 /* A thread that is leaving has no bins to put the block into: it takes the owner's way home. */
 static void free_pooled(void *block, page_tag tag)
 {
 	struct heap *heap = thread_self.leaving ? NULL : thread_attach();
-	if (heap == NULL)
+	if (heap == NULL) {
 		remote_free_directly(block, tag);
-	else if (tag >> TAG_OWNER_SHIFT != heap->number)
-		remote_free(heap, block, tag);
-	else
+	} else if (tag >> TAG_OWNER_SHIFT == heap->number) {
 		core_free_own(heap, block, (tag & TAG_CODE_MASK) / 2);
+	} else {
+		if (unlikely(racy_read(heap->tag) == TAG_CLOSED))
+			heap_wake(heap);
+		remote_free(heap, block, tag);
+	}
+}
+
+/* Someone is in the thread's heap: the block goes the way of another's. */
+static void free_to_busy(void *block, page_tag tag)
+{
+	thread_switch_heap();
+	remote_free_directly(block, tag);
 }
 
 void core_free_own(struct heap *heap, void *block, unsigned class)
 {
-	struct bin *bin = &heap->bins[class];
-	if (bin->head == block) {
-		free_twice(block);
-		return;
-	}
-	*(void **)block = bin->head;
-	owner_set(bin->head, block);
-	owner_add(bin->credit, -1);
-	if (bin->credit < 0)
-		free_overflow(block, class * 2);
+	if (unlikely(heap->bins[class].head == block))
+		misuse_twice(block);
+	else if (unlikely(heap_free(heap, class, block) != 0))
+		free_to_busy(block, heap_tag(heap) | class * 2);
 }
 
 void core_free(void *block, const char *function)
@@ -169,15 +172,14 @@ void free_other(void *block, size_t size)
 		core_free(block, "free");
 }
 
-void free_twice(void *block)
+void free_twice(void *block, size_t code)
 {
-	misuse("free", block, "block freed twice");
+	owner_add(bin_at(thread_heap, code)->credit, 1);
+	misuse_twice(block);
 }
 
 void free_overflow(void *block, size_t code)
 {
-	(void)block;
-	struct heap *heap = thread_self.own;
-	if (unlikely(heap_overflow(heap, (unsigned)code / 2) != 0))
-		thread_switch_heap();
+	owner_add(bin_at(thread_heap, code)->credit, 1);
+	core_free_own(thread_self.own, block, (unsigned)code / 2);
 }

@@ -21,11 +21,11 @@ STRATA_NOINLINE void *allocate_zeroed_slow(size_t size);
 #define ANY_SIZE SIZE_MAX
 STRATA_NOINLINE void free_other(void *block, size_t size);
 
-/* The block on top of its bin is freed once more. */
-STRATA_COLD void free_twice(void *block);
+/* The block on top of its bin, of the class with this code, is freed once more. Takes back what the caller did to the
+ * credit, as does the next. */
+STRATA_COLD void free_twice(void *block, size_t code);
 
-/* The bin of the class with this code has one block more than its limit. The block is named only so that the code keeps out
- * of its register: one instruction less for the caller. */
+/* The bin of the class with this code is as full as its limit allows. */
 STRATA_NOINLINE void free_overflow(void *block, size_t code);
 
 #endif

@@ -24,7 +24,7 @@ static void sum_heap(const struct heap *heap, struct heap_sums *sums)
 	for (unsigned class = 1; class < CLASS_COUNT; class++) {
 		const struct bin *bin = &heap->bins[class];
 		int32_t count = others_read(bin->limit) - others_read(bin->credit);
-		sums->classes[class].out += (uint64_t)others_read(heap->out_blocks[class]);
+		sums->classes[class].out += others_read(heap->out_blocks[class]);
 		sums->classes[class].cached += at_least_zero(count);
 	}
 	sums->travelling_bytes += others_read(heap->outgoing_bytes) +

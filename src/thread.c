@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "checked.h"
+#include "claim.h"
 #include "domain_debug.h"
 #include "domain_quota.h"
 #include "domain_record.h"
@@ -108,21 +109,28 @@ void thread_settle(void)
 
 /* ---- Fork ----------------------------------------------------------------------------------------------------------- */
 
+/* The forking thread's heap must not be half claimed in the child: from here on it cannot be. */
 static void before_fork(void)
 {
 	table_before_fork();
+	if (thread_self.own != NULL && claim_bar(thread_self.own) != 0 && thread_switch_heap() != NULL)
+		claim_bar(thread_self.own);
 	heap_lock_all(thread_self.own);
 }
 
 static void after_fork_in_parent(void)
 {
 	heap_unlock_all(thread_self.own);
+	if (thread_self.own != NULL)
+		claim_allow(thread_self.own);
 	table_after_fork_in_parent();
 }
 
 static void after_fork_in_child(void)
 {
 	heap_orphan_all(thread_self.own);
+	if (thread_self.own != NULL)
+		claim_allow(thread_self.own);
 	record_orphan_all();
 	quota_after_fork_in_child();
 	table_after_fork_in_child();

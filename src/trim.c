@@ -2,6 +2,7 @@
 #include "trim.h"
 
 #include "arena_purge.h"
+#include "claim.h"
 #include "heap.h"
 #include "region.h"
 #include "run.h"
@@ -15,6 +16,7 @@ size_t trim_all(void)
 	typed_trim();
 	if (thread_self.own != NULL && heap_empty(thread_self.own) != 0)
 		thread_switch_heap();
+	claim_all();
 	heap_empty_dead();
 	run_expire(0);
 	return arena_purge(SIZE_MAX, 0);

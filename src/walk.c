@@ -55,7 +55,7 @@ static unsigned walk_pool(const struct heap *heap, page_index page, struct sums 
 	ensure(pool->class == class && pool->home_count <= pool->carved && pool->carved <= size_classes[class].capacity);
 	ensure(pool->listed == (pool->home_count > 0 || pool->carved < size_classes[class].capacity));
 	for (unsigned i = 0; i < pages; i++)
-		ensure(region.backs[page + i] == i && tag_of(page + i) == (heap->tag | class * 2));
+		ensure(region.backs[page + i] == i && tag_of(page + i) == (heap_tag(heap) | class * 2));
 	walk_claimed(page / ARENA_PAGES, bits_below(pages) << (page % ARENA_PAGES));
 	sums->pools++;
 	sums->out[class] += pool->carved - pool->home_count;

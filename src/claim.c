@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Claiming the bins of a sleeping thread. The thread's own malloc and free know nothing of it: no atomic operation, no lock,
+ * no instruction more.
+ *
+ * What the owner does, in the order of its program (bin.h, fast.h). Credit comes first and head last, so that
+ *
+ *     malloc   credit + 1;  load head;  store head = next                    (head NULL: credit - 1, slow path)
+ *     free     load tag;  credit - 1;  load head;  store the link;  store head = block
+ *
+ *     limit - credit = blocks in the bin,          but one less inside a malloc, one more inside a free
+ *
+ * What the scavenger does, to a batch of heaps that look idle. A membarrier is a point in the program of each thread: what
+ * the thread did before is seen by the scavenger after, and what the scavenger did before is seen by what the thread does after.
+ *
+ *     lock busy      the owner on its slow path goes elsewhere: what follows knows it on its fast path only
+ *     close the gate tag = TAG_CLOSED
+ *     membarrier 1   from here on no free begins; at most one is under way
+ *     take           list = exchange(head, NULL)
+ *     membarrier 2
+ *     count          first = credit;  length = steps along list
+ *     membarrier 3
+ *     look           empty = head is NULL
+ *     membarrier 4
+ *     count again    second = credit
+ *     certain        if empty and first == second and length == limit - second: the list is the scavenger's
+ *     else           it stays in limbo, for the owner to say
+ *
+ * The scavenger never writes credit, which the owner changes by a plain read and write. It lowers limit by what it took.
+ *
+ * Operation against operation: why what is certain is so. Let the list have L blocks, L >= 1. The owner had loaded its
+ * head before the exchange, or it had not.
+ *
+ *     had not        It loads NULL, or what it pushed itself. It never comes by the list again, whatever it does: certain or not.
+ *     malloc had     Its credit + 1 came before, so from membarrier 2 on limit - credit <= L - 1: no free begins, and no other
+ *                    is under way. Until it stores head = next, the list is whole and length = L: not equal. Once it has, the
+ *                    program may write into the block, and length may be anything from 1 on. But who reads what the program wrote
+ *                    sees the store of head after membarrier 3. Then head is NULL only when the owner has taken the whole
+ *                    list; after membarrier 4, limit - second <= 0: not equal.
+ *     free had       Its credit - 1 came before: from membarrier 2 on limit - credit = L + 1 until it stores head = block, and
+ *                    less only after that, when a malloc has begun. A whole list has length L. So first = L tells that head was stored
+ *                    before membarrier 3, and is NULL only when all is taken: limit - second <= 0, not equal. A list that is not
+ *                    whole: as above.
+ *
+ * (Without membarrier 1, a free might begin after a malloc that put the list back, and make credit fit again.)
+ *
+ * The owner, when it comes to its slow path and gets the lock, is inside nothing. If it had put the list back, limit - credit
+ * is the length of its bin; if not, it is that and L: the difference is what it takes home of the list, all of it or nothing.
+ *
+ * docs/models/claim.pml checks this exhaustively for lists of one and two blocks, with stores that reach memory late and in any
+ * order, and fails when one of the steps is left out.
+ *
+ * The gate stays closed when all is taken: a heap whose gate is closed is known to be empty, and the first free of an owner that
+ * woke leads to its slow path, where limits begin anew.
+ */
+#include "claim.h"
+
+#include "bin.h"
+#include "heap.h"
+#include "options.h"
+#include "os.h"
+#include "pool.h"
+#include "region.h"
+#include "remote.h"
+
+#include <errno.h>
+
+#define CLAIM_HEAPS 16u /* looked at, and claimed, at a time */
+
+static _Atomic bool refused; /* the system has no membarrier for us */
+
+/* ---- The owner's side ----------------------------------------------------------------------------------------------- */
+
+/* Racy on purpose: the blocks may be the program's, which writes what it likes. Whatever was read lies in the region. */
+__attribute__((no_sanitize("thread", "address"))) static void *link_of(void *block)
+{
+	return *(void *volatile *)block;
+}
+
+/* Steps along a list, at most one more than most; ends where it leaves the region. */
+static uint32_t length_of(void *list, int32_t most)
+{
+	uint32_t length = 0;
+	while (list != NULL && (int32_t)length <= most) {
+		size_t offset = (uintptr_t)list - region_base;
+		if (offset >= others_read(region_span) || offset % 8 != 0)
+			break;
+		length++;
+		list = link_of(list);
+	}
+	return length;
+}
+
+static void take_home(struct heap *heap, struct bin *bin, void *list, uint32_t count)
+{
+	owner_add(bin->limit, -(int32_t)count);
+	for (; count > 0 && list != NULL; count--) {
+		void *next = remote_next(list);
+		if (!heap_take_home(heap, list))
+			break;
+		list = next;
+	}
+}
+
+static void resolve(struct heap *heap, const struct limbo *limbo)
+{
+	struct bin *bin = &heap->bins[limbo->class];
+	int32_t count = (int32_t)bin_count(bin);
+	int32_t lacking = count - (int32_t)length_of(bin->head, count);
+	if (lacking > 0)
+		take_home(heap, bin, limbo->list, (uint32_t)lacking);
+}
+
+static void open_gate(struct heap *heap)
+{
+	owner_set(heap->claimed, CLAIM_NONE);
+	owner_publish(heap->tag, heap_tag(heap));
+}
+
+void claim_end(struct heap *heap)
+{
+	while (heap->limbo_count > 0)
+		resolve(heap, &heap->limbo[--heap->limbo_count]);
+	if (heap->tag == TAG_CLOSED) {
+		heap_renew_limits(heap);
+		open_gate(heap);
+	}
+}
+
+int claim_bar(struct heap *heap)
+{
+	if (!heap_try_lock(heap))
+		return -EBUSY;
+	claim_end(heap);
+	owner_set(heap->claimed, CLAIM_BARRED);
+	heap_unlock(heap);
+	return 0;
+}
+
+void claim_allow(struct heap *heap)
+{
+	if (heap->claimed == CLAIM_BARRED)
+		owner_set(heap->claimed, CLAIM_NONE);
+}
+
+void claim_drop(struct heap *heap)
+{
+	heap->limbo_count = 0;
+	open_gate(heap);
+}
+
+/* ---- Who sleeps ----------------------------------------------------------------------------------------------------- */
+
+/* Changes whenever the owner allocates or frees, but for a pair that leaves all as it was. */
+static uint32_t look_at(const struct heap *heap)
+{
+	uint64_t look = others_read(heap->slow_calls) + others_read(heap->outgoing_blocks);
+	for (unsigned class = 1; class < CLASS_COUNT; class++) {
+		const struct bin *bin = &heap->bins[class];
+		look = look * UINT64_C(0x9e3779b97f4a7c15) + (uintptr_t)others_read(bin->head);
+		look += (uint64_t)(uint32_t)others_read(bin->credit) << 32;
+	}
+	return (uint32_t)(look ^ look >> 32);
+}
+
+static bool look_again(struct heap *heap, uint32_t now, uint32_t idle_ms)
+{
+	uint32_t look = look_at(heap);
+	if (atomic_load_explicit(&heap->look, memory_order_relaxed) != look) {
+		atomic_store_explicit(&heap->look, look, memory_order_relaxed);
+		atomic_store_explicit(&heap->look_since, now, memory_order_relaxed);
+		return false;
+	}
+	return now - atomic_load_explicit(&heap->look_since, memory_order_relaxed) >= idle_ms;
+}
+
+static bool has_mail(struct heap *heap)
+{
+	return atomic_load_explicit(&heap->inbox, memory_order_relaxed) != NULL;
+}
+
+static bool sleeps(struct heap *heap, uint32_t now, uint32_t idle_ms)
+{
+	uint8_t claimed = others_read(heap->claimed);
+	if (atomic_load_explicit(&heap->state, memory_order_relaxed) != HEAP_LIVE || claimed == CLAIM_BARRED)
+		return false;
+	if (claimed == CLAIM_ASLEEP)
+		return has_mail(heap);
+	return claimed == CLAIM_PARTLY || look_again(heap, now, idle_ms);
+}
+
+/* ---- The scavenger's side ------------------------------------------------------------------------------------------- */
+
+/* Heaps being claimed together: a membarrier serves all. */
+struct batch {
+	struct heap *heaps[CLAIM_HEAPS];
+	uint8_t settled[CLAIM_HEAPS]; /* how many of its limbo slots are of earlier rounds */
+	unsigned count;
+	size_t budget;
+	size_t taken;
+};
+
+static bool barrier(void)
+{
+	if (os_barrier_all() == 0)
+		return true;
+	atomic_store_explicit(&refused, true, memory_order_relaxed);
+	return false;
+}
+
+static void add(struct batch *batch, struct heap *heap)
+{
+	if (!heap_try_lock(heap))
+		return;
+	if (atomic_load(&heap->state) == HEAP_LIVE && heap->claimed != CLAIM_BARRED)
+		batch->heaps[batch->count++] = heap;
+	else
+		heap_unlock(heap);
+}
+
+static bool in_limbo(const struct heap *heap, unsigned class)
+{
+	for (unsigned i = 0; i < heap->limbo_count; i++)
+		if (heap->limbo[i].class == class)
+			return true;
+	return false;
+}
+
+/* The next class, from that on, with a list that is not in limbo; CLASS_COUNT: none. */
+static unsigned next_list(const struct heap *heap, unsigned class)
+{
+	while (class < CLASS_COUNT && (others_read(heap->bins[class].head) == NULL || in_limbo(heap, class)))
+		class++;
+	return class;
+}
+
+static bool may_take(const struct batch *batch, const struct heap *heap)
+{
+	return heap->limbo_count < LIMBO_SLOTS && batch->taken < batch->budget;
+}
+
+static void take(struct batch *batch, struct heap *heap, unsigned class)
+{
+	struct bin *bin = &heap->bins[class];
+	void *list = __atomic_exchange_n(&bin->head, NULL, __ATOMIC_ACQ_REL);
+	if (list == NULL)
+		return;
+	int32_t count = bin->limit - others_read(bin->credit);
+	batch->taken += count > 0 ? (size_t)count * size_classes[class].size : 0;
+	heap->limbo[heap->limbo_count++] = (struct limbo){ .list = list, .class = (uint16_t)class };
+}
+
+/* A round takes as many lists of each heap as it has room for in its limbo. Returns how many. */
+static unsigned take_lists(struct batch *batch)
+{
+	unsigned lists = 0;
+	for (unsigned i = 0; i < batch->count; i++) {
+		struct heap *heap = batch->heaps[i];
+		batch->settled[i] = heap->limbo_count;
+		unsigned class = 0;
+		while (may_take(batch, heap) && (class = next_list(heap, class + 1)) < CLASS_COUNT)
+			take(batch, heap, class);
+		lists += heap->limbo_count - batch->settled[i];
+	}
+	return lists;
+}
+
+static void count(struct heap *heap, struct limbo *limbo)
+{
+	const struct bin *bin = &heap->bins[limbo->class];
+	limbo->credit = others_read(bin->credit);
+	int32_t expected = bin->limit - limbo->credit;
+	limbo->whole = (int32_t)length_of(limbo->list, expected) == expected;
+}
+
+static void look_for_head(struct heap *heap, struct limbo *limbo)
+{
+	limbo->whole &= others_read(heap->bins[limbo->class].head) == NULL;
+}
+
+static void take_if_certain(struct heap *heap, struct limbo *limbo)
+{
+	struct bin *bin = &heap->bins[limbo->class];
+	if (!limbo->whole || others_read(bin->credit) != limbo->credit)
+		return;
+	take_home(heap, bin, limbo->list, (uint32_t)(bin->limit - limbo->credit));
+	limbo->list = NULL;
+}
+
+static void each_list(struct batch *batch, void (*step)(struct heap *, struct limbo *))
+{
+	for (unsigned i = 0; i < batch->count; i++)
+		for (unsigned slot = batch->settled[i]; slot < batch->heaps[i]->limbo_count; slot++)
+			step(batch->heaps[i], &batch->heaps[i]->limbo[slot]);
+}
+
+/* Frees the slots of the lists that went home. */
+static void compact(struct batch *batch)
+{
+	for (unsigned i = 0; i < batch->count; i++) {
+		struct heap *heap = batch->heaps[i];
+		unsigned kept = batch->settled[i];
+		for (unsigned slot = kept; slot < heap->limbo_count; slot++)
+			if (heap->limbo[slot].list != NULL)
+				heap->limbo[kept++] = heap->limbo[slot];
+		heap->limbo_count = (uint8_t)kept;
+	}
+}
+
+/* False: a membarrier was refused half-way; what was taken is in limbo. */
+static bool settle_lists(struct batch *batch)
+{
+	if (!barrier())
+		return false;
+	each_list(batch, count);
+	if (!barrier())
+		return false;
+	each_list(batch, look_for_head);
+	if (!barrier())
+		return false;
+	each_list(batch, take_if_certain);
+	compact(batch);
+	return true;
+}
+
+static bool close_gates(struct batch *batch)
+{
+	for (unsigned i = 0; i < batch->count; i++)
+		owner_set(batch->heaps[i]->tag, TAG_CLOSED);
+	return barrier();
+}
+
+/* Who is inside its slots now may be so for long: they are let be. */
+static void send_for(struct heap *heap)
+{
+	if (__atomic_load_n(&heap->sending, __ATOMIC_ACQUIRE) == 0)
+		remote_flush(heap);
+}
+
+static void let_go(struct batch *batch, bool claimed)
+{
+	for (unsigned i = 0; i < batch->count; i++) {
+		struct heap *heap = batch->heaps[i];
+		bool all = next_list(heap, 1) == CLASS_COUNT || heap->limbo_count == LIMBO_SLOTS;
+		remote_drain(heap, false);
+		if (claimed)
+			owner_set(heap->claimed, all ? CLAIM_ASLEEP : CLAIM_PARTLY);
+		else if (heap->claimed == CLAIM_NONE)
+			open_gate(heap);
+		if (claimed && all)
+			heap_forget_limits(heap);
+		pool_settle(heap, true);
+		pool_check_heap(heap);
+		heap_unlock(heap);
+	}
+}
+
+static void claim(struct batch *batch)
+{
+	bool claimed = close_gates(batch);
+	bool more = claimed;
+	for (unsigned i = 0; i < batch->count && claimed; i++)
+		send_for(batch->heaps[i]);
+	while (more && take_lists(batch) > 0)
+		more = settle_lists(batch);
+	let_go(batch, claimed);
+}
+
+/* Where the next call goes on. */
+static _Atomic uint32_t cursor;
+
+static struct heap *next_heap(uint32_t count)
+{
+	return heap_at(atomic_fetch_add_explicit(&cursor, 1, memory_order_relaxed) % count + 1);
+}
+
+/* A dead heap that could not be settled when its owner left, or that has been sent something since. */
+static void look_after_dead(struct heap *heap)
+{
+	if (atomic_load(&heap->state) == HEAP_DEAD && (has_mail(heap) || others_read(heap->bins_left)))
+		remote_drain_for(heap);
+}
+
+static size_t claim_some(uint32_t scan, size_t budget, uint32_t idle_ms)
+{
+	struct batch batch = { .budget = budget };
+	uint32_t count = heap_count();
+	uint32_t now = (uint32_t)os_clock_ms();
+	for (; scan > 0; scan--) {
+		struct heap *heap = next_heap(count);
+		if (sleeps(heap, now, idle_ms))
+			add(&batch, heap);
+		else
+			look_after_dead(heap);
+	}
+	if (batch.count > 0)
+		claim(&batch);
+	return batch.taken;
+}
+
+static bool possible(void)
+{
+	return options()->reclaim && !atomic_load_explicit(&refused, memory_order_relaxed);
+}
+
+size_t claim_idle(size_t budget, uint32_t idle_ms)
+{
+	uint32_t count = heap_count();
+	if (count == 0 || !possible())
+		return 0;
+	return claim_some((uint32_t)size_min(count, CLAIM_HEAPS), budget, idle_ms);
+}
+
+size_t claim_all(void)
+{
+	uint32_t count = heap_count();
+	size_t taken = 0;
+	if (count == 0 || !possible())
+		return 0;
+	uint32_t now = (uint32_t)os_clock_ms();
+	for (uint32_t number = count; number > 0; number--)
+		look_again(heap_at(number), now, 0);
+	for (uint32_t done = 0; done < count; done += CLAIM_HEAPS)
+		taken += claim_some((uint32_t)size_min(count - done, CLAIM_HEAPS), SIZE_MAX, 0);
+	return taken;
+}
