@@ -112,6 +112,7 @@ void thread_settle(void)
 /* The forking thread's heap must not be half claimed in the child: from here on it cannot be. */
 static void before_fork(void)
 {
+	debug_before_fork();
 	table_before_fork();
 	if (thread_self.own != NULL && claim_bar(thread_self.own) != 0 && thread_switch_heap() != NULL)
 		claim_bar(thread_self.own);
@@ -124,6 +125,7 @@ static void after_fork_in_parent(void)
 	if (thread_self.own != NULL)
 		claim_allow(thread_self.own);
 	table_after_fork_in_parent();
+	debug_after_fork_in_parent();
 }
 
 static void after_fork_in_child(void)
@@ -135,6 +137,7 @@ static void after_fork_in_child(void)
 	quota_after_fork_in_child();
 	table_after_fork_in_child();
 	typed_fork_child();
+	debug_after_fork_in_child();
 }
 
 /* ---- The library's beginning and end -------------------------------------------------------------------------------- */

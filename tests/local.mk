@@ -87,7 +87,8 @@ STRESS_TESTS = \
 	tests/stress/stress_realloc \
 	tests/stress/stress_typed \
 	tests/stress/stress_sleeping_owner \
-	tests/stress/stress_claim
+	tests/stress/stress_claim \
+	tests/stress/stress_domain_tables
 
 tests_stress_stress_mixed_SOURCES = tests/stress/stress_mixed.c
 tests_stress_stress_mixed_CFLAGS = $(CONTRACT_CFLAGS)
@@ -116,6 +117,9 @@ tests_stress_stress_sleeping_owner_LDADD = $(STRESS_LIBS)
 tests_stress_stress_claim_SOURCES = tests/stress/stress_claim.c
 tests_stress_stress_claim_CFLAGS = $(CONTRACT_CFLAGS)
 tests_stress_stress_claim_LDADD = $(STRESS_LIBS)
+tests_stress_stress_domain_tables_SOURCES = tests/stress/stress_domain_tables.c
+tests_stress_stress_domain_tables_CFLAGS = $(CONTRACT_CFLAGS)
+tests_stress_stress_domain_tables_LDADD = $(STRESS_LIBS)
 
 # ---- Memory refused -------------------------------------------------------------------------------------------------
 OOM_TESTS = tests/oom/oom_nth tests/oom/oom_limit

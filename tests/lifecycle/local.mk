@@ -6,6 +6,7 @@ LIFECYCLE_TESTS = \
 	tests/lifecycle/test_start_end.sh \
 	tests/lifecycle/test_fork.sh \
 	tests/lifecycle/test_urcu.sh \
+	tests/lifecycle/test_domain_fork.sh \
 	tests/lifecycle/test_dlopen.sh \
 	tests/lifecycle/test_linking.sh \
 	tests/lifecycle/test_preload.sh \
@@ -25,6 +26,7 @@ EXTRA_DIST += \
 	tests/fastpath/fastpath.awk \
 	tests/lifecycle/build.sh \
 	tests/lifecycle/lifecycle.h \
+	tests/lifecycle/domain_fork.c \
 	tests/lifecycle/early_library.c \
 	tests/lifecycle/early_program.c \
 	tests/lifecycle/fork.c \
