@@ -42,6 +42,36 @@ static uint64_t purge_pages(arena_index index, uint64_t pages)
 	return gone;
 }
 
+_Static_assert(ARENA_PAGES * sizeof(struct pool) == PAGE_SIZE, "the records of an arena's pages fill one page");
+
+/* Of an arena that nobody uses and that costs nothing any more: the records of its pages. All zero is how they begin. */
+static size_t purge_records(arena_index index)
+{
+	if (os_page_size() != PAGE_SIZE)
+		return 0;
+	return os_purge(&region.pools[(size_t)index * ARENA_PAGES], PAGE_SIZE, false) == 0 ? PAGE_SIZE : 0;
+}
+
+static size_t purge_unused_arena(arena_index index)
+{
+	if (!arena_claim_unused(index))
+		return 0;
+	uint64_t gone = purge_pages(index, whole_system_pages(arena_dirty_pages(index)));
+	size_t bytes = bit_count(gone) * PAGE_SIZE;
+	if (arena_dirty_pages(index) == 0) {
+		if (gone != 0)
+			arena_count_clean(index);
+		bytes += purge_records(index);
+	}
+	arena_let_go(index);
+	return bytes;
+}
+
+static bool is_used(arena_index index)
+{
+	return atomic_load(&chunk_of(index)->used) & arena_bit(index);
+}
+
 static size_t purge_pages_arena(arena_index index)
 {
 	struct arena *arena = &region.arenas[index];
@@ -54,19 +84,11 @@ static size_t purge_pages_arena(arena_index index)
 	} while (!atomic_compare_exchange_weak(&arena->free, &free, free & ~pages));
 	arena_word_changed(index, free, free & ~pages);
 	uint64_t gone = purge_pages(index, pages);
+	size_t bytes = bit_count(gone) * PAGE_SIZE;
 	arena_put_back(index, pages);
-	return bit_count(gone) * PAGE_SIZE;
-}
-
-static size_t purge_unused_arena(arena_index index)
-{
-	if (!arena_claim_unused(index))
-		return 0;
-	uint64_t gone = purge_pages(index, whole_system_pages(arena_dirty_pages(index)));
-	if (gone != 0 && arena_dirty_pages(index) == 0)
-		arena_count_clean(index);
-	arena_let_go(index);
-	return bit_count(gone) * PAGE_SIZE;
+	if (!is_used(index) && arena_dirty_pages(index) == 0)
+		bytes += purge_unused_arena(index);
+	return bytes;
 }
 
 static _Atomic uint32_t purge_cursor;
@@ -82,8 +104,7 @@ size_t arena_purge(size_t limit, uint32_t idle_ms)
 		uint32_t idle = now - atomic_load_explicit(&region.arenas[index].idle_since, memory_order_relaxed);
 		if (arena_dirty_pages(index) == 0 || (idle < idle_ms && limit != SIZE_MAX))
 			continue;
-		purged += atomic_load(&chunk_of(index)->used) & arena_bit(index) ? purge_pages_arena(index)
-										   : purge_unused_arena(index);
+		purged += is_used(index) ? purge_pages_arena(index) : purge_unused_arena(index);
 	}
 	return purged;
 }

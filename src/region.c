@@ -40,7 +40,7 @@ static struct plan plan_for(size_t chunk_count)
 	size_t heap_limit = size_min(size_max(chunk_count * 16, 2048), 1 << 18);
 	struct plan plan = {
 		.chunks = round_up(chunk_count * sizeof(struct chunk), PAGE_SIZE),
-		.arenas = chunk_count * CHUNK_ARENAS * sizeof(struct arena),
+		.arenas = round_up(chunk_count * CHUNK_ARENAS * sizeof(struct arena), PAGE_SIZE),
 		.heaps = heap_limit * HEAP_STRIDE,
 		.records = round_up(heap_limit * sizeof(struct domain_record), PAGE_SIZE),
 		.tags = chunk_count * CHUNK_ARENAS * ARENA_PAGES * sizeof(page_tag),

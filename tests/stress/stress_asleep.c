@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { THREADS = 500, BUILT = 256 * 1024, MOST = 8 * 1024, TICK_US = 10000, PATIENCE = 12000 };
+enum { THREADS = 500, BUILT = 256 * 1024, MOST = 8 * 1024, TICK_US = 10000, PATIENCE = 3000 };
 
 static pthread_barrier_t parked;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
