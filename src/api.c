@@ -2,6 +2,7 @@
 /* The native interface: include/strata/strata.h says what each function promises. */
 #include <strata/strata.h>
 
+#include "background.h"
 #include "core.h"
 #include "decay.h"
 #include "entry.h"
@@ -87,12 +88,14 @@ STRATA_PUBLIC void strata_free_batch(void *const *blocks, size_t count)
 
 STRATA_PUBLIC size_t strata_trim(void)
 {
+	background_consider(NULL);
 	return trim_all();
 }
 
 STRATA_PUBLIC size_t strata_maintain(void)
 {
 	typed_maintain();
+	background_consider(NULL);
 	return decay_step();
 }
 

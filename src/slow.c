@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "slow.h"
 
+#include "background.h"
 #include "bin.h"
 #include "check.h"
 #include "checked.h"
@@ -57,13 +58,16 @@ static void *allocate(size_t size, unsigned class)
 	return block;
 }
 
+/* The two are reached by jumps: they return to who called malloc. */
 void *allocate_slow(size_t size)
 {
+	background_consider(__builtin_return_address(0));
 	return allocate(size, size > MEDIUM_MAX ? 0 : class_of_size(size));
 }
 
 void *allocate_slow_aligned16(size_t size)
 {
+	background_consider(__builtin_return_address(0));
 	if (size <= OBJECT_MAX)
 		return allocate(size, object_code_aligned16[size] / 2);
 	return allocate_slow(size);

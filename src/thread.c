@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "thread.h"
 
+#include "background.h"
 #include "check.h"
 #include "checked.h"
 #include "claim.h"
@@ -130,6 +131,7 @@ static void after_fork_in_parent(void)
 
 static void after_fork_in_child(void)
 {
+	background_forget();
 	heap_orphan_all(thread_self.own);
 	if (thread_self.own != NULL)
 		claim_allow(thread_self.own);
@@ -151,10 +153,12 @@ __attribute__((constructor(101))) static void begin(void)
 	if (thread_self.own != NULL)
 		ask_for_end();
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+	background_allow();
 }
 
 __attribute__((destructor(101))) static void end(void)
 {
+	background_end();
 	debug_thread_end("exit");
 	checked_process_end();
 	if (options()->print_types)

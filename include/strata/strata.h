@@ -74,12 +74,14 @@ void strata_free_batch(void *const *blocks, size_t count);
 
 /* ---- Memory that goes back ---------------------------------------------------------------------------------------- */
 
-/* Returns everything that can be returned to the operating system now: the calling thread's free blocks, what other
- * threads freed to threads that have ended, every page not in use. Returns the bytes given back. Stops no thread. */
+/* Returns everything that can be returned to the operating system now: the free blocks that the calling thread has cached and
+ * those of all other threads that are not seen at work meanwhile (with reclaim:1, where the system has membarrier), what was
+ * freed to threads that sleep or have ended, every page not in use. Returns the bytes given back. Stops no thread. */
 size_t strata_trim(void);
 
-/* For the tick of an event loop (a few times a second): a bounded part of the housekeeping that is due, at most 1 MiB of
- * memory given back. Returns the bytes given back. */
+/* For the tick of an event loop (a few times a second): a bounded part of the housekeeping that is due: about 1 MiB of blocks
+ * taken back from threads that sleep, or of memory given back. Returns the sum of the two in bytes; while that is not 0, there
+ * may be more to do at once. */
 size_t strata_maintain(void);
 
 /*

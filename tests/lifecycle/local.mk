@@ -15,6 +15,7 @@ LIFECYCLE_TESTS = \
 	tests/lifecycle/test_seccomp.sh \
 	tests/lifecycle/test_locked.sh \
 	tests/lifecycle/test_stopped.sh \
+	tests/lifecycle/test_background.sh \
 	tests/fastpath/test_fastpath.sh
 
 if ENABLE_TESTS
@@ -27,6 +28,7 @@ EXTRA_DIST += \
 	tests/lifecycle/build.sh \
 	tests/lifecycle/lifecycle.h \
 	tests/lifecycle/domain_fork.c \
+	tests/lifecycle/background.c \
 	tests/lifecycle/early_library.c \
 	tests/lifecycle/early_program.c \
 	tests/lifecycle/fork.c \

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "background.h"
+
+#include "decay.h"
+#include "heap.h"
+#include "os.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+#define BUSY_MS 100       /* between two looks while there was something to do */
+#define IDLE_MS 1000      /* and when there was nothing for long */
+#define STEPS_MOST 64u    /* bounded parts in a row */
+#define HEAPS_IN_STEP 16u /* that one part looks at */
+#define STACK_BYTES ((size_t)64 << 10)
+
+_Atomic unsigned background_begun;
+
+static _Atomic bool allowed;
+static _Atomic uint32_t stopping; /* a futex */
+static _Atomic bool running;      /* thread is to be joined */
+static pthread_t thread;
+
+/* As many parts as it takes to look at every heap, and on while there is something to give back. */
+static bool keep_house(void)
+{
+	unsigned least = heap_count() / HEAPS_IN_STEP + 1;
+	bool did = false;
+	for (unsigned step = 0; step < STEPS_MOST && atomic_load(&stopping) == 0; step++) {
+		size_t bytes = decay_step();
+		did |= bytes != 0;
+		if (bytes == 0 && step >= least)
+			break;
+	}
+	return did;
+}
+
+static void *run(void *unused)
+{
+	unsigned pause = BUSY_MS;
+	pthread_setname_np(pthread_self(), "strata");
+	while (atomic_load(&stopping) == 0) {
+		bool did = options()->background && keep_house();
+		pause = did ? BUSY_MS : (unsigned)size_min(pause * 2, IDLE_MS);
+		os_wait(&stopping, 0, pause);
+	}
+	return unused;
+}
+
+static int create(size_t stack_bytes)
+{
+	pthread_attr_t attributes;
+	int error = pthread_attr_init(&attributes);
+	if (error != 0)
+		return error;
+	if (stack_bytes != 0)
+		pthread_attr_setstacksize(&attributes, stack_bytes);
+	error = pthread_create(&thread, &attributes, run, NULL);
+	pthread_attr_destroy(&attributes);
+	return error;
+}
+
+/* A program with much static TLS needs a larger stack: then the usual one. */
+static void create_blocking_signals(void)
+{
+	sigset_t all, before;
+	sigfillset(&all);
+	if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
+		return;
+	if (create(STACK_BYTES) == 0 || create(0) == 0)
+		atomic_store(&running, true);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void background_begin(const void *caller)
+{
+	int saved_errno = errno;
+	unsigned none = 0;
+	if (!atomic_load(&allowed) || (caller != NULL && os_is_system_code(caller)))
+		return;
+	/* pthread_create allocates: it must not come here again. */
+	if (atomic_compare_exchange_strong(&background_begun, &none, 1))
+		create_blocking_signals();
+	errno = saved_errno;
+}
+
+void background_allow(void)
+{
+	os_learn_system_code();
+	atomic_store(&allowed, true);
+}
+
+void background_end(void)
+{
+	atomic_store(&background_begun, 1);
+	if (!atomic_exchange(&running, false))
+		return;
+	struct timespec deadline;
+	atomic_store(&stopping, 1);
+	os_wake(&stopping);
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec++;
+	if (pthread_timedjoin_np(thread, NULL, &deadline) != 0)
+		pthread_detach(thread);
+}
+
+void background_forget(void)
+{
+	atomic_store(&running, false);
+	atomic_store(&background_begun, 0);
+}

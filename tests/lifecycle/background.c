@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * background:1. The thread is there once the program has allocated enough, is named, and takes no signal; what the program
+ * freed goes back without another call; a forked child has a thread of its own, and both processes end in order. Waits for
+ * what must come. argv[1] "none": without the setting there is no thread.
+ */
+#include "lifecycle.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { BLOCKS = 20000 };
+
+/* The number of the thread with that name, 0 if there is none; and how many threads there are. */
+static int find_thread(const char *wanted, int *count)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *task;
+	int found = 0;
+
+	check(tasks != NULL);
+	*count = 0;
+	while ((task = readdir(tasks)) != NULL) {
+		char path[300], name[32] = "";
+		FILE *file;
+
+		if (task->d_name[0] == '.')
+			continue;
+		++*count;
+		snprintf(path, sizeof path, "/proc/self/task/%s/comm", task->d_name);
+		if ((file = fopen(path, "r")) == NULL)
+			continue;
+		if (fgets(name, sizeof name, file) && strcspn(name, "\n") == strlen(wanted) &&
+		    memcmp(name, wanted, strlen(wanted)) == 0)
+			found = atoi(task->d_name);
+		fclose(file);
+	}
+	closedir(tasks);
+	return found;
+}
+
+static unsigned long long blocked_signals(int thread)
+{
+	char path[64], line[200];
+	unsigned long long blocked = 0;
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/status", thread);
+	check((file = fopen(path, "r")) != NULL);
+	while (fgets(line, sizeof line, file))
+		sscanf(line, "SigBlk: %llx", &blocked);
+	fclose(file);
+	return blocked;
+}
+
+static long resident_kib(void)
+{
+	char line[200];
+	long kib = 0;
+	FILE *file = fopen("/proc/self/status", "r");
+
+	check(file != NULL);
+	while (fgets(line, sizeof line, file))
+		sscanf(line, "VmRSS: %ld", &kib);
+	fclose(file);
+	return kib;
+}
+
+static void allocate_and_free(void)
+{
+	static char *blocks[BLOCKS];
+
+	for (unsigned i = 0; i < BLOCKS; i++)
+		blocks[i] = block_new(100 + i % 3000);
+	for (unsigned i = 0; i < BLOCKS; i++)
+		block_free(blocks[i]);
+}
+
+static void expect_thread(void)
+{
+	int count, thread;
+
+	while ((thread = find_thread("strata", &count)) == 0) {
+		allocate_and_free();
+		usleep(1000);
+	}
+	check(count == 2);
+	/* All but SIGKILL, SIGSTOP, and those that libc keeps. */
+	check((blocked_signals(thread) | 1ull << (SIGKILL - 1) | 1ull << (SIGSTOP - 1) | 3ull << 31) == ~0ull);
+}
+
+static void expect_memory_back(void)
+{
+	long before;
+
+	allocate_and_free();
+	before = resident_kib();
+	check(before > 16 * 1024);
+	/* No call of malloc from here on, but for those of stdio. */
+	while (resident_kib() > before - 12 * 1024)
+		usleep(20000);
+}
+
+int main(int argc, char **argv)
+{
+	int count, status;
+	pid_t child;
+
+	if (argc > 1 && strcmp(argv[1], "none") == 0) {
+		allocate_and_free();
+		check(find_thread("strata", &count) == 0 && count == 1);
+		return 0;
+	}
+	alarm(600);
+	expect_thread();
+	expect_memory_back();
+	child = fork();
+	check(child >= 0);
+	if (child == 0) {
+		expect_thread();
+		exit(0);
+	}
+	while (waitpid(child, &status, 0) < 0)
+		check(errno == EINTR);
+	check(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	expect_thread();
+	return 0;
+}

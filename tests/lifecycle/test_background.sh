@@ -1,0 +1,14 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The optional thread. See background.c.
+. "${top_srcdir:-.}/tests/lifecycle/build.sh"
+
+for each in preloaded shared; do
+	possible "$each" || continue
+	build "$each" background
+	run "$each" background none || fail "$each: a thread that nobody asked for"
+	export STRATA_OPTIONS=background:1,decay_ms:200
+	run "$each" background || fail "$each: background:1"
+	unset STRATA_OPTIONS
+	echo "background: $each: passed"
+done
