@@ -97,9 +97,13 @@ static inline unsigned bit_lowest(uint64_t word)
 	return (unsigned)__builtin_ctzll(word);
 }
 
+/* In line: for processors at large __builtin_popcountll is a call into libgcc. */
 static inline unsigned bit_count(uint64_t word)
 {
-	return (unsigned)__builtin_popcountll(word);
+	word -= word >> 1 & UINT64_C(0x5555555555555555);
+	word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
+	word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	return (unsigned)(word * UINT64_C(0x0101010101010101) >> 56);
 }
 
 /* A word with its n lowest bits set; n <= 64. */

@@ -129,7 +129,7 @@ STRATA_PUBLIC void *strata_domain_calloc(enum strata_domain domain, size_t count
 {
 	size_t bytes;
 	size_t index = (unsigned)domain % ROUTES;
-	if (unlikely(__builtin_mul_overflow(count, size, &bytes) || bytes > MEDIUM_MAX || route(thread_record, index) == 0))
+	if (unlikely(__builtin_mul_overflow(count, size, &bytes) || bytes > CLEARED_MAX || route(thread_record, index) == 0))
 		return calloc_slow(index, count, size);
 	void *block = strata_domain_malloc(domain, bytes);
 	return block != NULL ? memset(block, 0, bytes) : NULL;

@@ -34,7 +34,7 @@ STRATA_FAST void *entry_calloc(size_t count, size_t size, void *(*allocate)(size
 	size_t bytes;
 	if (unlikely(!entry_array_size(count, size, &bytes)))
 		return NULL;
-	if (unlikely(bytes > MEDIUM_MAX))
+	if (unlikely(bytes > CLEARED_MAX))
 		return allocate_zeroed_slow(bytes);
 	void *block = allocate(bytes);
 	return block != NULL ? memset(block, 0, bytes) : NULL;

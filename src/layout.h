@@ -5,8 +5,8 @@
  *   region   one reservation of address space, in pages of 4 KiB; flat arrays beside it say what each page is
  *   chunk    16 MiB of it: 64 arenas; the shared lists of arenas are words of bits here
  *   arena    256 KiB: 64 pages, one bit each
- *   pool     1 page (objects) or up to 16 (medium classes) of one arena, with blocks of one size class
- *   run      pages of one arena, or whole arenas, that are one block above 64 KiB; above 2 MiB we call it a direct mapping
+ *   pool     1 page (objects) or up to 64 (medium classes) of one arena, with blocks of one size class
+ *   run      pages of one arena, or whole arenas, that are one block above 256 KiB (zeroed: 64 KiB); above 2 MiB we call it a direct mapping
  *   heap     what one thread keeps: bins of free blocks, pools by class
  *
  * All of them are type-stable: their memory, once committed, stays what it is for the life of the process. So a stale
@@ -220,7 +220,7 @@ struct outgoing {
 	uint32_t count : 8;
 	uint32_t bytes : 24;
 };
-#define OUTGOING_SLOTS 32
+#define OUTGOING_SLOTS 24
 
 enum heap_state {
 	HEAP_UNUSED, /* never had a thread */
@@ -250,7 +250,7 @@ struct heap {
 	 * another heap. */
 	_Atomic uint32_t busy;
 	uint32_t pool_count;           /* pools owned; read by others */
-	uint64_t limit_bytes;          /* sum of limit * size over the bins, at most the setting cache; 0 when asleep */
+	uint64_t limit_bytes;          /* by how much the limits were raised, all bins: at most the setting cache; 0 when asleep */
 	struct pool_list pools[CLASS_COUNT];
 	struct page_set reserve;       /* pages at hand for new pools */
 	struct page_set returning;     /* pages on the way back, collected by arena */

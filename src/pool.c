@@ -2,6 +2,7 @@
 #include "pool.h"
 
 #include "arena.h"
+#include "bit_word.h"
 #include "check.h"
 #include "walk.h"
 
@@ -100,9 +101,7 @@ void pool_settle(struct heap *heap, bool everything)
 /* Neighbouring pages out of the set, the lowest. NO_PAGE if it has none. */
 static page_index take_from(struct page_set *set, unsigned count)
 {
-	uint64_t firsts = set->pages;
-	for (unsigned i = 1; i < count && firsts != 0; i++)
-		firsts &= set->pages >> i;
+	uint64_t firsts = first_of_runs(set->pages, count);
 	if (firsts == 0)
 		return NO_PAGE;
 	unsigned first = bit_lowest(firsts);
@@ -144,6 +143,13 @@ static void release_pages(struct heap *heap, page_index page, unsigned count)
 	}
 }
 
+static void note_backs(page_index page, unsigned count)
+{
+	region.backs[page] = 0;
+	for (unsigned i = 1; i < count; i++)
+		region.backs[page + i] = (uint8_t)i;
+}
+
 static void tag_pages(page_index page, unsigned count, page_tag tag)
 {
 	for (unsigned i = 0; i < count; i++)
@@ -166,8 +172,7 @@ int pool_make(struct heap *heap, unsigned class)
 	pool->target = false;
 	if (class == 1)
 		memset(page_start(page), 0, size_classes[1].start);
-	for (unsigned i = 0; i < count; i++)
-		region.backs[page + i] = (uint8_t)i;
+	note_backs(page, count);
 	tag_pages(page, count, heap_tag(heap) | class * 2);
 	list_insert(heap, pool, false);
 	owner_add(heap->pool_count, 1);
@@ -177,7 +182,8 @@ int pool_make(struct heap *heap, unsigned class)
 static void release_pool(struct heap *heap, struct pool *pool)
 {
 	unsigned count = size_classes[pool->class].pages;
-	list_remove(heap, pool);
+	if (pool->listed)
+		list_remove(heap, pool);
 	tag_pages(page_of_pool(pool), count, 0);
 	owner_add(heap->pool_count, -1);
 	release_pages(heap, page_of_pool(pool), count);
@@ -250,41 +256,81 @@ void pool_to_front(struct heap *heap, struct pool *pool)
 	list_insert(heap, pool, true);
 }
 
-static enum homecoming locate(const struct pool *pool, const void *block, unsigned *index)
+STRATA_FAST enum homecoming locate(struct pool *pool, const struct size_class *class, const void *block, unsigned *index)
 {
-	const struct size_class *class = &size_classes[pool->class];
 	size_t offset = (size_t)((const char *)block - first_block(pool, class));
 	*index = block_index(class, offset);
-	if ((size_t)*index * class->size != offset || *index >= pool->carved)
+	if (unlikely((size_t)*index * class->size != offset || *index >= pool->carved))
 		return HOME_INSIDE;
 	return HOME;
+}
+
+/* So many blocks are home now whose bits were just set. */
+STRATA_FAST void came_home(struct heap *heap, struct pool *pool, unsigned count)
+{
+	pool->home_count += (uint16_t)count;
+	if (pool->home_count == pool->carved)
+		release_pool(heap, pool);
+	else if (!pool->listed)
+		list_insert(heap, pool, true);
 }
 
 enum homecoming pool_home(struct heap *heap, void *block)
 {
 	struct pool *pool = pool_of_block(block);
+	unsigned class = pool->class;
 	unsigned index;
-	if (unlikely(locate(pool, block, &index) != HOME))
+	if (unlikely(locate(pool, &size_classes[class], block, &index) != HOME))
 		return HOME_INSIDE;
 	uint64_t *word = &home_bits(pool)[index / 64];
 	uint64_t bit = UINT64_C(1) << (index % 64);
 	if (unlikely(*word & bit))
 		return HOME_TWICE;
 	*word |= bit;
-	owner_add(heap->out_blocks[pool->class], -1);
-	pool->home_count++;
-	if (!pool->listed)
-		list_insert(heap, pool, true);
-	if (pool->home_count == pool->carved)
-		release_pool(heap, pool);
+	owner_add(heap->out_blocks[class], -1);
+	came_home(heap, pool, 1);
 	return HOME;
+}
+
+/* The records are fetched for all before the first is needed: blocks freed at random lie in as many pools. What does not change
+ * is held in locals, since the compiler must think that the writes to the bitmaps change it. */
+unsigned pool_home_many(struct heap *heap, unsigned class_index, void *const *blocks, unsigned count)
+{
+	const struct size_class class = size_classes[class_index];
+	const uintptr_t base = region_base;
+	const _Atomic page_tag *const tags = region_tags;
+	struct pool *const pools = region.pools;
+	const uint8_t *const backs = region.backs;
+	const page_tag mine = heap_tag(heap) | class_index * 2;
+	for (unsigned i = 0; i < count; i++)
+		__builtin_prefetch(&pools[((uintptr_t)blocks[i] - base) >> PAGE_SHIFT], 1);
+	unsigned done = 0;
+	for (; done < count; done++) {
+		size_t offset = (uintptr_t)blocks[done] - base;
+		size_t page = offset >> PAGE_SHIFT;
+		if (unlikely(atomic_load_explicit(&tags[page], memory_order_relaxed) != mine))
+			break;
+		if (class_index > OBJECT_CLASSES)
+			page -= backs[page];
+		offset -= (page << PAGE_SHIFT) + class.start;
+		struct pool *pool = &pools[page];
+		unsigned index = block_index(&class, offset);
+		uint64_t *word = (likely(class_index != 1) ? pool->home : (uint64_t *)page_start((page_index)page)) + index / 64;
+		uint64_t bit = UINT64_C(1) << (index % 64);
+		if (unlikely((size_t)index * class.size != offset || index >= pool->carved || (*word & bit)))
+			break;
+		*word |= bit;
+		came_home(heap, pool, 1);
+	}
+	owner_add(heap->out_blocks[class_index], -done);
+	return done;
 }
 
 enum homecoming pool_look(const void *p)
 {
 	struct pool *pool = pool_of_block(p);
 	unsigned index;
-	if (locate(pool, p, &index) != HOME)
+	if (locate(pool, &size_classes[pool->class], p, &index) != HOME)
 		return HOME_INSIDE;
 	uint64_t word = __atomic_load_n(&home_bits(pool)[index / 64], __ATOMIC_RELAXED);
 	return word >> (index % 64) & 1 ? HOME_TWICE : HOME;

@@ -23,6 +23,10 @@ enum homecoming { HOME, HOME_TWICE, HOME_INSIDE };
 /* Takes the block home into its pool, which must be one of heap's. */
 enum homecoming pool_home(struct heap *heap, void *block);
 
+/* Takes home blocks that came from a bin of this class. Stops at the first that is not a block of one of heap's pools of the
+ * class, or is at home already, and returns its place; count when there is none. */
+unsigned pool_home_many(struct heap *heap, unsigned class, void *const *blocks, unsigned count);
+
 /* Whether p is the start of a block that was handed out by a pool of any heap and has not come home: a look without the
  * right to one, so only good for diagnosis. */
 enum homecoming pool_look(const void *p);

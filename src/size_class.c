@@ -26,6 +26,8 @@ const struct size_class size_classes[CLASS_COUNT] = {
 	[93] = ENTRY(10240, 5, 0), [94] = ENTRY(12288, 6, 0), [95] = ENTRY(14336, 7, 0), [96] = ENTRY(16384, 8, 0),
 	[97] = ENTRY(20480, 5, 0), [98] = ENTRY(24576, 6, 0), [99] = ENTRY(28672, 7, 0), [100] = ENTRY(32768, 8, 0),
 	[101] = ENTRY(40960, 10, 0), [102] = ENTRY(49152, 12, 0), [103] = ENTRY(57344, 14, 0), [104] = ENTRY(65536, 16, 0),
+	[105] = ENTRY(81920, 20, 0), [106] = ENTRY(98304, 24, 0), [107] = ENTRY(114688, 28, 0), [108] = ENTRY(131072, 32, 0),
+	[109] = ENTRY(163840, 40, 0), [110] = ENTRY(196608, 48, 0), [111] = ENTRY(229376, 56, 0), [112] = ENTRY(262144, 64, 0),
 };
 
 /* 16 * (n - 1) < size <= 16 * n: class 2 * n, code 4 * n. */
@@ -45,9 +47,10 @@ const uint8_t object_code_aligned16[OBJECT_MAX + 1] STRATA_ALIGNED(CACHE_LINE) =
 	[(at) + 3 * (width) ... (at) + 4 * (width) - 1] = 2 * (first) + 6
 #define ROW8(at, width, first) ROW4(at, width, first), ROW4((at) + 4 * (width), width, (first) + 4)
 
-const uint8_t medium_codes[128] STRATA_ALIGNED(CACHE_LINE) = {
+const uint8_t medium_codes[320] STRATA_ALIGNED(CACHE_LINE) = {
 	ROW8(8, 1, 65), ROW8(16, 2, 73), ROW8(32, 4, 81),
 	ROW4(64 + 4, 1, 89), ROW4(64 + 8, 2, 93), ROW4(64 + 16, 4, 97), ROW4(64 + 32, 8, 101),
+	ROW4(64 + 64, 16, 105), ROW4(64 + 128, 32, 109),
 };
 
 _Static_assert(CLASS_COUNT * 2 < 254, "a code fits a byte of the page tag, and 254 is a page run");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sizes and classes. A class is a number: 0 is nobody's, 1 ... 64 are the object classes (8 bytes to a step), 65 ... 104
- * the medium ones (8 steps to a doubling up to 4 KiB, 4 above, to 64 KiB). Above 64 KiB there are no classes: page runs.
+ * the medium ones (8 steps to a doubling up to 4 KiB, 4 above, to 256 KiB). Above there are no classes: page runs.
  *
  * A class travels as its code, class * 2, in page tags and tables: the fast path then reaches a 16-byte bin with the
  * processor's own scaling by 8.
@@ -15,16 +15,19 @@
 #define PAGE_SIZE ((size_t)1 << PAGE_SHIFT)
 
 #define OBJECT_MAX ((size_t)512)
-#define MEDIUM_MAX ((size_t)65536)
+#define MEDIUM_MAX ((size_t)262144)
+/* Zeroed requests above this are page runs although there are classes for them: fresh pages need no clearing, and what is not
+ * touched costs nothing. */
+#define CLEARED_MAX ((size_t)65536)
 #define OBJECT_CLASSES 64
-#define CLASS_COUNT 105 /* class 0 included */
+#define CLASS_COUNT 113 /* class 0 included */
 
 /* What the slow paths need to know of a class. */
 struct size_class {
 	uint32_t size;     /* bytes in a block */
-	uint32_t inverse;  /* ceil(2^32 / size): offset / size by multiplication, exact for offsets below 64 KiB */
+	uint32_t inverse;  /* ceil(2^32 / size): offset / size by multiplication, exact for offsets within a pool */
 	uint16_t capacity; /* blocks in a pool */
-	uint8_t pages;     /* pages in a pool: 1 for objects, up to 16 for medium classes */
+	uint8_t pages;     /* pages in a pool: 1 for objects, up to 64 for medium classes */
 	uint8_t start;     /* offset of the first block: the 8-byte class keeps its bitmap in front of its blocks */
 };
 
@@ -34,7 +37,7 @@ extern STRATA_HIDDEN const struct size_class size_classes[CLASS_COUNT];
 extern STRATA_HIDDEN const uint8_t object_code_aligned16[OBJECT_MAX + 1];
 
 /* Code of the smallest medium class, by (size - 1) / 64 up to 4 KiB, and by 64 + (size - 1) / 1024 above. */
-extern STRATA_HIDDEN const uint8_t medium_codes[128];
+extern STRATA_HIDDEN const uint8_t medium_codes[320];
 
 /* The native rule: every 8-byte class. Size 0 gives class 0, whose bin is always empty: the slow path makes it 1. */
 STRATA_FAST size_t object_code(size_t size)

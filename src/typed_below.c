@@ -167,7 +167,7 @@ void *below_table(const strata_type *record, size_t slots)
 		errno = ENOMEM;
 		return NULL;
 	}
-	void *table = bytes > MEDIUM_MAX ? allocate_zeroed_slow(bytes) : strata_malloc16(bytes);
+	void *table = bytes > CLEARED_MAX ? allocate_zeroed_slow(bytes) : strata_malloc16(bytes);
 	if (table == NULL)
 		return NULL;
 	if (bytes <= MEDIUM_MAX)

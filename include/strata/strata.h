@@ -87,7 +87,7 @@ size_t strata_maintain(void);
 /*
  * For a server with active defragmentation: 1 when it is worth while to move block now, to a new one of the same size
  * allocated next by this thread, which will lie in a fuller pool; 0 when not, and for every pointer that is not in a block
- * of 64 KiB or less (NULL, foreign, a large block: any pointer may be asked about). Moving all blocks that it is worth
+ * of 256 KiB or less (NULL, foreign, a large block: any pointer may be asked about). Moving all blocks that it is worth
  * while for, until a walk over all finds none, leaves at most one partly used pool of each size:
  *
  *     if (strata_should_move(old)) {
@@ -177,7 +177,7 @@ struct strata_stats {
 	uint64_t cached_bytes;   /* free blocks in threads' caches and in batches on their way home */
 	uint64_t free_bytes;     /* in pages that are in no use, resident (they were touched and not given back) */
 	uint64_t pooled_bytes;   /* free blocks at home in pools in use */
-	uint64_t run_bytes;      /* the part of live_bytes in page runs and direct mappings (blocks above 64 KiB) */
+	uint64_t run_bytes;      /* the part of live_bytes in page runs and direct mappings (blocks above 256 KiB) */
 	uint64_t heap_bytes;     /* pages in use by pools, runs and mappings, plus free_bytes */
 	uint64_t metadata_bytes; /* strata's own records, as committed (touched or not) */
 	uint64_t reserved_bytes; /* address space reserved; not memory */

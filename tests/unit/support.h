@@ -15,7 +15,7 @@
 
 /* Object blocks end here, and blocks in pools and spans there; above: page runs. */
 #define OBJECT_MAX ((size_t)512)
-#define MEDIUM_MAX (64 * KIB)
+#define MEDIUM_MAX (256 * KIB)
 
 /* Hides a value from the compiler, which would otherwise warn about, or fold, the calls that must fail. */
 static inline size_t opaque(size_t value)
@@ -64,7 +64,7 @@ bool all_zero(const void *block, size_t size);
 void pattern_write_ends(void *block, size_t size, uint64_t seed);
 bool pattern_ends_hold(const void *block, size_t size, uint64_t seed);
 
-/* The sizes that the suite goes through: 0 ... 1100, every class boundary to 64 KiB with its neighbours, page and run
+/* The sizes that the suite goes through: 0 ... 1100, every class boundary to 256 KiB with its neighbours, page and run
  * boundaries to 2 MiB with theirs, and steps to 64 MiB. Sorted, without repetition. */
 size_t interesting_sizes(const size_t **sizes);
 
