@@ -32,6 +32,7 @@ bench_loads_SOURCES = \
 	bench/load_realloc.c \
 	bench/load_sharing.c \
 	bench/load_slots.c \
+	bench/load_typed.c \
 	bench/load_xmalloc.c \
 	bench/memory.c \
 	bench/memory.h \

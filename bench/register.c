@@ -15,4 +15,5 @@ void bench_register_all(void)
 	load_realloc_register();
 	load_objects_register();
 	load_latency_register();
+	load_typed_register();
 }

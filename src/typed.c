@@ -134,6 +134,18 @@ STRATA_PUBLIC void strata_tuple_free(strata_type *type, void *tuple, size_t leng
 
 /* ---- Lists and dicts ------------------------------------------------------------------------------------------------ */
 
+/* Tables are short, and mostly of whole cache lines: a call would cost as much as the zeroing. */
+STRATA_FAST void *with_zeroed_table(const strata_type *record, void *object, size_t capacity)
+{
+	char *table = *buffer_of(record, object);
+	size_t bytes = capacity * record->item_size;
+	if (unlikely(bytes % CACHE_LINE != 0))
+		return typed_zero_table(object, table, bytes);
+	for (size_t at = 0; at < bytes; at += CACHE_LINE)
+		memset(table + at, 0, CACHE_LINE);
+	return object;
+}
+
 /* type + 1 is looked at only once the handle is known to be of the shape. */
 STRATA_FAST void *take_buffered(strata_type *type, enum strata_shape shape, size_t items)
 {
@@ -147,13 +159,11 @@ STRATA_FAST void *take_buffered(strata_type *type, enum strata_shape shape, size
 		return typed_buffered_alloc_slow(type, shape, items);
 	void *object = cursor[-1];
 	size_t capacity = *capacity_of(record, object);
-	if (unlikely(capacity < items))
-		return typed_buffered_alloc_slow(type, shape, items);
 	owner_add(list->kept, -kept_by(capacity));
 	pop(base, record, cursor);
-	if (shape == STRATA_DICT && capacity != 0)
-		memset(*buffer_of(record, object), 0, capacity * record->item_size);
-	return object;
+	if (unlikely(capacity < items))
+		return typed_fit(type, shape, object, items);
+	return shape == STRATA_DICT ? with_zeroed_table(record, object, capacity) : object;
 }
 
 STRATA_FAST void give_buffered(strata_type *type, enum strata_shape shape, void *object)
@@ -173,7 +183,7 @@ STRATA_FAST void give_buffered(strata_type *type, enum strata_shape shape, void 
 	size_t capacity = *capacity_of(record, object);
 	uint64_t kept = list->kept + kept_by(capacity);
 	if (unlikely(capacity > record->keep || kept > list->kept_limit)) {
-		typed_buffered_free_slow(type, shape, object);
+		typed_free_without_buffer(type, shape, object);
 		return;
 	}
 	if (unlikely(cursor[-1] == object)) {
@@ -220,11 +230,6 @@ STRATA_PUBLIC void *strata_dict_alloc(strata_type *type, size_t slots)
 STRATA_PUBLIC void strata_dict_free(strata_type *type, void *dict)
 {
 	give_buffered(type, STRATA_DICT, dict);
-}
-
-static size_t next_power_of_two(size_t n)
-{
-	return n <= 1 ? 1 : (size_t)2 << (63 - __builtin_clzll(n - 1));
 }
 
 STRATA_PUBLIC int strata_dict_resize(strata_type *type, void *dict, size_t slots, void **old_table, size_t *old_slots)

@@ -146,6 +146,11 @@ static inline uint64_t kept_items(uint64_t kept)
 	return kept >> KEPT_SHIFT;
 }
 
+static inline size_t next_power_of_two(size_t n)
+{
+	return n <= 1 ? 1 : (size_t)2 << (63 - __builtin_clzll(n - 1));
+}
+
 /* ---- Types ---------------------------------------------------------------------------------------------------------- */
 
 /* May the calling thread walk over the type's lists, unasked? If so, it says when it is done. */

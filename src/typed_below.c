@@ -82,7 +82,7 @@ void *below_make_long(const strata_type *record, size_t size)
 	return object;
 }
 
-size_t below_drop_buffer(const strata_type *record, void *object)
+STRATA_NOINLINE size_t below_drop_buffer(const strata_type *record, void *object)
 {
 	void **buffer = buffer_of(record, object);
 	size_t *capacity = capacity_of(record, object);

@@ -66,6 +66,7 @@ void type_fork_child(void)
 #define DEFAULT_LENGTH 20u
 #define MOST_LENGTH 256u
 #define DEFAULT_KEEP ((size_t)1024)
+#define DEFAULT_KEEP_TABLE ((size_t)256) /* a dict's: it has to be zeroed for the next one, which may not need it */
 #define DEFAULT_OBJECTS ((size_t)8000)
 #define MOST_OBJECTS ((size_t)1 << 30)
 #define DEFAULT_BYTES ((size_t)512 << 10)
@@ -163,12 +164,16 @@ static void set_bounds(struct type *type, size_t objects, size_t bytes)
 	atomic_store_explicit(&type->cache_bytes, or_default(bytes, DEFAULT_BYTES), memory_order_relaxed);
 }
 
+static size_t keep_of(const struct strata_type_info *info)
+{
+	return or_default(info->keep_bytes, info->shape == STRATA_DICT ? DEFAULT_KEEP_TABLE : DEFAULT_KEEP);
+}
+
 static void fill_type(struct type *type, const struct strata_type_info *info)
 {
-	size_t keep = or_default(info->keep_bytes, DEFAULT_KEEP);
 	type->shape = info->shape;
 	type->alignment = alignment_of(info);
-	type->buffer_weight = is_buffered(info) ? (uint32_t)size_min(keep, BUFFER_WEIGHT) : 0;
+	type->buffer_weight = is_buffered(info) ? (uint32_t)size_min(keep_of(info), BUFFER_WEIGHT) : 0;
 	type->construct = info->construct;
 	type->reset = info->reset;
 	type->destroy = info->destroy;
@@ -185,9 +190,8 @@ static void fill_record(strata_type *record, struct type *type, const struct str
 	record->code = class * 2;
 	record->item_size = (uint32_t)info->item_size;
 	if (is_buffered(info)) {
-		size_t keep = or_default(info->keep_bytes, DEFAULT_KEEP) / info->item_size;
 		record->mark = (uint32_t)info->shape;
-		record->keep = (uint32_t)size_min(keep, UINT32_MAX);
+		record->keep = (uint32_t)size_min(keep_of(info) / info->item_size, UINT32_MAX);
 		record->buffer_offset = (uint16_t)info->buffer_offset;
 		record->capacity_offset = (uint16_t)info->capacity_offset;
 	}

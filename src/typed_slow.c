@@ -182,19 +182,33 @@ void typed_tuple_free_slow(strata_type *type, void *tuple, size_t length)
 
 /* ---- Lists and dicts ------------------------------------------------------------------------------------------------ */
 
-/* Makes what was taken fit: a list grows, a dict gets another table. */
-static bool make_room(strata_type *type, enum strata_shape shape, void *object, size_t items)
+static bool fit_dict(const strata_type *record, void *dict, size_t slots)
 {
-	void *old;
-	size_t old_slots;
-	if (*capacity_of(type + 1, object) >= items)
-		return true;
-	if (shape == STRATA_LIST)
-		return strata_list_reserve(type, object, items) == 0;
-	if (strata_dict_resize(type, object, items, &old, &old_slots) != 0)
+	void *table = slots <= PTRDIFF_MAX ? below_table(record, next_power_of_two(slots)) : NULL;
+	if (table == NULL)
 		return false;
-	strata_dict_release(type, old, old_slots);
+	below_drop_buffer(record, dict);
+	*buffer_of(record, dict) = table;
+	*capacity_of(record, dict) = next_power_of_two(slots);
 	return true;
+}
+
+void *typed_fit(strata_type *type, enum strata_shape shape, void *object, size_t items)
+{
+	bool fits = shape == STRATA_LIST ? strata_list_reserve(type, object, items) == 0 :
+					   fit_dict(type + 1, object, items);
+	if (likely(fits))
+		return object;
+	typed_buffered_free_slow(type, shape, object);
+	errno = ENOMEM;
+	return NULL;
+}
+
+void *typed_zero_table(void *dict, void *table, size_t bytes)
+{
+	if (bytes != 0)
+		memset(table, 0, bytes);
+	return dict;
 }
 
 void *typed_buffered_alloc_slow(strata_type *type, enum strata_shape shape, size_t items)
@@ -204,14 +218,11 @@ void *typed_buffered_alloc_slow(strata_type *type, enum strata_shape shape, size
 	void *object = unlikely(options()->check) ? typed_checked_allocate(type + 1, 0) : take(type + 1);
 	if (object == NULL)
 		return NULL;
-	if (unlikely(!make_room(type, shape, object, items))) {
-		typed_buffered_free_slow(type, shape, object);
-		errno = ENOMEM;
-		return NULL;
-	}
 	size_t capacity = *capacity_of(type + 1, object);
-	if (shape == STRATA_DICT && capacity != 0)
-		memset(*buffer_of(type + 1, object), 0, capacity * type[1].item_size);
+	if (capacity < items)
+		return typed_fit(type, shape, object, items);
+	if (shape == STRATA_DICT)
+		return typed_zero_table(object, *buffer_of(type + 1, object), capacity * type[1].item_size);
 	return object;
 }
 
@@ -224,4 +235,13 @@ void typed_buffered_free_slow(strata_type *type, enum strata_shape shape, void *
 		typed_checked_free(type + 1, object, 0, function);
 	else
 		give(type + 1, object, function);
+}
+
+void typed_free_without_buffer(strata_type *type, enum strata_shape shape, void *object)
+{
+	below_drop_buffer(type + 1, object);
+	if (shape == STRATA_LIST)
+		strata_list_free(type, object);
+	else
+		strata_dict_free(type, object);
 }

@@ -16,6 +16,15 @@ STRATA_NOINLINE void typed_tuple_free_slow(strata_type *type, void *tuple, size_
 STRATA_NOINLINE void *typed_buffered_alloc_slow(strata_type *type, enum strata_shape shape, size_t items);
 STRATA_NOINLINE void typed_buffered_free_slow(strata_type *type, enum strata_shape shape, void *object);
 
+/* Gives a list or dict that was taken a buffer for items; NULL and ENOMEM: it is free again. */
+STRATA_NOINLINE void *typed_fit(strata_type *type, enum strata_shape shape, void *object, size_t items);
+
+/* Frees a list or dict whose buffer is longer than may be kept: the buffer first. */
+STRATA_NOINLINE void typed_free_without_buffer(strata_type *type, enum strata_shape shape, void *object);
+
+/* Zeroes the table of the dict, which is returned. */
+STRATA_NOINLINE void *typed_zero_table(void *dict, void *table, size_t bytes);
+
 /* The object on top of the list is freed once more. */
 STRATA_COLD void typed_free_twice(const char *function, void *object);
 
