@@ -314,7 +314,8 @@ INLINE void burst(struct bench_thread *thread, enum shape shape, bool typed)
 	for (size_t turn = 0; turn < thread->load->repeat; turn++) {
 		for (size_t i = 0; i < count; i++)
 			objects[i] = make(thread, shape, i + turn, typed);
-		bench_at_peak(thread);
+		if (turn == 0)
+			bench_at_peak(thread);
 		for (size_t i = 0; i < count; i++)
 			drop(thread, shape, objects[i], typed);
 		bench_empty();
