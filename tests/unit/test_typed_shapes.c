@@ -276,6 +276,23 @@ static void kept_buffers_are_bounded(void **state)
 	unregister(type);
 }
 
+/* What is left on the list then holds more in buffers than it may: lists are freed all the same, those without one too. */
+static void bounds_are_narrowed_below_what_is_kept(void **state)
+{
+	strata_type *type = list_type(0);
+
+	(void)state;
+	for (size_t i = 0; i < 140; i++)
+		lists[i] = new_list(type, i < 100 ? 128 : 0);
+	for (size_t i = 0; i < 100; i++)
+		strata_list_free(type, lists[i]);
+	assert_int_equal(strata_type_set_bounds(type, 50, 0), 0);
+	for (size_t i = 100; i < 140; i++)
+		strata_list_free(type, lists[i]);
+	assert_true(stats_of(type).cached_objects <= 100);
+	unregister(type);
+}
+
 static void reserve_fails_and_leaves_the_list(void **state)
 {
 	strata_type *type = list_type(0);
@@ -499,6 +516,7 @@ int main(void)
 	    cmocka_unit_test(a_freed_list_keeps_its_buffer),
 	    cmocka_unit_test(a_long_buffer_is_not_kept),
 	    cmocka_unit_test(kept_buffers_are_bounded),
+	    cmocka_unit_test(bounds_are_narrowed_below_what_is_kept),
 	    cmocka_unit_test(reserve_fails_and_leaves_the_list),
 	    cmocka_unit_test(dicts_keep_their_entries),
 	    cmocka_unit_test(a_freed_dict_keeps_its_table),
