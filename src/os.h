@@ -57,15 +57,6 @@ uint64_t os_secret(void);
  * between; a thread that was not running is at one anyway. -ENOSYS, -EPERM: refused. Registers on the first call. */
 int os_barrier_all(void);
 
-/* Waits until the word is no longer value, and os_wake was called, or for ms milliseconds; may return early. */
-void os_wait(_Atomic uint32_t *word, uint32_t value, unsigned ms);
-void os_wake(_Atomic uint32_t *word);
-
-/* Whether the address lies in the code of libc, of the dynamic loader, or of this library; of everything, in a static program
- * or before the first function was called, which may take the loader's lock. */
-void os_learn_system_code(void);
-bool os_is_system_code(const void *address);
-
 void os_write_error(const char *text, size_t length);
 
 #ifdef STRATA_TEST_BUILD
@@ -74,6 +65,12 @@ void os_write_error(const char *text, size_t length);
 void strata_os_fail_after(long calls);
 void strata_os_fail_sticky(bool sticky);
 long strata_os_calls(void);
+
+/* From now on the system's page has this size, a multiple of the real one: calls answer as they would there. */
+void strata_os_pretend_page_size(size_t size);
+
+/* From now on os_commit grants so many bytes more, as strict overcommit would (what is committed twice counts twice). */
+void strata_os_pretend_commit_limit(size_t bytes);
 #endif
 
 #endif

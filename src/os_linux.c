@@ -6,10 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <gnu/libc-version.h>
-#include <limits.h>
-#include <link.h>
-#include <linux/futex.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -57,6 +53,33 @@ long strata_os_calls(void)
 	return calls_made;
 }
 
+static size_t pretended_page_size;
+static _Atomic int64_t commit_left = INT64_MAX;
+
+void strata_os_pretend_page_size(size_t size)
+{
+	pretended_page_size = size;
+}
+
+void strata_os_pretend_commit_limit(size_t bytes)
+{
+	commit_left = (int64_t)bytes;
+}
+
+static bool commit_refused(size_t size)
+{
+	return atomic_fetch_sub(&commit_left, (int64_t)size) < (int64_t)size;
+}
+
+/* As the kernel: a start between pages is an error, a length is rounded up. 0 or -EINVAL. */
+static int as_on_pretended_pages(const void *start, size_t *size)
+{
+	if (pretended_page_size == 0)
+		return 0;
+	*size = round_up(*size, pretended_page_size);
+	return (uintptr_t)start % pretended_page_size == 0 ? 0 : -EINVAL;
+}
+
 static bool os_refuses(void)
 {
 	calls_made++;
@@ -66,9 +89,24 @@ static bool os_refuses(void)
 	return left == 1 || left == 0;
 }
 #else
+static const size_t pretended_page_size;
+
 static inline bool os_refuses(void)
 {
 	return false;
+}
+
+static inline bool commit_refused(size_t size)
+{
+	(void)size;
+	return false;
+}
+
+static inline int as_on_pretended_pages(const void *start, size_t *size)
+{
+	(void)start;
+	(void)size;
+	return 0;
 }
 #endif
 
@@ -77,6 +115,8 @@ static inline bool os_refuses(void)
 size_t os_page_size(void)
 {
 	static _Atomic size_t known;
+	if (pretended_page_size != 0)
+		return pretended_page_size;
 	size_t size = atomic_load_explicit(&known, memory_order_relaxed);
 	if (unlikely(size == 0)) {
 		size = getauxval(AT_PAGESZ);
@@ -124,8 +164,10 @@ void os_release(void *start, size_t size)
 int os_commit(void *start, size_t size)
 {
 	int saved_errno = errno;
-	if (os_refuses())
+	if (os_refuses() || commit_refused(size))
 		return -ENOMEM;
+	if (as_on_pretended_pages(start, &size) != 0)
+		return -EINVAL;
 	int result = result_of(os.protect(start, size, PROT_READ | PROT_WRITE), saved_errno);
 	if (result == 0) {
 		os.advise(start, size, MADV_DODUMP);
@@ -139,6 +181,8 @@ int os_purge(void *start, size_t size, bool lazy)
 	int saved_errno = errno;
 	if (os_refuses())
 		return -ENOMEM;
+	if (as_on_pretended_pages(start, &size) != 0)
+		return -EINVAL;
 	if (lazy && os.advise(start, size, MADV_FREE) == 0)
 		return 0;
 	return result_of(os.advise(start, size, MADV_DONTNEED), saved_errno);
@@ -149,6 +193,8 @@ int os_refresh(void *start, size_t size)
 	int saved_errno = errno;
 	if (os_refuses())
 		return -ENOMEM;
+	if (as_on_pretended_pages(start, &size) != 0)
+		return -EINVAL;
 	void *fresh = os.map(start, size, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 	int result = result_of(fresh == MAP_FAILED, saved_errno);
@@ -164,6 +210,8 @@ int os_move(void *from, void *to, size_t size)
 	int saved_errno = errno;
 	if (os_refuses())
 		return -ENOMEM;
+	if (as_on_pretended_pages(from, &size) != 0 || as_on_pretended_pages(to, &size) != 0)
+		return -EINVAL;
 	void *moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
 	return result_of(moved == MAP_FAILED, saved_errno);
 }
@@ -296,72 +344,6 @@ int os_barrier_all(void)
 	if (status != 0 && errno == EPERM && syscall(SYS_membarrier, BARRIER_REGISTER, 0) == 0)
 		status = syscall(SYS_membarrier, BARRIER_EXPEDITED, 0);
 	return result_of((int)status, saved_errno);
-}
-
-void os_wait(_Atomic uint32_t *word, uint32_t value, unsigned ms)
-{
-	int saved_errno = errno;
-	struct timespec time = { ms / 1000, (long)(ms % 1000) * 1000000 };
-	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &time, NULL, 0);
-	errno = saved_errno;
-}
-
-void os_wake(_Atomic uint32_t *word)
-{
-	int saved_errno = errno;
-	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-	errno = saved_errno;
-}
-
-/* ---- Whose code is it ------------------------------------------------------------------------------------------------- */
-
-static struct {
-	uintptr_t start, end;
-} system_code[3];
-static _Atomic unsigned system_code_count;
-
-static bool object_has(const struct dl_phdr_info *object, uintptr_t address)
-{
-	for (unsigned i = 0; i < object->dlpi_phnum; i++) {
-		const ElfW(Phdr) *part = &object->dlpi_phdr[i];
-		if (part->p_type == PT_LOAD && address - (object->dlpi_addr + part->p_vaddr) < part->p_memsz)
-			return true;
-	}
-	return false;
-}
-
-static int learn_object(struct dl_phdr_info *object, size_t size, void *unused)
-{
-	(void)size;
-	(void)unused;
-	uintptr_t loader = getauxval(AT_BASE);
-	unsigned count = atomic_load(&system_code_count);
-	if (count == 3 || (!object_has(object, (uintptr_t)gnu_get_libc_version) && !object_has(object, (uintptr_t)learn_object) &&
-			   (loader == 0 || object->dlpi_addr != loader)))
-		return 0;
-	uintptr_t end = 0;
-	for (unsigned i = 0; i < object->dlpi_phnum; i++)
-		if (object->dlpi_phdr[i].p_type == PT_LOAD)
-			end = object->dlpi_phdr[i].p_vaddr + object->dlpi_phdr[i].p_memsz;
-	system_code[count].start = object->dlpi_addr;
-	system_code[count].end = object->dlpi_addr + end;
-	atomic_store(&system_code_count, count + 1);
-	return 0;
-}
-
-void os_learn_system_code(void)
-{
-	if (atomic_load(&system_code_count) == 0)
-		dl_iterate_phdr(learn_object, NULL);
-}
-
-bool os_is_system_code(const void *address)
-{
-	unsigned count = atomic_load(&system_code_count);
-	for (unsigned i = 0; i < count; i++)
-		if ((uintptr_t)address >= system_code[i].start && (uintptr_t)address < system_code[i].end)
-			return true;
-	return count == 0;
 }
 
 void os_write_error(const char *text, size_t length)
