@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "heap.h"
 
-#include "arena_count.h"
 #include "bin.h"
 #include "check.h"
 #include "claim.h"
@@ -69,13 +68,8 @@ void heap_unlock(struct heap *heap)
 
 /* ---- Limits --------------------------------------------------------------------------------------------------------- */
 
-/* Most bytes in one bin. The limit starts at a page's worth and doubles, each time it is met, up to here. A deep stack of
- * small blocks that were freed at random is slower than bringing them home: each pop waits for a line from far away, while
- * a pool is refilled in the order of its addresses. */
-static size_t bin_bytes(unsigned class)
-{
-	return (size_t)(class <= OBJECT_CLASSES ? 512 : 4096) << 10;
-}
+/* Most bytes in one bin. The limit starts at a page's worth and doubles, each time it is met, up to here. */
+#define BIN_BYTES ((size_t)512 << 10)
 
 static int32_t first_limit(unsigned class)
 {
@@ -88,8 +82,7 @@ static int32_t next_step(int32_t limit)
 	return limit > 0 ? limit : 1;
 }
 
-/* Sum of limit_bytes over the heaps: what all bins together may hold above a page's worth each. Changed when a limit changes,
- * which is seldom. */
+/* Sum of limit_bytes over the heaps: what all bins together may hold. Changed when a limit changes, which is seldom. */
 static _Atomic int64_t all_limits STRATA_ALIGNED(CACHE_LINE);
 
 static void raise_limit(struct heap *heap, unsigned class, int32_t by)
@@ -105,18 +98,15 @@ static void raise_limit(struct heap *heap, unsigned class, int32_t by)
 /* With empty bins: every class begins anew. */
 static void reset_limits(struct heap *heap)
 {
+	int64_t bytes = 0;
 	for (unsigned class = 1; class < CLASS_COUNT; class++) {
-		owner_set(heap->bins[class].limit, first_limit(class));
-		owner_set(heap->bins[class].credit, first_limit(class));
+		int32_t limit = first_limit(class);
+		owner_set(heap->bins[class].limit, limit);
+		owner_set(heap->bins[class].credit, limit);
+		bytes += (int64_t)limit * size_classes[class].size;
 	}
-	atomic_fetch_sub_explicit(&all_limits, (int64_t)heap->limit_bytes, memory_order_relaxed);
-	heap->limit_bytes = 0;
-}
-
-/* All threads' caches may take an eighth of what is in use, where that is more than the setting. */
-static size_t all_limits_most(void)
-{
-	return size_max(options()->cache_all_bytes, arena_count().used_pages * PAGE_SIZE / 8);
+	atomic_fetch_add_explicit(&all_limits, bytes - (int64_t)heap->limit_bytes, memory_order_relaxed);
+	heap->limit_bytes = (uint64_t)bytes;
 }
 
 void heap_forget_limits(struct heap *heap)
@@ -134,7 +124,7 @@ void heap_renew_limits(struct heap *heap)
 		int32_t limit = count > first_limit(class) ? count : first_limit(class);
 		owner_set(bin->credit, limit - count);
 		owner_set(bin->limit, limit);
-		bytes += (int64_t)(limit - first_limit(class)) * size_classes[class].size;
+		bytes += (int64_t)limit * size_classes[class].size;
 	}
 	atomic_fetch_add_explicit(&all_limits, bytes - (int64_t)heap->limit_bytes, memory_order_relaxed);
 	heap->limit_bytes = (uint64_t)bytes;
@@ -144,8 +134,8 @@ static bool may_double(const struct heap *heap, unsigned class)
 {
 	size_t bytes = (size_t)next_step(heap->bins[class].limit) * size_classes[class].size;
 	size_t all = (size_t)atomic_load_explicit(&all_limits, memory_order_relaxed);
-	return 2 * bytes <= bin_bytes(class) && heap->limit_bytes + bytes <= options()->cache_bytes &&
-	       all + bytes <= all_limits_most();
+	return 2 * bytes <= BIN_BYTES && heap->limit_bytes + bytes <= options()->cache_bytes &&
+	       all + bytes <= options()->cache_all_bytes;
 }
 
 /* ---- A heap's beginning and end ------------------------------------------------------------------------------------- */
@@ -390,10 +380,11 @@ static int fill(struct heap *heap, unsigned class)
 	return 0;
 }
 
-/* Looking at the clock costs as much as a small refill: not each time. */
+/* Looking at the clock costs as much as a small refill: not each time; but a process that allocates little must come to it
+ * often enough for what it freed before to go back. */
 static void tick_sometimes(const struct heap *heap)
 {
-	if (heap->slow_calls % 16 == 0)
+	if (heap->slow_calls % 4 == 0)
 		decay_tick();
 }
 
@@ -425,12 +416,8 @@ static void flush_newest(struct heap *heap, unsigned class)
 		blocks[count++] = block;
 	owner_set(bin->head, block);
 	owner_add(bin->credit, (int32_t)count);
-	/* One that is not simply home is of a pool that is another's now, or a fault. */
-	for (unsigned done = 0; done < count; done++) {
-		done += pool_home_many(heap, class, blocks + done, count - done);
-		if (done < count && !heap_take_home(heap, blocks[done]))
-			break;
-	}
+	for (unsigned i = 0; i < count && heap_take_home(heap, blocks[i]); i++)
+		;
 }
 
 static void make_room(struct heap *heap, unsigned class)
