@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "heap.h"
 
+#include "arena_count.h"
 #include "bin.h"
 #include "check.h"
 #include "claim.h"
@@ -68,8 +69,13 @@ void heap_unlock(struct heap *heap)
 
 /* ---- Limits --------------------------------------------------------------------------------------------------------- */
 
-/* Most bytes in one bin. The limit starts at a page's worth and doubles, each time it is met, up to here. */
-#define BIN_BYTES ((size_t)512 << 10)
+/* Most bytes in one bin. The limit starts at a page's worth and doubles, each time it is met, up to here. A deep stack of
+ * small blocks that were freed at random is slower than bringing them home: each pop waits for a line from far away, while
+ * a pool is refilled in the order of its addresses. */
+static size_t bin_bytes(unsigned class)
+{
+	return (size_t)(class <= OBJECT_CLASSES ? 512 : 4096) << 10;
+}
 
 static int32_t first_limit(unsigned class)
 {
@@ -82,7 +88,8 @@ static int32_t next_step(int32_t limit)
 	return limit > 0 ? limit : 1;
 }
 
-/* Sum of limit_bytes over the heaps: what all bins together may hold. Changed when a limit changes, which is seldom. */
+/* Sum of limit_bytes over the heaps: what all bins together may hold above a page's worth each. Changed when a limit changes,
+ * which is seldom. */
 static _Atomic int64_t all_limits STRATA_ALIGNED(CACHE_LINE);
 
 static void raise_limit(struct heap *heap, unsigned class, int32_t by)
@@ -98,15 +105,18 @@ static void raise_limit(struct heap *heap, unsigned class, int32_t by)
 /* With empty bins: every class begins anew. */
 static void reset_limits(struct heap *heap)
 {
-	int64_t bytes = 0;
 	for (unsigned class = 1; class < CLASS_COUNT; class++) {
-		int32_t limit = first_limit(class);
-		owner_set(heap->bins[class].limit, limit);
-		owner_set(heap->bins[class].credit, limit);
-		bytes += (int64_t)limit * size_classes[class].size;
+		owner_set(heap->bins[class].limit, first_limit(class));
+		owner_set(heap->bins[class].credit, first_limit(class));
 	}
-	atomic_fetch_add_explicit(&all_limits, bytes - (int64_t)heap->limit_bytes, memory_order_relaxed);
-	heap->limit_bytes = (uint64_t)bytes;
+	atomic_fetch_sub_explicit(&all_limits, (int64_t)heap->limit_bytes, memory_order_relaxed);
+	heap->limit_bytes = 0;
+}
+
+/* All threads' caches may take an eighth of what is in use, where that is more than the setting. */
+static size_t all_limits_most(void)
+{
+	return size_max(options()->cache_all_bytes, arena_count().used_pages * PAGE_SIZE / 8);
 }
 
 void heap_forget_limits(struct heap *heap)
@@ -124,7 +134,7 @@ void heap_renew_limits(struct heap *heap)
 		int32_t limit = count > first_limit(class) ? count : first_limit(class);
 		owner_set(bin->credit, limit - count);
 		owner_set(bin->limit, limit);
-		bytes += (int64_t)limit * size_classes[class].size;
+		bytes += (int64_t)(limit - first_limit(class)) * size_classes[class].size;
 	}
 	atomic_fetch_add_explicit(&all_limits, bytes - (int64_t)heap->limit_bytes, memory_order_relaxed);
 	heap->limit_bytes = (uint64_t)bytes;
@@ -134,8 +144,8 @@ static bool may_double(const struct heap *heap, unsigned class)
 {
 	size_t bytes = (size_t)next_step(heap->bins[class].limit) * size_classes[class].size;
 	size_t all = (size_t)atomic_load_explicit(&all_limits, memory_order_relaxed);
-	return 2 * bytes <= BIN_BYTES && heap->limit_bytes + bytes <= options()->cache_bytes &&
-	       all + bytes <= options()->cache_all_bytes;
+	return 2 * bytes <= bin_bytes(class) && heap->limit_bytes + bytes <= options()->cache_bytes &&
+	       all + bytes <= all_limits_most();
 }
 
 /* ---- A heap's beginning and end ------------------------------------------------------------------------------------- */
@@ -416,8 +426,12 @@ static void flush_newest(struct heap *heap, unsigned class)
 		blocks[count++] = block;
 	owner_set(bin->head, block);
 	owner_add(bin->credit, (int32_t)count);
-	for (unsigned i = 0; i < count && heap_take_home(heap, blocks[i]); i++)
-		;
+	/* One that is not simply home is of a pool that is another's now, or a fault. */
+	for (unsigned done = 0; done < count; done++) {
+		done += pool_home_many(heap, class, blocks + done, count - done);
+		if (done < count && !heap_take_home(heap, blocks[done]))
+			break;
+	}
 }
 
 static void make_room(struct heap *heap, unsigned class)

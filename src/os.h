@@ -57,6 +57,15 @@ uint64_t os_secret(void);
  * between; a thread that was not running is at one anyway. -ENOSYS, -EPERM: refused. Registers on the first call. */
 int os_barrier_all(void);
 
+/* Waits until the word is no longer value, and os_wake was called, or for ms milliseconds; may return early. */
+void os_wait(_Atomic uint32_t *word, uint32_t value, unsigned ms);
+void os_wake(_Atomic uint32_t *word);
+
+/* Whether the address lies in the code of libc, of the dynamic loader, or of this library; of everything, in a static program
+ * or before the first function was called, which may take the loader's lock. */
+void os_learn_system_code(void);
+bool os_is_system_code(const void *address);
+
 void os_write_error(const char *text, size_t length);
 
 #ifdef STRATA_TEST_BUILD

@@ -6,6 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <gnu/libc-version.h>
+#include <limits.h>
+#include <link.h>
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -344,6 +348,72 @@ int os_barrier_all(void)
 	if (status != 0 && errno == EPERM && syscall(SYS_membarrier, BARRIER_REGISTER, 0) == 0)
 		status = syscall(SYS_membarrier, BARRIER_EXPEDITED, 0);
 	return result_of((int)status, saved_errno);
+}
+
+void os_wait(_Atomic uint32_t *word, uint32_t value, unsigned ms)
+{
+	int saved_errno = errno;
+	struct timespec time = { ms / 1000, (long)(ms % 1000) * 1000000 };
+	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &time, NULL, 0);
+	errno = saved_errno;
+}
+
+void os_wake(_Atomic uint32_t *word)
+{
+	int saved_errno = errno;
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+	errno = saved_errno;
+}
+
+/* ---- Whose code is it ------------------------------------------------------------------------------------------------- */
+
+static struct {
+	uintptr_t start, end;
+} system_code[3];
+static _Atomic unsigned system_code_count;
+
+static bool object_has(const struct dl_phdr_info *object, uintptr_t address)
+{
+	for (unsigned i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+		if (part->p_type == PT_LOAD && address - (object->dlpi_addr + part->p_vaddr) < part->p_memsz)
+			return true;
+	}
+	return false;
+}
+
+static int learn_object(struct dl_phdr_info *object, size_t size, void *unused)
+{
+	(void)size;
+	(void)unused;
+	uintptr_t loader = getauxval(AT_BASE);
+	unsigned count = atomic_load(&system_code_count);
+	if (count == 3 || (!object_has(object, (uintptr_t)gnu_get_libc_version) && !object_has(object, (uintptr_t)learn_object) &&
+			   (loader == 0 || object->dlpi_addr != loader)))
+		return 0;
+	uintptr_t end = 0;
+	for (unsigned i = 0; i < object->dlpi_phnum; i++)
+		if (object->dlpi_phdr[i].p_type == PT_LOAD)
+			end = object->dlpi_phdr[i].p_vaddr + object->dlpi_phdr[i].p_memsz;
+	system_code[count].start = object->dlpi_addr;
+	system_code[count].end = object->dlpi_addr + end;
+	atomic_store(&system_code_count, count + 1);
+	return 0;
+}
+
+void os_learn_system_code(void)
+{
+	if (atomic_load(&system_code_count) == 0)
+		dl_iterate_phdr(learn_object, NULL);
+}
+
+bool os_is_system_code(const void *address)
+{
+	unsigned count = atomic_load(&system_code_count);
+	for (unsigned i = 0; i < count; i++)
+		if ((uintptr_t)address >= system_code[i].start && (uintptr_t)address < system_code[i].end)
+			return true;
+	return count == 0;
 }
 
 void os_write_error(const char *text, size_t length)

@@ -88,7 +88,8 @@ STRESS_TESTS = \
 	tests/stress/stress_typed \
 	tests/stress/stress_sleeping_owner \
 	tests/stress/stress_claim \
-	tests/stress/stress_domain_tables
+	tests/stress/stress_domain_tables \
+	tests/stress/stress_asleep
 
 tests_stress_stress_mixed_SOURCES = tests/stress/stress_mixed.c
 tests_stress_stress_mixed_CFLAGS = $(CONTRACT_CFLAGS)
@@ -120,6 +121,9 @@ tests_stress_stress_claim_LDADD = $(STRESS_LIBS)
 tests_stress_stress_domain_tables_SOURCES = tests/stress/stress_domain_tables.c
 tests_stress_stress_domain_tables_CFLAGS = $(CONTRACT_CFLAGS)
 tests_stress_stress_domain_tables_LDADD = $(STRESS_LIBS)
+tests_stress_stress_asleep_SOURCES = tests/stress/stress_asleep.c
+tests_stress_stress_asleep_CFLAGS = $(CONTRACT_CFLAGS)
+tests_stress_stress_asleep_LDADD = $(STRESS_LIBS)
 
 # ---- Memory refused -------------------------------------------------------------------------------------------------
 OOM_TESTS = tests/oom/oom_nth tests/oom/oom_limit tests/oom/pretended
@@ -140,7 +144,7 @@ TESTS += $(CONTRACT_TESTS) tests/unit/test_cgroup_own.sh $(STRESS_TESTS) $(OOM_T
 
 # Those that use native names where libc's belong to the sanitizer, and can live with it: ThreadSanitizer does not follow
 # a fork into threads; address space cannot be limited under either.
-TSAN_TESTS = $(filter-out %/stress_fork,$(STRESS_TESTS))
+TSAN_TESTS = $(filter-out %/stress_fork %/stress_asleep,$(STRESS_TESTS))
 ASAN_TESTS = tests/unit/test_contract_native tests/oom/oom_nth $(STRESS_TESTS)
 SANITIZE = CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' $(SHELL) $(top_srcdir)/tests/sanitize.sh
 
