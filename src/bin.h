@@ -13,6 +13,12 @@ STRATA_FAST struct bin *bin_at(struct heap *heap, size_t code)
 	return (struct bin *)((char *)heap->bins + code * (sizeof(struct bin) / 2));
 }
 
+/* The bin of an object class, by the bytes of its blocks: a multiple of 8, 0 for the class that is nobody's. */
+STRATA_FAST struct bin *bin_of_object(struct heap *heap, size_t bytes)
+{
+	return (struct bin *)((char *)heap->bins + bytes * (sizeof(struct bin) / 8));
+}
+
 /* Takes the top block; NULL when there is none. */
 STRATA_FAST void *bin_pop(struct bin *bin)
 {

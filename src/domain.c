@@ -67,15 +67,16 @@ static STRATA_NOINLINE void free_slow(size_t domain, void *block)
 /* The thread's credit is used up: either of these reports. */
 static STRATA_NOINLINE void *allocated(void *block, size_t domain, size_t bytes)
 {
-	if (likely(count_settle_allocated(thread_record, (unsigned)domain, bytes)))
+	if (likely(count_settle_allocated(thread_fast.record, (unsigned)domain, bytes)))
 		return block;
-	fast_free(block);
+	strata_free(block);
 	return fail(ENOMEM);
 }
 
-static STRATA_NOINLINE void freed(size_t domain)
+static STRATA_NOINLINE void freed(size_t domain, void *block)
 {
-	count_settle_freed(thread_record, (unsigned)domain);
+	strata_free(block);
+	count_settle_freed(thread_fast.record, (unsigned)domain);
 }
 
 /* ---- Fast paths ----------------------------------------------------------------------------------------------------- */
@@ -88,7 +89,9 @@ static inline void *none(size_t size)
 
 STRATA_FAST void *count_fast(struct domain_record *record, size_t index, void *block, size_t bytes)
 {
+	forget(index);
 	owner_add(record->allocations[index], 1);
+	forget(index);
 	owner_add(record->allocate_credit[index], -(int64_t)bytes);
 	if (unlikely(record->allocate_credit[index] < 0))
 		return allocated(block, index, bytes);
@@ -97,19 +100,24 @@ STRATA_FAST void *count_fast(struct domain_record *record, size_t index, void *b
 
 STRATA_FAST size_t route(const struct domain_record *record, size_t index)
 {
-	return racy_read(*(const size_t *)&record->round[index]);
+	return racy_read(record->round[index]);
+}
+
+STRATA_FAST size_t most_code(const struct domain_record *record, size_t index)
+{
+	return racy_read(record->most_code[index]);
 }
 
 static STRATA_NOINLINE void *malloc_medium(size_t index, size_t size)
 {
-	struct domain_record *record = thread_record;
+	struct domain_record *record = thread_fast.record;
 	if (unlikely(size > MEDIUM_MAX || route(record, index) == 0))
 		return malloc_slow(index, size);
 	size_t code = medium_code(size);
 	void *block = fast_allocate(size, code, none);
 	if (unlikely(block == NULL))
 		return malloc_slow(index, size);
-	return count_fast(record, index, block, size_classes[code / 2].size);
+	return count_fast(record, index, block, bytes_of_code(code));
 }
 
 STRATA_PUBLIC void *strata_domain_malloc(enum strata_domain domain, size_t size)
@@ -117,9 +125,9 @@ STRATA_PUBLIC void *strata_domain_malloc(enum strata_domain domain, size_t size)
 	size_t index = (unsigned)domain % ROUTES;
 	if (unlikely(size > OBJECT_MAX))
 		return malloc_medium(index, size);
-	struct domain_record *record = thread_record;
+	struct domain_record *record = thread_fast.record;
 	size_t bytes = -(-size & route(record, index));
-	void *block = fast_allocate(size, bytes / 4, none);
+	void *block = bin_pop(bin_of_object(thread_fast.heap, bytes));
 	if (unlikely(block == NULL))
 		return malloc_slow(index, size);
 	return count_fast(record, index, block, bytes);
@@ -129,31 +137,31 @@ STRATA_PUBLIC void *strata_domain_calloc(enum strata_domain domain, size_t count
 {
 	size_t bytes;
 	size_t index = (unsigned)domain % ROUTES;
-	if (unlikely(__builtin_mul_overflow(count, size, &bytes) || bytes > CLEARED_MAX || route(thread_record, index) == 0))
+	if (unlikely(__builtin_mul_overflow(count, size, &bytes) || bytes > CLEARED_MAX ||
+		     route(thread_fast.record, index) == 0))
 		return calloc_slow(index, count, size);
 	void *block = strata_domain_malloc(domain, bytes);
 	return block != NULL ? memset(block, 0, bytes) : NULL;
 }
 
+/* The route says up to which code a block is freed here: none where the built-in table is not in force. */
 STRATA_PUBLIC void strata_domain_free(enum strata_domain domain, void *block)
 {
-	struct domain_record *record = thread_record;
+	struct domain_record *record = thread_fast.record;
+	struct heap *heap = thread_fast.heap;
 	size_t index = (unsigned)domain % ROUTES;
-	size_t offset = (uintptr_t)block - region_base;
-	if (unlikely(offset >= racy_read(region_span))) {
+	size_t code;
+	if (unlikely(!fast_code(heap, block, &code) || code > most_code(record, index))) {
 		free_slow(index, block);
 		return;
 	}
-	size_t code = racy_read(((page_tag *)region_tags)[offset >> PAGE_SHIFT]) ^ racy_read(thread_heap->tag);
-	if (unlikely(code > TAG_CODE_MASK || route(record, index) == 0)) {
-		free_slow(index, block);
-		return;
-	}
-	fast_free(block);
 	owner_add(record->frees[index], 1);
-	owner_add(record->free_credit[index], -(int64_t)size_classes[code / 2].size);
-	if (unlikely(record->free_credit[index] < 0))
-		freed(index);
+	owner_add(record->free_credit[index], -(int64_t)bytes_of_code(code));
+	if (unlikely(record->free_credit[index] < 0)) {
+		freed(index, block);
+		return;
+	}
+	fast_push(heap, block, code);
 }
 
 /* ---- Seldom called -------------------------------------------------------------------------------------------------- */

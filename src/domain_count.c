@@ -3,11 +3,6 @@
 
 #include "domain_quota.h"
 
-#include <strata/domain.h>
-
-#include <errno.h>
-#include <string.h>
-
 _Static_assert(DOMAIN_BATCH == STRATA_DOMAIN_BATCH, "as the interface states it");
 
 /* What all threads share of a domain. Read and written on slow paths only. */
@@ -241,7 +236,7 @@ void count_resized(unsigned domain, size_t old, size_t bytes)
 
 /* ---- Reading -------------------------------------------------------------------------------------------------------- */
 
-static void read_stats(unsigned domain, struct strata_domain_stats *stats)
+void count_read(unsigned domain, struct strata_domain_stats *stats)
 {
 	struct total *total = &totals[domain];
 	int64_t live = count_live(domain);
@@ -259,23 +254,7 @@ static void read_stats(unsigned domain, struct strata_domain_stats *stats)
 	stats->live_blocks = stats->allocations > stats->frees ? stats->allocations - stats->frees : 0;
 }
 
-STRATA_PUBLIC int strata_domain_stats_read(enum strata_domain domain, struct strata_domain_stats *out, size_t size)
+void count_reset_peak(unsigned domain)
 {
-	struct strata_domain_stats stats = { .live_bytes = 0 };
-	if (domain >= STRATA_DOMAIN_COUNT || out == NULL || size == 0)
-		return EINVAL;
-	if (domain < DOMAINS)
-		read_stats(domain, &stats);
-	memcpy(out, &stats, size_min(size, sizeof stats));
-	if (size > sizeof stats)
-		memset((char *)out + sizeof stats, 0, size - sizeof stats);
-	return 0;
-}
-
-STRATA_PUBLIC int strata_domain_reset_peak(enum strata_domain domain)
-{
-	if (domain >= DOMAINS)
-		return EINVAL;
 	atomic_store_explicit(&totals[domain].peak, count_live(domain), memory_order_relaxed);
-	return 0;
 }

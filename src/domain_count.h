@@ -7,6 +7,8 @@
 
 #include "domain_record.h"
 
+#include <strata/domain.h>
+
 /* A thread keeps at most so much to itself. */
 #define DOMAIN_BATCH INT64_C(65536)
 
@@ -33,6 +35,10 @@ void count_report_all(struct domain_record *record, unsigned domain);
 
 /* Live bytes, as exact as the threads' being under way allows. */
 int64_t count_live(unsigned domain);
+
+/* Fills all of *stats; stops no thread. */
+void count_read(unsigned domain, struct strata_domain_stats *stats);
+void count_reset_peak(unsigned domain);
 
 /* The quota's limits changed: threads ask again at once. */
 void count_set_limits(unsigned domain, uint64_t soft_bytes, uint64_t hard_bytes);

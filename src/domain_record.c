@@ -8,8 +8,6 @@
 
 struct domain_record empty_record;
 
-STRATA_TLS struct domain_record *thread_record = &empty_record;
-
 static _Atomic uint32_t records_created;
 
 uint32_t record_count(void)
@@ -63,8 +61,8 @@ static struct domain_record *create(void)
 
 struct domain_record *record_own(void)
 {
-	if (likely(thread_record != &empty_record))
-		return thread_record;
+	if (likely(thread_fast.record != &empty_record))
+		return thread_fast.record;
 	/* The heap comes first: with it comes the call at the thread's end. */
 	if (thread_self.leaving || thread_attach() == NULL)
 		return NULL;
@@ -75,7 +73,7 @@ struct domain_record *record_own(void)
 		return NULL;
 	atomic_store_explicit(&record->taken, true, memory_order_relaxed);
 	table_set_routes(record);
-	thread_record = record;
+	thread_fast.record = record;
 	return record;
 }
 
@@ -89,8 +87,8 @@ static void give_up(struct domain_record *record)
 
 void record_give_up(void)
 {
-	struct domain_record *record = thread_record;
-	thread_record = &empty_record;
+	struct domain_record *record = thread_fast.record;
+	thread_fast.record = &empty_record;
 	if (record != &empty_record)
 		give_up(record);
 }
@@ -99,7 +97,7 @@ void record_orphan_all(void)
 {
 	for (uint32_t number = record_count(); number > 0; number--) {
 		struct domain_record *record = record_at(number);
-		if (record != thread_record && atomic_load_explicit(&record->taken, memory_order_relaxed))
+		if (record != thread_fast.record && atomic_load_explicit(&record->taken, memory_order_relaxed))
 			give_up(record);
 	}
 }

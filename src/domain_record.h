@@ -14,9 +14,6 @@
 /* Every thread's record before its first call and after its end: all routes lead to the slow path. Never written. */
 extern STRATA_HIDDEN struct domain_record empty_record;
 
-/* The calling thread's record, or the empty one. */
-extern STRATA_TLS struct domain_record *thread_record;
-
 /* The calling thread's record, taking one if it has none. NULL: it is at its end, or memory is refused. */
 struct domain_record *record_own(void);
 

@@ -25,11 +25,12 @@ static pthread_mutex_t setting = PTHREAD_MUTEX_INITIALIZER;
 /* ---- Routes --------------------------------------------------------------------------------------------------------- */
 
 /* The multiple that the domain's sizes are rounded up to, negative; 0: the slow path. */
-static size_t route_of(unsigned domain, const struct strata_domain_table *table)
+static void store_route(struct domain_record *record, unsigned domain, const struct strata_domain_table *table)
 {
-	if (table != NULL || debug_is_on())
-		return 0;
-	return (size_t)-(ptrdiff_t)domain_multiple(domain);
+	bool slow = table != NULL || debug_is_on();
+	size_t round = slow ? 0 : (size_t)-(ptrdiff_t)domain_multiple(domain);
+	__atomic_store_n(&record->round[domain], round, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&record->most_code[domain], slow ? 0 : TAG_CODE_MASK, __ATOMIC_SEQ_CST);
 }
 
 /*
@@ -43,7 +44,7 @@ static void set_route(struct domain_record *record, unsigned domain)
 	const struct strata_domain_table *seen;
 	do {
 		seen = table;
-		atomic_store(&record->round[domain], route_of(domain, seen));
+		store_route(record, domain, seen);
 		table = atomic_load(&in_force[domain]);
 	} while (table != seen);
 }

@@ -16,30 +16,29 @@
 /* A block of the class with this code (class * 2): the top of the bin. */
 STRATA_FAST void *fast_allocate(size_t size, size_t code, void *(*slow)(size_t))
 {
-	void *block = bin_pop(bin_at(thread_heap, code));
+	void *block = bin_pop(bin_at(thread_fast.heap, code));
 	if (unlikely(block == NULL))
 		return slow(size);
 	return block;
 }
 
 /*
- * One comparison tells that the page is in the region, one load and one comparison that it is of a pool of this heap, and of
- * which class. What the caller says of the size is only looked at by check:1. Links are raw: encoding them would take the
- * instruction that finds a block freed twice in a row. The order of the three stores is bin.h's.
+ * The class, as its code, of a block that lies in a pool of this heap; above TAG_CODE_MASK for other places in the region.
+ * False: it is not in the region. One comparison tells that, one load and one comparison of the caller's the rest.
  */
-STRATA_FAST void fast_free_sized(void *block, size_t size)
+STRATA_FAST bool fast_code(const struct heap *heap, const void *block, size_t *code)
 {
-	struct heap *heap = thread_heap;
 	size_t offset = (uintptr_t)block - region_base;
-	if (unlikely(offset >= racy_read(region_span))) {
-		free_other(block, size);
-		return;
-	}
-	size_t code = racy_read(((page_tag *)region_tags)[offset >> PAGE_SHIFT]) ^ racy_read(heap->tag);
-	if (unlikely(code > TAG_CODE_MASK)) {
-		free_other(block, size);
-		return;
-	}
+	if (unlikely(offset >= racy_read(region_span)))
+		return false;
+	*code = racy_read(((page_tag *)region_tags)[offset >> PAGE_SHIFT]) ^ racy_read(heap->tag);
+	return true;
+}
+
+/* Puts it on the top of its bin. Links are raw: encoding them would take the instruction that finds a block freed twice in a
+ * row. The order of the three stores is bin.h's. */
+STRATA_FAST void fast_push(struct heap *heap, void *block, size_t code)
+{
 	if (unlikely(owner_decrement_is_negative(bin_at(heap, code)->credit))) {
 		free_overflow(block, code);
 		return;
@@ -54,6 +53,18 @@ STRATA_FAST void fast_free_sized(void *block, size_t size)
 	compiler_fence();
 	forget(code);
 	owner_publish(bin_at(heap, code)->head, block);
+}
+
+/* What the caller says of the size is only looked at by check:1. */
+STRATA_FAST void fast_free_sized(void *block, size_t size)
+{
+	struct heap *heap = thread_fast.heap;
+	size_t code;
+	if (unlikely(!fast_code(heap, block, &code) || code > TAG_CODE_MASK)) {
+		free_other(block, size);
+		return;
+	}
+	fast_push(heap, block, code);
 }
 
 STRATA_FAST void fast_free(void *block)

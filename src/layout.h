@@ -285,7 +285,7 @@ _Static_assert(sizeof(struct heap) <= HEAP_STRIDE, "a heap is one page");
 #define ROUTES 8  /* any number, masked, is a domain, or one that has no fast path */
 
 /*
- * What one thread counts for the domains. Written by the owning thread alone, without atomics, but for round; read by others.
+ * What one thread counts for the domains. Written by the owning thread alone, without atomics, but for its routes; read by others.
  * A thread takes a record with its first call and gives it up at its end; what it has counted stays in it, so that the sum
  * over all records is what all threads ever did.
  *
@@ -298,7 +298,9 @@ struct domain_record {
 	/* Sizes are rounded up to this multiple, which is negative; 0 sends all calls of the domain to their slow path, since
 	 * the bin of class 0 is always empty. Written by the owner when it takes the record, and by whoever exchanges a table;
 	 * the protocol is in domain_table.c. */
-	_Atomic size_t round[ROUTES];
+	size_t round[ROUTES];
+	/* Written with round: blocks of codes above it are freed by the slow path, all of them where it is 0. */
+	size_t most_code[ROUTES];
 	int64_t allocate_credit[DOMAINS]; /* bytes that may yet be allocated before something is reported */
 	uint64_t allocations[DOMAINS];
 	int64_t free_credit[DOMAINS];     /* bytes that may yet be freed */

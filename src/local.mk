@@ -43,6 +43,7 @@ STRATA_SOURCES = \
 	src/checked.h src/checked.c \
 	src/domain_record.h src/domain_record.c \
 	src/domain_count.h src/domain_count.c \
+	src/domain_stats.c \
 	src/domain_quota.h src/domain_quota.c \
 	src/stack_depot.h src/stack_depot.c \
 	src/domain_debug.h src/domain_debug.c \

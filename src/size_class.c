@@ -1,34 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 #include "size_class.h"
 
-/* How many pages make a pool of a medium class: few, so that pools come home, but with little left over at their end
- * (at most 2 % but for 3840 bytes, 6 %). */
-#define ENTRY(bytes, page_count, offset)                                                                     \
-	{ .size = (bytes), .inverse = (uint32_t)(((UINT64_C(1) << 32) + (bytes) - 1) / (bytes)),             \
-	  .capacity = ((page_count) * 4096 - (offset)) / (bytes), .pages = (page_count), .start = (offset) }
+/* All classes: F(class, bytes in a block, pages in a pool, offset of the first block). How many pages make a pool of a medium
+ * class: few, so that pools come home, but with little left over at their end (at most 2 % but for 3840 bytes, 6 %). */
+#define OBJECT(F, n) F(n, 8 * (n), 1, 0)
+#define OBJECT8(F, n) OBJECT(F, n) OBJECT(F, n + 1) OBJECT(F, n + 2) OBJECT(F, n + 3) OBJECT(F, n + 4) OBJECT(F, n + 5) \
+		      OBJECT(F, n + 6) OBJECT(F, n + 7)
+#define CLASSES(F) \
+	F(1, 8, 1, 64) \
+	OBJECT(F, 2) OBJECT(F, 3) OBJECT(F, 4) OBJECT(F, 5) OBJECT(F, 6) OBJECT(F, 7) OBJECT(F, 8) \
+	OBJECT8(F, 9) OBJECT8(F, 17) OBJECT8(F, 25) OBJECT8(F, 33) OBJECT8(F, 41) OBJECT8(F, 49) OBJECT8(F, 57) \
+	F(65, 576, 2, 0) F(66, 640, 3, 0) F(67, 704, 4, 0) F(68, 768, 3, 0) \
+	F(69, 832, 6, 0) F(70, 896, 2, 0) F(71, 960, 4, 0) F(72, 1024, 4, 0) \
+	F(73, 1152, 4, 0) F(74, 1280, 5, 0) F(75, 1408, 7, 0) F(76, 1536, 3, 0) \
+	F(77, 1664, 7, 0) F(78, 1792, 4, 0) F(79, 1920, 8, 0) F(80, 2048, 4, 0) \
+	F(81, 2304, 4, 0) F(82, 2560, 5, 0) F(83, 2816, 7, 0) F(84, 3072, 6, 0) \
+	F(85, 3328, 9, 0) F(86, 3584, 7, 0) F(87, 3840, 4, 0) F(88, 4096, 4, 0) \
+	F(89, 5120, 5, 0) F(90, 6144, 6, 0) F(91, 7168, 7, 0) F(92, 8192, 4, 0) \
+	F(93, 10240, 5, 0) F(94, 12288, 6, 0) F(95, 14336, 7, 0) F(96, 16384, 8, 0) \
+	F(97, 20480, 5, 0) F(98, 24576, 6, 0) F(99, 28672, 7, 0) F(100, 32768, 8, 0) \
+	F(101, 40960, 10, 0) F(102, 49152, 12, 0) F(103, 57344, 14, 0) F(104, 65536, 16, 0) \
+	F(105, 81920, 20, 0) F(106, 98304, 24, 0) F(107, 114688, 28, 0) F(108, 131072, 32, 0) \
+	F(109, 163840, 40, 0) F(110, 196608, 48, 0) F(111, 229376, 56, 0) F(112, 262144, 64, 0)
 
-#define OBJECT(n) [n] = ENTRY(8 * (n), 1, 0)
-#define OBJECT8(n) OBJECT(n), OBJECT(n + 1), OBJECT(n + 2), OBJECT(n + 3), OBJECT(n + 4), OBJECT(n + 5), \
-		   OBJECT(n + 6), OBJECT(n + 7)
+#define ENTRY(class, bytes, page_count, offset)                                                              \
+	[class] = { .size = (bytes), .inverse = (uint32_t)(((UINT64_C(1) << 32) + (bytes) - 1) / (bytes)),   \
+		    .capacity = ((page_count) * 4096 - (offset)) / (bytes), .pages = (page_count), .start = (offset) },
 
-const struct size_class size_classes[CLASS_COUNT] = {
-	[1] = ENTRY(8, 1, 64),
-	OBJECT(2), OBJECT(3), OBJECT(4), OBJECT(5), OBJECT(6), OBJECT(7), OBJECT(8),
-	OBJECT8(9), OBJECT8(17), OBJECT8(25), OBJECT8(33), OBJECT8(41), OBJECT8(49), OBJECT8(57),
+const struct size_class size_classes[CLASS_COUNT] = { CLASSES(ENTRY) };
 
-	[65] = ENTRY(576, 2, 0), [66] = ENTRY(640, 3, 0), [67] = ENTRY(704, 4, 0), [68] = ENTRY(768, 3, 0),
-	[69] = ENTRY(832, 6, 0), [70] = ENTRY(896, 2, 0), [71] = ENTRY(960, 4, 0), [72] = ENTRY(1024, 4, 0),
-	[73] = ENTRY(1152, 4, 0), [74] = ENTRY(1280, 5, 0), [75] = ENTRY(1408, 7, 0), [76] = ENTRY(1536, 3, 0),
-	[77] = ENTRY(1664, 7, 0), [78] = ENTRY(1792, 4, 0), [79] = ENTRY(1920, 8, 0), [80] = ENTRY(2048, 4, 0),
-	[81] = ENTRY(2304, 4, 0), [82] = ENTRY(2560, 5, 0), [83] = ENTRY(2816, 7, 0), [84] = ENTRY(3072, 6, 0),
-	[85] = ENTRY(3328, 9, 0), [86] = ENTRY(3584, 7, 0), [87] = ENTRY(3840, 4, 0), [88] = ENTRY(4096, 4, 0),
-	[89] = ENTRY(5120, 5, 0), [90] = ENTRY(6144, 6, 0), [91] = ENTRY(7168, 7, 0), [92] = ENTRY(8192, 4, 0),
-	[93] = ENTRY(10240, 5, 0), [94] = ENTRY(12288, 6, 0), [95] = ENTRY(14336, 7, 0), [96] = ENTRY(16384, 8, 0),
-	[97] = ENTRY(20480, 5, 0), [98] = ENTRY(24576, 6, 0), [99] = ENTRY(28672, 7, 0), [100] = ENTRY(32768, 8, 0),
-	[101] = ENTRY(40960, 10, 0), [102] = ENTRY(49152, 12, 0), [103] = ENTRY(57344, 14, 0), [104] = ENTRY(65536, 16, 0),
-	[105] = ENTRY(81920, 20, 0), [106] = ENTRY(98304, 24, 0), [107] = ENTRY(114688, 28, 0), [108] = ENTRY(131072, 32, 0),
-	[109] = ENTRY(163840, 40, 0), [110] = ENTRY(196608, 48, 0), [111] = ENTRY(229376, 56, 0), [112] = ENTRY(262144, 64, 0),
-};
+#define BYTES(class, bytes, page_count, offset) [class] = (bytes),
+
+const uint32_t class_bytes[CLASS_COUNT] STRATA_ALIGNED(CACHE_LINE) = { CLASSES(BYTES) };
 
 /* 16 * (n - 1) < size <= 16 * n: class 2 * n, code 4 * n. */
 #define SIXTEEN(n) [16 * (n) - 15 ... 16 * (n)] = 4 * (n)

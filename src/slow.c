@@ -178,12 +178,12 @@ void free_other(void *block, size_t size)
 
 void free_twice(void *block, size_t code)
 {
-	owner_add(bin_at(thread_heap, code)->credit, 1);
+	owner_add(bin_at(thread_fast.heap, code)->credit, 1);
 	misuse_twice(block);
 }
 
 void free_overflow(void *block, size_t code)
 {
-	owner_add(bin_at(thread_heap, code)->credit, 1);
+	owner_add(bin_at(thread_fast.heap, code)->credit, 1);
 	core_free_own(thread_self.own, block, (unsigned)code / 2);
 }

@@ -19,7 +19,7 @@
 #include <errno.h>
 #include <pthread.h>
 
-STRATA_TLS struct heap *thread_heap = &empty_heap;
+STRATA_TLS struct thread_fast thread_fast = { &empty_heap, &empty_record };
 STRATA_TLS struct thread thread_self;
 
 /* ---- A thread's end ------------------------------------------------------------------------------------------------- */
@@ -39,7 +39,7 @@ static _Atomic bool end_key_made;
 static void detach(void)
 {
 	struct heap *heap = thread_self.own;
-	thread_heap = &empty_heap;
+	thread_fast.heap = &empty_heap;
 	thread_self.own = NULL;
 	if (heap != NULL)
 		heap_release(heap);
@@ -75,7 +75,7 @@ static struct heap *adopt_heap(struct heap *heap)
 {
 	thread_self.own = heap;
 	if (!options()->check)
-		thread_heap = heap;
+		thread_fast.heap = heap;
 	return heap;
 }
 

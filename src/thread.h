@@ -9,12 +9,16 @@
 
 struct quarantine;
 
-/* The heap that the fast path uses: the thread's own; empty_heap before its first call, after its end, and under check:1. */
-extern STRATA_TLS struct heap *thread_heap;
+/* What the fast paths use, behind one address. Neither is ever NULL. */
+struct thread_fast {
+	struct heap *heap;            /* the thread's own; empty_heap before its first call, after its end, and under check:1 */
+	struct domain_record *record; /* likewise; empty_record before its first call by domain */
+};
+extern STRATA_TLS struct thread_fast thread_fast;
 
 /* The rest of what a thread knows of itself; off the fast path. */
 struct thread {
-	struct heap *own;              /* the heap it has, even when thread_heap hides it; NULL: none */
+	struct heap *own;              /* the heap it has, even when thread_fast hides it; NULL: none */
 	struct quarantine *quarantine; /* check:1 */
 	uint32_t run_frees;            /* runs it has freed */
 	uint8_t rounds;                /* how often its destructor has run */

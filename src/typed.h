@@ -189,7 +189,7 @@ struct typed_totals {
 	uint64_t live_objects, live_bytes;
 	uint64_t cached_objects, cached_bytes;
 	uint64_t held_blocks, held_bytes;
-	uint64_t constructed, returned, hits;
+	uint64_t constructed, returned, hits, misses;
 };
 void typed_sum(struct typed_totals *totals);
 

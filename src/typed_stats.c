@@ -122,6 +122,7 @@ void typed_sum(struct typed_totals *totals)
 		totals->cached_bytes += stats.cached_bytes;
 		totals->constructed += stats.constructed;
 		totals->hits += stats.hits;
+		totals->misses += stats.misses;
 	}
 }
 

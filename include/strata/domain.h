@@ -81,8 +81,9 @@ struct strata_domain_stats {
 	uint64_t refused;     /* calls that failed for the hard limit */
 };
 
-/* Fills *out, of which size = sizeof *out bytes are written at most. Stops no thread. Any domain, typed included.
- * Returns 0, or EINVAL, also for out NULL or size 0. */
+/* Fills *out, of which size = sizeof *out bytes are written at most. Stops no thread. Any domain; typed: the sums over
+ * the types that are registered now, objects for blocks, and no peak but what is live. Returns 0, or EINVAL, also for
+ * out NULL or size 0. */
 int strata_domain_stats_read(enum strata_domain domain, struct strata_domain_stats *out, size_t size);
 
 /* The peak is now what is live now. raw, mem, obj, buf. Returns 0 or EINVAL. */

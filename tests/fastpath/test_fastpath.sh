@@ -10,6 +10,8 @@ set -eu
 library=${STRATA_LIBRARY:-$top_builddir/src/.libs/libstrata.so.0}
 objdump=${OBJDUMP:-objdump}
 readelf=${READELF:-readelf}
+domain_malloc_most=23
+domain_free_most=29
 malloc_most=15
 free_most=20
 # What an operator takes more that C++ defines by another: is the other one still ours? And the size to be kept.
@@ -94,4 +96,6 @@ done
 for name in strata_tuple_alloc strata_tuple_free; do
 	check $name "$tuple_most"
 done
+check strata_domain_malloc $domain_malloc_most
+check strata_domain_free $domain_free_most
 exit $status

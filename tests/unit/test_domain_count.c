@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include <strata/domain.h>
+#include <strata/typed.h>
 
 #include "support.h"
 
@@ -211,6 +212,29 @@ static void calls_at_a_threads_end_are_counted(void **state)
 	assert_int_equal(after.frees - before.frees, 4);
 	assert_int_equal(after.live_bytes, before.live_bytes);
 	pthread_key_delete(late);
+}
+
+static void objects_of_types_are_counted(void **state)
+{
+	struct strata_type_info info = {.name = "counted", .shape = STRATA_FIXED, .size = 64};
+	strata_type *type = strata_type_register(&info, sizeof info);
+	struct strata_domain_stats before = read_stats(STRATA_DOMAIN_TYPED), after;
+	void *objects[100];
+
+	(void)state;
+	assert_non_null(type);
+	for (int i = 0; i < 100; i++)
+		assert_non_null(objects[i] = strata_type_alloc(type));
+	after = read_stats(STRATA_DOMAIN_TYPED);
+	assert_int_equal(after.live_blocks - before.live_blocks, 100);
+	assert_true(after.live_bytes - before.live_bytes >= 6400);
+	assert_int_equal(after.allocations - before.allocations, 100);
+	for (int i = 0; i < 100; i++)
+		strata_type_free(type, objects[i]);
+	after = read_stats(STRATA_DOMAIN_TYPED);
+	assert_int_equal(after.live_bytes, before.live_bytes);
+	assert_int_equal(after.frees - before.frees, 100);
+	assert_int_equal(strata_type_unregister(type, NULL), 0);
 }
 
 /* ---- Peaks ---------------------------------------------------------------------------------------------------------- */
@@ -439,6 +463,7 @@ int main(void)
 		cmocka_unit_test(totals_are_exact_across_threads),
 		cmocka_unit_test(threads_come_and_go),
 		cmocka_unit_test(calls_at_a_threads_end_are_counted),
+		cmocka_unit_test(objects_of_types_are_counted),
 		cmocka_unit_test(the_peak_stays),
 		cmocka_unit_test(the_hard_limit_holds),
 		cmocka_unit_test(other_domains_have_their_own_limits),
