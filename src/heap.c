@@ -390,10 +390,11 @@ static int fill(struct heap *heap, unsigned class)
 	return 0;
 }
 
-/* Looking at the clock costs as much as a small refill: not each time. */
+/* Looking at the clock costs as much as a small refill: not each time; but a process that allocates little must come to it
+ * often enough for what it freed before to go back. */
 static void tick_sometimes(const struct heap *heap)
 {
-	if (heap->slow_calls % 16 == 0)
+	if (heap->slow_calls % 4 == 0)
 		decay_tick();
 }
 

@@ -74,6 +74,12 @@ void os_write_error(const char *text, size_t length);
 void strata_os_fail_after(long calls);
 void strata_os_fail_sticky(bool sticky);
 long strata_os_calls(void);
+
+/* From now on the system's page has this size, a multiple of the real one: calls answer as they would there. */
+void strata_os_pretend_page_size(size_t size);
+
+/* From now on os_commit grants so many bytes more, as strict overcommit would (what is committed twice counts twice). */
+void strata_os_pretend_commit_limit(size_t bytes);
 #endif
 
 #endif

@@ -57,6 +57,33 @@ long strata_os_calls(void)
 	return calls_made;
 }
 
+static size_t pretended_page_size;
+static _Atomic int64_t commit_left = INT64_MAX;
+
+void strata_os_pretend_page_size(size_t size)
+{
+	pretended_page_size = size;
+}
+
+void strata_os_pretend_commit_limit(size_t bytes)
+{
+	commit_left = (int64_t)bytes;
+}
+
+static bool commit_refused(size_t size)
+{
+	return atomic_fetch_sub(&commit_left, (int64_t)size) < (int64_t)size;
+}
+
+/* As the kernel: a start between pages is an error, a length is rounded up. 0 or -EINVAL. */
+static int as_on_pretended_pages(const void *start, size_t *size)
+{
+	if (pretended_page_size == 0)
+		return 0;
+	*size = round_up(*size, pretended_page_size);
+	return (uintptr_t)start % pretended_page_size == 0 ? 0 : -EINVAL;
+}
+
 static bool os_refuses(void)
 {
 	calls_made++;
@@ -66,9 +93,24 @@ static bool os_refuses(void)
 	return left == 1 || left == 0;
 }
 #else
+static const size_t pretended_page_size;
+
 static inline bool os_refuses(void)
 {
 	return false;
+}
+
+static inline bool commit_refused(size_t size)
+{
+	(void)size;
+	return false;
+}
+
+static inline int as_on_pretended_pages(const void *start, size_t *size)
+{
+	(void)start;
+	(void)size;
+	return 0;
 }
 #endif
 
@@ -77,6 +119,8 @@ static inline bool os_refuses(void)
 size_t os_page_size(void)
 {
 	static _Atomic size_t known;
+	if (pretended_page_size != 0)
+		return pretended_page_size;
 	size_t size = atomic_load_explicit(&known, memory_order_relaxed);
 	if (unlikely(size == 0)) {
 		size = getauxval(AT_PAGESZ);
@@ -124,8 +168,10 @@ void os_release(void *start, size_t size)
 int os_commit(void *start, size_t size)
 {
 	int saved_errno = errno;
-	if (os_refuses())
+	if (os_refuses() || commit_refused(size))
 		return -ENOMEM;
+	if (as_on_pretended_pages(start, &size) != 0)
+		return -EINVAL;
 	int result = result_of(os.protect(start, size, PROT_READ | PROT_WRITE), saved_errno);
 	if (result == 0) {
 		os.advise(start, size, MADV_DODUMP);
@@ -139,6 +185,8 @@ int os_purge(void *start, size_t size, bool lazy)
 	int saved_errno = errno;
 	if (os_refuses())
 		return -ENOMEM;
+	if (as_on_pretended_pages(start, &size) != 0)
+		return -EINVAL;
 	if (lazy && os.advise(start, size, MADV_FREE) == 0)
 		return 0;
 	return result_of(os.advise(start, size, MADV_DONTNEED), saved_errno);
@@ -149,6 +197,8 @@ int os_refresh(void *start, size_t size)
 	int saved_errno = errno;
 	if (os_refuses())
 		return -ENOMEM;
+	if (as_on_pretended_pages(start, &size) != 0)
+		return -EINVAL;
 	void *fresh = os.map(start, size, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 	int result = result_of(fresh == MAP_FAILED, saved_errno);
@@ -164,6 +214,8 @@ int os_move(void *from, void *to, size_t size)
 	int saved_errno = errno;
 	if (os_refuses())
 		return -ENOMEM;
+	if (as_on_pretended_pages(from, &size) != 0 || as_on_pretended_pages(to, &size) != 0)
+		return -EINVAL;
 	void *moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
 	return result_of(moved == MAP_FAILED, saved_errno);
 }

@@ -152,6 +152,8 @@ static void *reuse(cached_run run, size_t pages, bool zero)
 	region.pools[first].run.pages = (uint32_t)pages;
 	if (zero)
 		zero_dirty(first, pages);
+	/* Those of a run that was remapped away are clean. */
+	mark_range(first, pages, arena_mark_dirty);
 	atomic_store_explicit(&region_tags[first], TAG_RUN, memory_order_relaxed);
 	account((int64_t)pages, 1);
 	return page_start(first);
