@@ -151,7 +151,7 @@ static void free_to_busy(void *block, page_tag tag)
 
 void core_free_own(struct heap *heap, void *block, unsigned class)
 {
-	if (unlikely(heap->bins[class].head == block))
+	if (unlikely(racy_read(heap->bins[class].head) == block))
 		misuse_twice(block);
 	else if (unlikely(heap_free(heap, class, block) != 0))
 		free_to_busy(block, heap_tag(heap) | class * 2);

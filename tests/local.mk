@@ -88,6 +88,7 @@ STRESS_TESTS = \
 	tests/stress/stress_typed \
 	tests/stress/stress_sleeping_owner \
 	tests/stress/stress_claim \
+	tests/stress/stress_claim_inside \
 	tests/stress/stress_domain_tables \
 	tests/stress/stress_asleep
 
@@ -118,6 +119,9 @@ tests_stress_stress_sleeping_owner_LDADD = $(STRESS_LIBS)
 tests_stress_stress_claim_SOURCES = tests/stress/stress_claim.c
 tests_stress_stress_claim_CFLAGS = $(CONTRACT_CFLAGS)
 tests_stress_stress_claim_LDADD = $(STRESS_LIBS)
+tests_stress_stress_claim_inside_SOURCES = tests/stress/stress_claim.c
+tests_stress_stress_claim_inside_CFLAGS = $(CONTRACT_CFLAGS) -DCLAIM_INSIDE
+tests_stress_stress_claim_inside_LDADD = tests/stress/libstress.la tests/unit/libsupport.la src/libstrata_test.la -ldl
 tests_stress_stress_domain_tables_SOURCES = tests/stress/stress_domain_tables.c
 tests_stress_stress_domain_tables_CFLAGS = $(CONTRACT_CFLAGS)
 tests_stress_stress_domain_tables_LDADD = $(STRESS_LIBS)
@@ -144,8 +148,8 @@ TESTS += $(CONTRACT_TESTS) tests/unit/test_cgroup_own.sh $(STRESS_TESTS) $(OOM_T
 
 # Those that use native names where libc's belong to the sanitizer, and can live with it: ThreadSanitizer does not follow
 # a fork into threads; address space cannot be limited under either.
-TSAN_TESTS = $(filter-out %/stress_fork %/stress_asleep,$(STRESS_TESTS))
-ASAN_TESTS = tests/unit/test_contract_native tests/oom/oom_nth $(STRESS_TESTS)
+TSAN_TESTS = $(filter-out %/stress_fork %/stress_asleep %/stress_claim_inside,$(STRESS_TESTS))
+ASAN_TESTS = tests/unit/test_contract_native tests/oom/oom_nth $(filter-out %/stress_claim_inside,$(STRESS_TESTS))
 SANITIZE = CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' $(SHELL) $(top_srcdir)/tests/sanitize.sh
 
 PHONY_TARGETS += check-long check-tsan check-asan

@@ -10,6 +10,13 @@
 #include <sched.h>
 #include <time.h>
 
+/* As part of the tests of the inside: nothing but claims, one after the other, with all checks of the debug build. */
+#ifdef CLAIM_INSIDE
+size_t claim_all(void); /* src/claim.h */
+#else
+#define claim_all strata_trim
+#endif
+
 enum { THREADS = 200, CLAIMERS = 2, HELD = 48, SHARED = 512 };
 
 static struct {
@@ -88,7 +95,7 @@ static void *work(void *argument)
 static void *claim(void *unused)
 {
 	while (!stress_over()) {
-		atomic_fetch_add(&given, strata_trim());
+		atomic_fetch_add(&given, claim_all());
 		atomic_fetch_add(&trims, 1);
 	}
 	return unused;
@@ -122,6 +129,7 @@ int main(void)
 
 	stress_begin("stress_claim");
 	have_stacks(count + CLAIMERS);
+	x_free(x_malloc(1));
 	strata_stats_read(&before, sizeof before);
 	for (size_t i = 0; i < count; i++)
 		threads[i] = stress_thread(work, (void *)i);
@@ -140,5 +148,5 @@ int main(void)
 	if (after.live_blocks != before.live_blocks || after.live_bytes != before.live_bytes)
 		fatal("stress_claim: all was freed, %zu blocks (%zu bytes) are said to live, %zu before",
 		      (size_t)after.live_blocks, (size_t)after.live_bytes, (size_t)before.live_blocks);
-	return stress_end("%zu bursts, %zu trims gave %zu KiB", (size_t)bursts, (size_t)trims, (size_t)given / KIB);
+	return stress_end("%zu bursts, %zu claims gave %zu KiB", (size_t)bursts, (size_t)trims, (size_t)given / KIB);
 }
