@@ -76,6 +76,32 @@ static void burst(struct piece *held, uint64_t *random)
 	}
 }
 
+/* Pairs without anything in between: long enough that the scheduler stops the thread inside malloc or free, which is where
+ * it is claimed. Each block holds its own address, mixed with the thread's. */
+static void race(uint64_t *random)
+{
+	enum { BLOCKS = 4, TURNS = 20000 };
+	const uintptr_t mine = (uintptr_t)random;
+	uintptr_t *blocks[BLOCKS] = {0};
+	const size_t size = size_of(random);
+
+	for (unsigned i = 0; i < TURNS; i++) {
+		uintptr_t **block = &blocks[i * 7 / 3 % BLOCKS];
+
+		if (*block == NULL) {
+			*block = x_malloc(size);
+			**block = (uintptr_t)*block ^ mine;
+		} else {
+			if (**block != ((uintptr_t)*block ^ mine))
+				fatal("stress_claim: contents of %p changed", (void *)*block);
+			x_free(*block);
+			*block = NULL;
+		}
+	}
+	for (unsigned i = 0; i < BLOCKS; i++)
+		x_free(blocks[i]);
+}
+
 static void *work(void *argument)
 {
 	uint64_t random = (uintptr_t)argument + 1;
@@ -83,6 +109,7 @@ static void *work(void *argument)
 
 	while (!stress_over()) {
 		burst(held, &random);
+		race(&random);
 		atomic_fetch_add(&bursts, 1);
 		rest(&random);
 	}
