@@ -2,7 +2,8 @@
 # The library: libstrata.so.0 and libstrata.a for users, libstrata_test.la for tests of the inside.
 
 strataincludedir = $(includedir)/strata
-stratainclude_HEADERS = include/strata/strata.h include/strata/domain.h include/strata/typed.h
+stratainclude_HEADERS = include/strata/strata.h include/strata/domain.h include/strata/typed.h \
+	include/strata/strata.hpp
 
 STRATA_SOURCES = \
 	src/compiler.h \

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-# C++ operators, with each C++ library that is found when the tests run.
+# C++ operators and strata.hpp, with each C++ library that is found when the tests run.
 
 if ENABLE_TESTS
 if HAVE_CXX
 TESTS += \
 	tests/cxx/test_libstdcxx.sh \
 	tests/cxx/test_libcxx.sh \
+	tests/cxx/test_containers.sh \
 	tests/cxx/test_late.sh \
 	tests/cxx/test_replaced.sh \
 	tests/cxx/test_static.sh
@@ -16,9 +17,11 @@ EXTRA_DIST += \
 	tests/cxx/build.sh \
 	tests/cxx/test_libstdcxx.sh \
 	tests/cxx/test_libcxx.sh \
+	tests/cxx/test_containers.sh \
 	tests/cxx/test_late.sh \
 	tests/cxx/test_replaced.sh \
 	tests/cxx/test_static.sh \
+	tests/cxx/containers.cc \
 	tests/cxx/operators.cc \
 	tests/cxx/late_host.c \
 	tests/cxx/late_plugin.cc \
