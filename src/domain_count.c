@@ -19,17 +19,38 @@ static struct total {
 
 /* ---- One thread's --------------------------------------------------------------------------------------------------- */
 
-static int64_t pending_in(const struct domain_record *record, unsigned domain)
+/* The three agree with each other while no new ones are set: a thread reads its own so. */
+static int64_t pending_now(const struct domain_record *record, unsigned domain)
 {
 	return others_read(record->free_credit[domain]) - others_read(record->allocate_credit[domain]) -
 	       others_read(record->balance[domain]);
 }
 
+/* Release and acquire: who sees what was set, sees changes moved. A thread that was stopped in the middle keeps it odd: we
+ * do not wait for it. */
 static void set_credits(struct domain_record *record, unsigned domain, int64_t pending, int64_t allocate, int64_t free)
 {
+	__atomic_store_n(&record->changes, record->changes + 1, __ATOMIC_RELAXED);
+	atomic_thread_fence(memory_order_release);
 	owner_set(record->allocate_credit[domain], allocate);
 	owner_set(record->free_credit[domain], free);
 	owner_set(record->balance[domain], free - allocate - pending);
+	__atomic_store_n(&record->changes, record->changes + 1, __ATOMIC_RELEASE);
+}
+
+#define LOOKS 16
+
+static int64_t pending_in(const struct domain_record *record, unsigned domain)
+{
+	int64_t pending = 0;
+	for (unsigned look = 0; look < LOOKS; look++) {
+		uint32_t before = __atomic_load_n(&record->changes, __ATOMIC_ACQUIRE);
+		pending = pending_now(record, domain);
+		atomic_thread_fence(memory_order_acquire);
+		if (before % 2 == 0 && others_read(record->changes) == before)
+			break;
+	}
+	return pending;
 }
 
 void count_reset(struct domain_record *record, unsigned domain)
@@ -138,7 +159,7 @@ static int64_t room(const struct total *total, int64_t live)
 static void report(struct domain_record *record, unsigned domain)
 {
 	struct total *total = &totals[domain];
-	int64_t pending = pending_in(record, domain);
+	int64_t pending = pending_now(record, domain);
 	bool limited = read_limit(&total->soft_bytes) != 0 || read_limit(&total->hard_bytes) != 0;
 	if (!limited && pending <= DOMAIN_BATCH / 2 && pending >= -DOMAIN_BATCH / 2) {
 		set_credits(record, domain, pending, DOMAIN_BATCH - pending, DOMAIN_BATCH + pending);
@@ -153,7 +174,7 @@ static void report(struct domain_record *record, unsigned domain)
 
 void count_report_all(struct domain_record *record, unsigned domain)
 {
-	add_reported(&totals[domain], pending_in(record, domain));
+	add_reported(&totals[domain], pending_now(record, domain));
 	count_reset(record, domain);
 }
 
