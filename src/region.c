@@ -150,6 +150,27 @@ static size_t chunks_below(size_t span)
 	return (span + CHUNK_SIZE - 1) / CHUNK_SIZE;
 }
 
+/* Where huge pages begin; SIZE_MAX: nowhere. */
+static _Atomic size_t huge_from = SIZE_MAX;
+
+static void advise_huge(size_t from, size_t to)
+{
+	size_t begin = atomic_load_explicit(&huge_from, memory_order_relaxed);
+	while (from < begin && !atomic_compare_exchange_weak_explicit(&huge_from, &begin, from, memory_order_relaxed,
+								      memory_order_relaxed))
+		;
+	os_advise_huge((char *)region_base + from, to - from);
+}
+
+int region_refresh(arena_index first, size_t count)
+{
+	size_t from = (size_t)first * ARENA_SIZE;
+	int result = os_refresh((char *)region_base + from, count * ARENA_SIZE);
+	if (result == 0 && from >= atomic_load_explicit(&huge_from, memory_order_relaxed))
+		os_advise_huge((char *)region_base + from, count * ARENA_SIZE);
+	return result;
+}
+
 /* What is committed twice because two threads extend at once is committed all the same; only the larger end is kept. */
 static int commit_span(size_t from, size_t to)
 {
@@ -159,7 +180,7 @@ static int commit_span(size_t from, size_t to)
 	if (result == 0)
 		result = os_commit((char *)region_base + from, to - from);
 	if (result == 0 && (options()->huge == HUGE_ALWAYS || (options()->huge == HUGE_BY_SIZE && to > HUGE_FROM)))
-		os_advise_huge((char *)region_base + from, to - from);
+		advise_huge(from, to);
 	return result;
 }
 

@@ -29,4 +29,8 @@ static inline arena_index region_arenas(void)
 /* Bytes committed for strata's own records. */
 size_t region_metadata_bytes(void);
 
+/* Makes the mapping of whole arenas anew, as those beside it are, so that to the kernel it is one with them again. 0 or
+ * -errno. */
+int region_refresh(arena_index first, size_t count);
+
 #endif

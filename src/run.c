@@ -186,7 +186,7 @@ static void free_arenas(page_index first, size_t pages, size_t arenas, bool move
 {
 	if (moved) {
 		atomic_fetch_sub_explicit(&moved_runs, 1, memory_order_relaxed);
-		if (os_refresh(page_start(first), arenas * ARENA_SIZE) == 0)
+		if (region_refresh(first / ARENA_PAGES, arenas) == 0)
 			mark_range(first, arenas * ARENA_PAGES, arena_mark_clean);
 	} else if (!decay_has_room(pages)) {
 		purge_range(first, pages);

@@ -23,6 +23,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_contract_stats \
 	tests/unit/test_options \
 	tests/unit/test_limit \
+	tests/unit/test_bounds \
 	tests/unit/test_cgroup \
 	tests/unit/test_should_move \
 	tests/unit/test_domain_blocks \
@@ -70,6 +71,9 @@ tests_unit_test_typed_shapes_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_limit_SOURCES = tests/unit/test_limit.c
 tests_unit_test_limit_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_limit_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_bounds_SOURCES = tests/unit/test_bounds.c
+tests_unit_test_bounds_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_bounds_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_cgroup_SOURCES = tests/unit/test_cgroup.c
 tests_unit_test_cgroup_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_cgroup_LDADD = $(CONTRACT_LIBS)

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bounds that the README states: metadata, what a thread costs that makes one small allocation, kernel mappings.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <strata/strata.h>
+
+#include "support.h"
+
+#define THREADS 200
+#define SLOTS 2000
+#define MAPPINGS 100000
+
+static size_t mappings(void)
+{
+	static char text[65536];
+	size_t lines = 0;
+	ssize_t count;
+	int file = open("/proc/self/maps", O_RDONLY);
+
+	while ((count = read(file, text, sizeof text)) > 0)
+		for (ssize_t i = 0; i < count; i++)
+			lines += text[i] == '\n';
+	close(file);
+	return lines;
+}
+
+static struct strata_stats totals(void)
+{
+	struct strata_stats stats;
+
+	strata_stats_read(&stats, sizeof stats);
+	return stats;
+}
+
+/* ---- A thread ------------------------------------------------------------------------------------------------------- */
+
+static pthread_barrier_t gate;
+
+static void *allocate_once(void *unused)
+{
+	void *block;
+
+	pthread_barrier_wait(&gate);
+	pthread_barrier_wait(&gate);
+	block = strata_malloc(40);
+	if (block == NULL)
+		fatal("no memory");
+	memset(block, 1, 40);
+	pthread_barrier_wait(&gate);
+	pthread_barrier_wait(&gate);
+	strata_free(block);
+	return unused;
+}
+
+static void a_thread_with_one_small_block_costs_16_kib(void **state)
+{
+	pthread_t threads[THREADS];
+	size_t parked;
+
+	(void)state;
+	pthread_barrier_init(&gate, NULL, THREADS + 1);
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, allocate_once, NULL), 0);
+	pthread_barrier_wait(&gate);
+	parked = resident_bytes();
+	pthread_barrier_wait(&gate);
+	pthread_barrier_wait(&gate);
+	/* Under check:1 each has a quarantine. */
+	if (!checked_mode())
+		assert_true(resident_bytes() - parked <= THREADS * 16 * KIB);
+	pthread_barrier_wait(&gate);
+	for (size_t i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+}
+
+/* ---- Metadata ------------------------------------------------------------------------------------------------------- */
+
+static void metadata_is_at_most_2_percent_and_128_kib(void **state)
+{
+	const size_t sizes[] = {16, 64, 500, 5000, 100 * KIB, 3 * MIB};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		for (size_t bytes = 8 * MIB; bytes <= 32 * MIB; bytes *= 4) {
+			struct strata_stats before;
+			size_t resident, heap, metadata;
+			void **chain = NULL;
+
+			strata_trim();
+			before = totals();
+			resident = resident_bytes();
+			for (size_t had = 0; had < bytes; had += sizes[i]) {
+				void **block = strata_malloc(sizes[i]);
+
+				assert_non_null(block);
+				memset(block, 1, sizes[i]);
+				*block = (void *)chain;
+				chain = block;
+			}
+			heap = totals().heap_bytes - before.heap_bytes;
+			resident = resident_bytes() - resident;
+			metadata = resident > heap ? resident - heap : 0;
+			if (!checked_mode())
+				assert_true(metadata <= heap / 50 + 128 * KIB);
+			while (chain != NULL) {
+				void **next = (void **)*chain;
+
+				strata_free(chain);
+				chain = next;
+			}
+		}
+	}
+}
+
+/* ---- Mappings ------------------------------------------------------------------------------------------------------- */
+
+static void direct_mappings_cost_no_kernel_mappings(void **state)
+{
+	static char *blocks[SLOTS];
+	static size_t sizes[SLOTS];
+	uint64_t random = 4711;
+	size_t before = mappings(), most = 0;
+
+	(void)state;
+	for (size_t step = 0; step < MAPPINGS; step++) {
+		size_t at = random_below(&random, SLOTS);
+
+		if (blocks[at] != NULL && (blocks[at][0] != (char)at || blocks[at][sizes[at] - 1] != (char)at))
+			fatal("contents changed");
+		strata_free(blocks[at]);
+		sizes[at] = 2 * MIB + random_below(&random, 6 * MIB);
+		blocks[at] = strata_malloc(sizes[at]);
+		assert_non_null(blocks[at]);
+		blocks[at][0] = blocks[at][sizes[at] - 1] = (char)at;
+		if (step % 5000 == 0 && mappings() > most)
+			most = mappings();
+	}
+	for (size_t at = 0; at < SLOTS; at++)
+		strata_free(blocks[at]);
+	assert_true(most <= before + 64);
+}
+
+/* A remapped block is a mapping of its own until it is freed: there are at most 8192 of them, of 65530 that a process may
+ * have. */
+static void resized_mappings_stay_bounded(void **state)
+{
+	static char *blocks[SLOTS];
+	size_t before = mappings();
+
+	(void)state;
+	for (int round = 0; round < 4; round++)
+		for (size_t at = 0; at < SLOTS; at++) {
+			blocks[at] = strata_realloc(blocks[at], ((size_t)round * 2 + 2) * MIB + at);
+			assert_non_null(blocks[at]);
+			blocks[at][0] = (char)at;
+		}
+	assert_true(mappings() <= before + 3 * 8192);
+	for (size_t at = 0; at < SLOTS; at++) {
+		assert_int_equal(blocks[at][0], (char)at);
+		strata_free(blocks[at]);
+	}
+	strata_trim();
+	assert_true(mappings() <= before + 64);
+}
+
+static void purged_holes_cost_no_kernel_mappings(void **state)
+{
+	const size_t count = 1024 * MIB / 2048;
+	char **blocks = strata_malloc(count * sizeof *blocks);
+	size_t before = mappings(), resident;
+
+	(void)state;
+	for (size_t i = 0; i < count; i++) {
+		blocks[i] = strata_malloc(2048);
+		assert_non_null(blocks[i]);
+		/* One page in eight is enough for a hole to be made. */
+		if (i % 16 < 2)
+			memset(blocks[i], 1, 2048);
+	}
+	resident = resident_bytes();
+	for (size_t i = 0; i < count; i++)
+		if (i % 64 != 5)
+			strata_free(blocks[i]);
+	strata_trim();
+	assert_true(mappings() <= before + 64);
+	assert_true(resident_bytes() < resident);
+	for (size_t i = 5; i < count; i += 64)
+		strata_free(blocks[i]);
+	strata_free(blocks);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_thread_with_one_small_block_costs_16_kib),
+		cmocka_unit_test(metadata_is_at_most_2_percent_and_128_kib),
+		cmocka_unit_test(direct_mappings_cost_no_kernel_mappings),
+		cmocka_unit_test(resized_mappings_stay_bounded),
+		cmocka_unit_test(purged_holes_cost_no_kernel_mappings),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
