@@ -1,18 +1,26 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The README's example compiles without a warning against the library, as it stands there, and runs.
+# The README's examples in C compile without a warning against the library, as they stand there, and run.
 set -eu
 
 [ -e "$STRATA_LIBRARY" ] || { echo "built without the shared library"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-sed -n '/^```c$/,/^```$/{/^```/!p;}' "$top_srcdir/README.md" >"$work/example.c"
-[ -s "$work/example.c" ] || { echo "FAIL: no example in README.md"; exit 1; }
+# One file for each block of C.
+awk -v folder="$work" '
+	/^```c$/ { file = folder "/" ++count ".c"; next }
+	/^```$/ { file = "" }
+	file != "" { print >file }' "$top_srcdir/README.md"
+[ -s "$work/2.c" ] || { echo "FAIL: no two examples in README.md"; exit 1; }
 
-$CC -std=gnu17 -Wall -Wextra -Werror -I"$top_srcdir/include" "$work/example.c" -o "$work/example" "$STRATA_LIBRARY" \
-	-Wl,-rpath,"${STRATA_LIBRARY%/*}"
-"$work/example" >"$work/output"
+for source in "$work"/*.c; do
+	$CC -std=gnu17 -Wall -Wextra -Werror -I"$top_srcdir/include" "$source" -o "${source%.c}" "$STRATA_LIBRARY" \
+		-Wl,-rpath,"${STRATA_LIBRARY%/*}"
+	"${source%.c}" >>"$work/output" 2>&1
+done
 cat "$work/output"
 grep -qx 'a block of 40 bytes' "$work/output"
 grep -Eqx '[0-9]+ bytes live' "$work/output"
+grep -qx 'buf: 2097152 bytes' "$work/output"
+grep -qx 'refused' "$work/output"
