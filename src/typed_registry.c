@@ -66,13 +66,13 @@ void type_fork_child(void)
 #define DEFAULT_LENGTH 20u
 #define MOST_LENGTH 256u
 #define DEFAULT_KEEP ((size_t)1024)
-#define DEFAULT_KEEP_TABLE ((size_t)256) /* a dict's: it has to be zeroed for the next one, which may not need it */
+#define DEFAULT_KEEP_TABLE ((size_t)512) /* a dict's: it has to be zeroed for the next one, which may not need it */
 #define DEFAULT_OBJECTS ((size_t)8000)
 #define MOST_OBJECTS ((size_t)1 << 30)
 #define DEFAULT_BYTES ((size_t)512 << 10)
 
 /* What a bound in bytes reckons for the buffer of each object, whatever it has; all of a list together may not have more. */
-#define BUFFER_WEIGHT ((size_t)256)
+#define BUFFER_WEIGHT ((size_t)512)
 
 static size_t or_default(size_t value, size_t by_default)
 {

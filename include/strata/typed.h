@@ -56,7 +56,7 @@ struct strata_type_info {
 	size_t buffer_offset;    /* list, dict: where in the header the pointer to the buffer is (void *) */
 	size_t capacity_offset;  /* list, dict: where its capacity in items or slots is (size_t) */
 	size_t keep_bytes;       /* list, dict: a free object keeps a buffer of at most so many bytes; 0: 1024,
-	                          * of a dict 256: the table is zeroed for the next dict, which may not need it */
+	                          * of a dict 512: the table is zeroed for the next dict, which may not need it */
 	size_t cache_objects;    /* most free objects in one thread's list; 0: 8000. A tuple: in each length's list */
 	size_t cache_bytes;      /* most bytes in them, kept buffers included; 0: 512 KiB */
 	strata_construct_callback *construct;
