@@ -81,6 +81,7 @@ static struct type_cache *attach(void)
 	struct type_cache *cache = dead_pop();
 	if (cache == NULL && (cache = create()) == NULL)
 		return NULL;
+	cache->last_pass = os_clock_ms();
 	atomic_store(&cache->live, 1);
 	typed_self.cache = cache;
 	typed_base = (uintptr_t)cache - (uintptr_t)type_records;

@@ -126,7 +126,7 @@ static int connect_to_server(void)
 
 static void ask(int server, const struct request *request, char *answer)
 {
-	uint32_t length;
+	uint32_t length = 0;
 
 	if (!wire_write(server, request->text.data, request->text.used) ||
 	    !wire_read(server, &length, sizeof length) || length > MESSAGE_MOST || !wire_read(server, answer, length))
