@@ -134,11 +134,14 @@ tests_stress_stress_asleep_CFLAGS = $(CONTRACT_CFLAGS)
 tests_stress_stress_asleep_LDADD = $(STRESS_LIBS)
 
 # ---- Memory refused -------------------------------------------------------------------------------------------------
-OOM_TESTS = tests/oom/oom_nth tests/oom/oom_limit tests/oom/pretended
+OOM_TESTS = tests/oom/oom_nth tests/oom/oom_domain tests/oom/oom_limit tests/oom/pretended
 
 tests_oom_oom_nth_SOURCES = tests/oom/oom_nth.c
 tests_oom_oom_nth_CFLAGS = $(CONTRACT_CFLAGS)
 tests_oom_oom_nth_LDADD = tests/unit/libsupport.la src/libstrata_test.la -ldl
+tests_oom_oom_domain_SOURCES = tests/oom/oom_domain.c
+tests_oom_oom_domain_CFLAGS = $(CONTRACT_CFLAGS)
+tests_oom_oom_domain_LDADD = tests/unit/libsupport.la src/libstrata_test.la -ldl
 tests_oom_pretended_SOURCES = tests/oom/pretended.c
 tests_oom_pretended_CFLAGS = $(CONTRACT_CFLAGS)
 tests_oom_pretended_LDADD = tests/unit/libsupport.la src/libstrata_test.la -ldl
