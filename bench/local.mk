@@ -10,7 +10,7 @@ EXTRA_DIST += $(bench_scripts) $(bench_modules) bench/bump.c bench/README.md ben
 bench_cflags = $(STRATA_CFLAGS) -fno-builtin-malloc -fno-builtin-free -fno-builtin-calloc -fno-builtin-realloc
 
 if ENABLE_BENCH
-noinst_PROGRAMS += bench/loads bench/hello bench/pairs bench/scaling
+noinst_PROGRAMS += bench/loads bench/hello bench/pairs bench/scaling bench/maintain
 
 bench_loads_SOURCES = \
 	bench/bench.h \
@@ -51,6 +51,10 @@ bench_pairs_CFLAGS = $(bench_cflags)
 bench_scaling_SOURCES = bench/scaling.c bench/clock.h bench/memory.c bench/memory.h
 bench_scaling_CFLAGS = $(bench_cflags)
 bench_scaling_LDADD = -lpthread
+
+bench_maintain_SOURCES = bench/maintain.c
+bench_maintain_CFLAGS = $(bench_cflags)
+bench_maintain_LDADD = src/libstrata.la -lpthread
 
 # Only ever preloaded, so no library for libtool.
 bench/bump.so: $(srcdir)/bench/bump.c

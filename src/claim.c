@@ -198,6 +198,7 @@ struct batch {
 	unsigned count;
 	size_t budget;
 	size_t taken;
+	bool full; /* the next bin would go beyond the budget */
 };
 
 static bool barrier(void)
@@ -236,17 +237,22 @@ static unsigned next_list(const struct heap *heap, unsigned class)
 
 static bool may_take(const struct batch *batch, const struct heap *heap)
 {
-	return heap->limbo_count < LIMBO_SLOTS && batch->taken < batch->budget;
+	return heap->limbo_count < LIMBO_SLOTS && !batch->full;
 }
 
 static void take(struct batch *batch, struct heap *heap, unsigned class)
 {
 	struct bin *bin = &heap->bins[class];
+	int32_t count = bin->limit - others_read(bin->credit);
+	size_t bytes = count > 0 ? (size_t)count * size_classes[class].size : 0;
+	batch->full = batch->taken != 0 && bytes > batch->budget - batch->taken;
+	if (batch->full)
+		return;
 	void *list = __atomic_exchange_n(&bin->head, NULL, __ATOMIC_ACQ_REL);
 	if (list == NULL)
 		return;
-	int32_t count = bin->limit - others_read(bin->credit);
-	batch->taken += count > 0 ? (size_t)count * size_classes[class].size : 0;
+	batch->taken += bytes;
+	batch->full = batch->taken >= batch->budget;
 	heap->limbo[heap->limbo_count++] = (struct limbo){ .list = list, .class = (uint16_t)class };
 }
 

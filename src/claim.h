@@ -8,7 +8,7 @@
 #include "layout.h"
 
 /* Takes home what is cached by threads that have not been seen at work for idle_ms, and by others on their behalf: of a few
- * heaps, and at most budget bytes and one bin more; the next call goes on. Returns the bytes taken. */
+ * heaps, and at most budget bytes, or one bin; the next call goes on. Returns the bytes taken. */
 size_t claim_idle(size_t budget, uint32_t idle_ms);
 
 /* The same, of all threads that are not seen at work during the call. */

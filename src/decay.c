@@ -38,9 +38,10 @@ size_t decay_step(void)
 	run_expire(idle_ms);
 	size_t taken = claim_idle(STEP_BYTES, idle_ms);
 	struct arena_counters counters = arena_count();
-	if (counters.dirty_pages == 0 || taken >= STEP_BYTES)
+	/* A purge may go beyond its limit by an arena. */
+	if (counters.dirty_pages == 0 || taken >= STEP_BYTES - ARENA_SIZE)
 		return taken;
-	return taken + arena_purge(STEP_BYTES - taken, idle_ms);
+	return taken + arena_purge(STEP_BYTES - ARENA_SIZE - taken, idle_ms);
 }
 
 void decay_tick(void)
@@ -69,5 +70,5 @@ bool decay_has_room(size_t pages)
 void decay_bound(void)
 {
 	if (unlikely(!decay_has_room(0)))
-		arena_purge(STEP_BYTES, 0);
+		arena_purge(STEP_BYTES - ARENA_SIZE, 0);
 }
