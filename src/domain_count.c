@@ -19,23 +19,25 @@ static struct total {
 
 /* ---- One thread's --------------------------------------------------------------------------------------------------- */
 
-/* The three agree with each other while no new ones are set: a thread reads its own so. */
+/* Acquire: what changes says after them is no older; partner: the releases in set_credits. The three agree with each other
+ * while no new ones are set: a thread reads its own so. */
 static int64_t pending_now(const struct domain_record *record, unsigned domain)
 {
-	return others_read(record->free_credit[domain]) - others_read(record->allocate_credit[domain]) -
-	       others_read(record->balance[domain]);
+	return __atomic_load_n(&record->free_credit[domain], __ATOMIC_ACQUIRE) -
+	       __atomic_load_n(&record->allocate_credit[domain], __ATOMIC_ACQUIRE) -
+	       __atomic_load_n(&record->balance[domain], __ATOMIC_ACQUIRE);
 }
 
-/* Release and acquire: who sees what was set, sees changes moved. A thread that was stopped in the middle keeps it odd: we
- * do not wait for it. */
+/* Release: who sees one of the three sees changes moved before, and who sees changes moved again sees all three. A thread
+ * that was stopped in the middle keeps changes odd: nobody waits for it. */
 static void set_credits(struct domain_record *record, unsigned domain, int64_t pending, int64_t allocate, int64_t free)
 {
-	__atomic_store_n(&record->changes, record->changes + 1, __ATOMIC_RELAXED);
-	atomic_thread_fence(memory_order_release);
-	owner_set(record->allocate_credit[domain], allocate);
-	owner_set(record->free_credit[domain], free);
-	owner_set(record->balance[domain], free - allocate - pending);
-	__atomic_store_n(&record->changes, record->changes + 1, __ATOMIC_RELEASE);
+	uint32_t changes = record->changes;
+	__atomic_store_n(&record->changes, changes + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&record->allocate_credit[domain], allocate, __ATOMIC_RELEASE);
+	__atomic_store_n(&record->free_credit[domain], free, __ATOMIC_RELEASE);
+	__atomic_store_n(&record->balance[domain], free - allocate - pending, __ATOMIC_RELEASE);
+	__atomic_store_n(&record->changes, changes + 2, __ATOMIC_RELEASE);
 }
 
 #define LOOKS 16
@@ -46,7 +48,6 @@ static int64_t pending_in(const struct domain_record *record, unsigned domain)
 	for (unsigned look = 0; look < LOOKS; look++) {
 		uint32_t before = __atomic_load_n(&record->changes, __ATOMIC_ACQUIRE);
 		pending = pending_now(record, domain);
-		atomic_thread_fence(memory_order_acquire);
 		if (before % 2 == 0 && others_read(record->changes) == before)
 			break;
 	}
