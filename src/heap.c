@@ -6,6 +6,7 @@
 #include "check.h"
 #include "claim.h"
 #include "decay.h"
+#include "fork.h"
 #include "options.h"
 #include "pool.h"
 #include "region.h"
@@ -26,24 +27,33 @@ uint32_t heap_count(void)
 	return atomic_load_explicit(&heaps_created, memory_order_acquire);
 }
 
-/* Dead heaps, a stack: the number of the first in the low half; in the high half a tag that every change increments, so
- * that a pop which was overtaken by pops and pushes of the same heap fails. 2^32 changes in the middle of one pop would be
- * needed to deceive it. next_dead of a popped heap may be read by others at any time: heaps are type-stable. */
-static _Atomic uint64_t dead_stack;
+/* Heaps without a thread, a stack: the number of the first in the low half; in the high half a tag that every change
+ * increments, so that a pop which was overtaken by pops and pushes of the same heap fails. 2^32 changes in the middle of one
+ * pop would be needed to deceive it. next_dead of a popped heap may be read by others at any time: heaps are type-stable.
+ * Spares are kept apart, so that none becomes a thread's for good (fork.h). */
+typedef _Atomic uint64_t heap_stack;
+static heap_stack dead_stack;
+static heap_stack spare_stack;
+
+static heap_stack *stack_of(const struct heap *heap)
+{
+	return heap->spare ? &spare_stack : &dead_stack;
+}
 
 static void dead_push(struct heap *heap)
 {
-	uint64_t top = atomic_load(&dead_stack);
+	heap_stack *stack = stack_of(heap);
+	uint64_t top = atomic_load(stack);
 	uint64_t pushed;
 	do {
 		atomic_store_explicit(&heap->next_dead, (uint32_t)top, memory_order_relaxed);
 		pushed = ((top >> 32) + 1) << 32 | heap->number;
-	} while (!atomic_compare_exchange_weak(&dead_stack, &top, pushed));
+	} while (!atomic_compare_exchange_weak(stack, &top, pushed));
 }
 
-static struct heap *dead_pop(void)
+static struct heap *dead_pop(heap_stack *stack)
 {
-	uint64_t top = atomic_load(&dead_stack);
+	uint64_t top = atomic_load(stack);
 	uint64_t popped;
 	struct heap *heap;
 	do {
@@ -51,14 +61,38 @@ static struct heap *dead_pop(void)
 			return NULL;
 		heap = heap_at((uint32_t)top);
 		popped = ((top >> 32) + 1) << 32 | atomic_load_explicit(&heap->next_dead, memory_order_relaxed);
-	} while (!atomic_compare_exchange_weak(&dead_stack, &top, popped));
+	} while (!atomic_compare_exchange_weak(stack, &top, popped));
 	return heap;
+}
+
+void heap_forget_dead(void)
+{
+	atomic_store(&dead_stack, 0);
+	atomic_store(&spare_stack, 0);
+}
+
+void heap_bury(struct heap *heap)
+{
+	atomic_store(&heap->state, HEAP_DEAD);
+	dead_push(heap);
 }
 
 bool heap_try_lock(struct heap *heap)
 {
+	uint32_t nobody = 0;
 	return atomic_load_explicit(&heap->busy, memory_order_relaxed) == 0 &&
-	       atomic_exchange_explicit(&heap->busy, 1, memory_order_acquire) == 0;
+	       atomic_compare_exchange_strong_explicit(&heap->busy, &nobody, 1, memory_order_acquire, memory_order_relaxed);
+}
+
+/* A heap whose owner is forking is as it was to the child if nobody changes it. */
+bool heap_try_lock_other(struct heap *heap)
+{
+	if (!heap_try_lock(heap))
+		return false;
+	if (likely(heap->claimed != CLAIM_BARRED))
+		return true;
+	atomic_store_explicit(&heap->busy, 0, memory_order_release);
+	return false;
 }
 
 void heap_unlock(struct heap *heap)
@@ -161,7 +195,7 @@ static void initialise(struct heap *heap, uint32_t number)
 	atomic_store(&heap->state, HEAP_LIVE);
 }
 
-static struct heap *create(void)
+static struct heap *create(bool spare)
 {
 	uint32_t count = heap_count();
 	struct heap *heap;
@@ -170,6 +204,7 @@ static struct heap *create(void)
 			return NULL;
 		heap = heap_at(count + 1);
 	} while (!atomic_compare_exchange_strong(&heaps_created, &count, count + 1));
+	heap->spare = spare;
 	initialise(heap, count + 1);
 	return heap;
 }
@@ -187,12 +222,12 @@ static bool try_revive(struct heap *heap)
 }
 
 /* Takes a dead heap, unless somebody is in each of the first few. Ghosts are dropped. */
-static struct heap *revive(void)
+static struct heap *revive(heap_stack *stack)
 {
 	struct heap *passed[4];
 	unsigned count = 0;
 	struct heap *heap;
-	while ((heap = dead_pop()) != NULL) {
+	while ((heap = dead_pop(stack)) != NULL) {
 		bool dead = atomic_load(&heap->state) == HEAP_DEAD;
 		if (dead && try_revive(heap))
 			break;
@@ -211,8 +246,16 @@ struct heap *heap_acquire(void)
 {
 	if (region_ready() != 0)
 		return NULL;
-	struct heap *heap = revive();
-	return heap != NULL ? heap : create();
+	struct heap *heap = revive(&dead_stack);
+	if (heap != NULL)
+		return heap;
+	return fork_is_under_way() ? heap_acquire_spare() : create(false);
+}
+
+struct heap *heap_acquire_spare(void)
+{
+	struct heap *heap = revive(&spare_stack);
+	return heap != NULL ? heap : create(true);
 }
 
 /* Ends at a block with a fault (where misuse:warn lets the program go on): freed twice, it has made the chain a ring. */
@@ -315,7 +358,7 @@ void heap_empty_dead(void)
 
 static unsigned adopt_from(struct heap *dead, struct heap *heap, unsigned class)
 {
-	if (!heap_try_lock(dead))
+	if (atomic_load_explicit(&dead->state, memory_order_relaxed) != HEAP_DEAD || !heap_try_lock_other(dead))
 		return 0;
 	unsigned adopted = 0;
 	if (atomic_load(&dead->state) == HEAP_DEAD) {
@@ -327,9 +370,9 @@ static unsigned adopt_from(struct heap *dead, struct heap *heap, unsigned class)
 }
 
 /* Walks the dead heaps by their stack: the links may change under the walk, which then sees some heaps twice or not. */
-unsigned heap_adopt(struct heap *heap, unsigned class)
+static unsigned adopt_along(heap_stack *stack, struct heap *heap, unsigned class)
 {
-	uint32_t number = (uint32_t)atomic_load(&dead_stack);
+	uint32_t number = (uint32_t)atomic_load(stack);
 	for (unsigned seen = 0; number != 0 && seen < ADOPTION_SCAN; seen++) {
 		struct heap *dead = heap_at(number);
 		number = atomic_load_explicit(&dead->next_dead, memory_order_relaxed);
@@ -338,6 +381,12 @@ unsigned heap_adopt(struct heap *heap, unsigned class)
 			return 1;
 	}
 	return 0;
+}
+
+unsigned heap_adopt(struct heap *heap, unsigned class)
+{
+	unsigned adopted = adopt_along(&dead_stack, heap, class);
+	return adopted > 0 ? adopted : adopt_along(&spare_stack, heap, class);
 }
 
 /* ---- Filling and emptying bins -------------------------------------------------------------------------------------- */
@@ -471,61 +520,4 @@ bool heap_take_home(struct heap *heap, void *block)
 		return true;
 	misuse("free", block, result == HOME_TWICE ? "block freed twice" : "inside a block, not its start");
 	return false;
-}
-
-/* ---- Fork ----------------------------------------------------------------------------------------------------------- */
-
-/* A heap that we hold cannot be in the middle of a change, and its owner, if it wants to change it, takes another. */
-#define BUSY_FOR_FORK 2u
-
-void heap_lock_all(const struct heap *mine)
-{
-	for (uint32_t number = heap_count(); number > 0; number--) {
-		struct heap *heap = heap_at(number);
-		if (heap != mine && heap_try_lock(heap))
-			atomic_store_explicit(&heap->busy, BUSY_FOR_FORK, memory_order_relaxed);
-	}
-}
-
-void heap_unlock_all(const struct heap *mine)
-{
-	for (uint32_t number = heap_count(); number > 0; number--) {
-		struct heap *heap = heap_at(number);
-		if (heap != mine && atomic_load_explicit(&heap->busy, memory_order_relaxed) == BUSY_FOR_FORK)
-			atomic_store_explicit(&heap->busy, 0, memory_order_release);
-	}
-}
-
-/* What was in the bins and buffers of those threads is lost to the child: the copy may have caught them half-way. */
-static void orphan(struct heap *heap)
-{
-	for (unsigned class = 1; class < CLASS_COUNT; class++) {
-		heap->bins[class].head = NULL;
-		heap->bins[class].credit = heap->bins[class].limit;
-	}
-	memset(heap->outgoing, 0, sizeof heap->outgoing);
-	heap->outgoing_bytes = heap->outgoing_blocks = 0;
-	heap->sending = 0;
-	claim_drop(heap);
-	atomic_store(&heap->inbox, NULL);
-	atomic_store(&heap->inbox_bytes, 0);
-	atomic_store(&heap->inbox_blocks, 0);
-	atomic_store(&heap->busy, 0);
-	if (atomic_load(&heap->state) == HEAP_LIVE) {
-		atomic_store(&heap->state, HEAP_DEAD);
-		dead_push(heap);
-	}
-}
-
-void heap_orphan_all(const struct heap *mine)
-{
-	for (uint32_t number = heap_count(); number > 0; number--) {
-		struct heap *heap = heap_at(number);
-		if (heap == mine)
-			continue;
-		if (atomic_load_explicit(&heap->busy, memory_order_relaxed) == BUSY_FOR_FORK)
-			orphan(heap);
-		else
-			atomic_store(&heap->state, HEAP_GHOST);
-	}
 }

@@ -20,6 +20,9 @@ extern STRATA_HIDDEN struct heap empty_heap;
 /* A heap for the calling thread: that of a thread that ended, or a new one. NULL when memory is refused. */
 struct heap *heap_acquire(void);
 
+/* One for the time of a fork: see fork.h. */
+struct heap *heap_acquire_spare(void);
+
 /* The owning thread ends, or leaves the heap: its blocks go home, its pools serve others. */
 void heap_release(struct heap *heap);
 
@@ -42,6 +45,7 @@ int heap_empty(struct heap *heap);
 void heap_wake(struct heap *heap);
 
 bool heap_try_lock(struct heap *heap);
+bool heap_try_lock_other(struct heap *heap);
 /* By the owner: whatever of the heap was claimed while it slept is its own again. */
 bool heap_try_lock_own(struct heap *heap);
 void heap_unlock(struct heap *heap);
@@ -62,10 +66,8 @@ void heap_empty_dead(void);
 /* Heaps created so far: those numbered 1 ... heap_count(). */
 uint32_t heap_count(void);
 
-/* In the child of a fork: all heaps but mine belong to threads that are gone. Those that were locked before the fork (by
- * heap_lock_all) become dead heaps; the others were being changed and are let alone. */
-void heap_lock_all(const struct heap *mine);
-void heap_unlock_all(const struct heap *mine);
-void heap_orphan_all(const struct heap *mine);
+/* In the child of a fork: there are no dead heaps, until they are buried again. */
+void heap_forget_dead(void);
+void heap_bury(struct heap *heap);
 
 #endif

@@ -245,7 +245,7 @@ struct heap {
 	int64_t aside_blocks;
 
 	/* -- Guarded by busy: the pools, their records, and what follows. -- */
-	/* A try-lock: 0 or 1. Taken by the owner on its slow path, by who drains the inbox of a sleeping or dead owner or claims
+	/* A try-lock: 0 or 1; more while forks hold it. Taken by the owner on its slow path, by who drains the inbox of a sleeping or dead owner or claims
 	 * its bins, by who adopts pools of a dead heap, by fork. Whoever does not get it does something else: an owner takes
 	 * another heap. */
 	_Atomic uint32_t busy;
@@ -262,6 +262,7 @@ struct heap {
 	/* Dead with blocks in its bins: its thread found it busy when it left, and wrote this without the lock, before state
 	 * (sequentially consistent); cleared under the lock. Read relaxed as a hint by who looks for pools to adopt. */
 	bool bins_left;
+	bool spare;                    /* serves only while forks are under way (fork.h); written when it is made */
 
 	/* -- Shared. -- */
 	/* Blocks that other threads freed: a stack linked through their first words, as many as a CAS pushes (release), taken

@@ -31,6 +31,7 @@ STRATA_SOURCES = \
 	src/background.h src/background.c \
 	src/run.h src/run.c \
 	src/run_cache.h src/run_cache.c \
+	src/fork.h src/fork.c \
 	src/thread.h src/thread.c \
 	src/entry.h src/fast.h src/slow.h src/slow.c \
 	src/core.h src/core.c \

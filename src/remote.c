@@ -171,7 +171,7 @@ void remote_drain(struct heap *heap, bool into_bins)
 void remote_drain_for(struct heap *heap)
 {
 	do {
-		if (!heap_try_lock(heap))
+		if (!heap_try_lock_other(heap))
 			return;
 		bool dead = atomic_load(&heap->state) == HEAP_DEAD;
 		if (dead)

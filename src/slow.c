@@ -33,6 +33,8 @@ void *core_allocate_class(unsigned class)
 		void *block = bin_pop(&heap->bins[class]);
 		if (block != NULL)
 			return block;
+		if (unlikely(heap->spare))
+			heap = thread_go_home();
 		result = heap_refill(heap, class);
 		if (result == -EBUSY)
 			heap = thread_switch_heap();

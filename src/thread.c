@@ -10,6 +10,7 @@
 #include "domain_quota.h"
 #include "domain_record.h"
 #include "domain_table.h"
+#include "fork.h"
 #include "heap.h"
 #include "options.h"
 #include "remote.h"
@@ -39,10 +40,13 @@ static _Atomic bool end_key_made;
 static void detach(void)
 {
 	struct heap *heap = thread_self.own;
+	struct heap *home = thread_self.home;
 	thread_fast.heap = &empty_heap;
-	thread_self.own = NULL;
+	thread_self.own = thread_self.home = NULL;
 	if (heap != NULL)
 		heap_release(heap);
+	if (home != NULL)
+		heap_release(home);
 }
 
 static void at_thread_end(void *value)
@@ -91,15 +95,39 @@ struct heap *thread_attach(void)
 	return heap;
 }
 
-struct heap *thread_switch_heap(void)
+/* Lets go of one heap for another. */
+static struct heap *change_heap(struct heap *other)
 {
-	struct heap *other = heap_acquire();
-	if (other == NULL)
-		return NULL;
 	struct heap *left = thread_self.own;
 	adopt_heap(other);
 	heap_release(left);
 	return other;
+}
+
+struct heap *thread_switch_heap(void)
+{
+	struct heap *own = thread_self.own;
+	bool held = fork_holds(own);
+	struct heap *other = held || own->spare ? heap_acquire_spare() : heap_acquire();
+	if (other == NULL)
+		return NULL;
+	if (!held || own->spare)
+		return change_heap(other);
+	thread_self.home = own;
+	return adopt_heap(other);
+}
+
+struct heap *thread_go_home(void)
+{
+	struct heap *home = thread_self.home;
+	if (home != NULL ? fork_holds(home) : fork_is_under_way())
+		return thread_self.own;
+	if (home == NULL)
+		home = heap_acquire();
+	if (home == NULL)
+		return thread_self.own;
+	thread_self.home = NULL;
+	return change_heap(home);
 }
 
 void thread_settle(void)
@@ -115,14 +143,16 @@ static void before_fork(void)
 {
 	debug_before_fork();
 	table_before_fork();
+	if (thread_self.own != NULL && thread_self.own->spare)
+		thread_go_home();
 	if (thread_self.own != NULL && claim_bar(thread_self.own) != 0 && thread_switch_heap() != NULL)
 		claim_bar(thread_self.own);
-	heap_lock_all(thread_self.own);
+	fork_begin(thread_self.own);
 }
 
 static void after_fork_in_parent(void)
 {
-	heap_unlock_all(thread_self.own);
+	fork_end_in_parent();
 	if (thread_self.own != NULL)
 		claim_allow(thread_self.own);
 	table_after_fork_in_parent();
@@ -132,7 +162,8 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
 	background_forget();
-	heap_orphan_all(thread_self.own);
+	fork_end_in_child(thread_self.own);
+	thread_self.home = NULL;
 	if (thread_self.own != NULL)
 		claim_allow(thread_self.own);
 	record_orphan_all();

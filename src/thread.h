@@ -19,6 +19,7 @@ extern STRATA_TLS struct thread_fast thread_fast;
 /* The rest of what a thread knows of itself; off the fast path. */
 struct thread {
 	struct heap *own;              /* the heap it has, even when thread_fast hides it; NULL: none */
+	struct heap *home;             /* while own is a spare: the heap that a fork held; NULL: there was none */
 	struct quarantine *quarantine; /* check:1 */
 	uint32_t run_frees;            /* runs it has freed */
 	uint8_t rounds;                /* how often its destructor has run */
@@ -29,8 +30,12 @@ extern STRATA_TLS struct thread thread_self;
 /* The calling thread's heap, taking one if it has none. NULL when memory is refused. */
 struct heap *thread_attach(void);
 
-/* Someone is in the thread's heap: leaves it to them and takes another. NULL when memory is refused. */
+/* Someone is in the thread's heap: leaves it to them and takes another; if a fork holds it, only until that is over. NULL
+ * when memory is refused. */
 struct heap *thread_switch_heap(void);
+
+/* With a spare: goes back, if it can by now, to the thread's heap. Returns the heap that it has then. */
+struct heap *thread_go_home(void);
 
 /* After a call by a thread that is leaving: lets go of the heap taken for it. */
 void thread_settle(void);

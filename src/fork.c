@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "fork.h"
+
+#include "claim.h"
+#include "heap.h"
+
+#include <string.h>
+
+/* Forks under way in the low half; in the high half how often there have been any, which tells heaps held for them from heaps
+ * held for those before, that are just being let go. */
+static _Atomic uint64_t forks;
+
+/* What heap->busy says while the heap is held: neither 0 nor 1. */
+static uint32_t hold_of(uint64_t word)
+{
+	return (uint32_t)(word >> 32) << 1 | 0x80000000u;
+}
+
+/* The hold of the fork that this thread is in; the child knows by it what was held. */
+static __thread uint32_t my_hold;
+
+bool fork_is_under_way(void)
+{
+	return (uint32_t)atomic_load_explicit(&forks, memory_order_relaxed) != 0;
+}
+
+bool fork_holds(const struct heap *heap)
+{
+	return atomic_load_explicit(&heap->busy, memory_order_relaxed) > 1;
+}
+
+static uint32_t enter(void)
+{
+	uint64_t word = atomic_load(&forks);
+	uint64_t entered;
+	do {
+		entered = (uint32_t)word != 0 ? word + 1 : (word + (UINT64_C(1) << 32)) | 1;
+	} while (!atomic_compare_exchange_weak(&forks, &word, entered));
+	return hold_of(entered);
+}
+
+/* A heap that is held for earlier forks may be let go at any moment: it is taken over. */
+static void hold(struct heap *heap, uint32_t value)
+{
+	uint32_t busy = atomic_load(&heap->busy);
+	while (busy != 1 && busy != value && !atomic_compare_exchange_weak(&heap->busy, &busy, value))
+		;
+}
+
+void fork_begin(const struct heap *mine)
+{
+	my_hold = enter();
+	for (uint32_t number = heap_count(); number > 0; number--) {
+		struct heap *heap = heap_at(number);
+		if (heap != mine && !others_read(heap->spare))
+			hold(heap, my_hold);
+	}
+}
+
+void fork_end_in_parent(void)
+{
+	if ((uint32_t)atomic_fetch_sub(&forks, 1) != 1)
+		return;
+	for (uint32_t number = heap_count(); number > 0; number--) {
+		uint32_t held = my_hold;
+		atomic_compare_exchange_strong(&heap_at(number)->busy, &held, 0);
+	}
+}
+
+/* What was in the bins and buffers of those threads is lost to the child: the copy may have caught them half-way. */
+static void orphan(struct heap *heap)
+{
+	for (unsigned class = 1; class < CLASS_COUNT; class++) {
+		heap->bins[class].head = NULL;
+		heap->bins[class].credit = heap->bins[class].limit;
+	}
+	memset(heap->outgoing, 0, sizeof heap->outgoing);
+	heap->outgoing_bytes = heap->outgoing_blocks = 0;
+	heap->sending = 0;
+	claim_drop(heap);
+	atomic_store(&heap->inbox, NULL);
+	atomic_store(&heap->inbox_bytes, 0);
+	atomic_store(&heap->inbox_blocks, 0);
+	atomic_store(&heap->busy, 0);
+	heap_bury(heap);
+}
+
+/* The stack of dead heaps may have been copied half-way as well: it is made anew, of all that were held. */
+void fork_end_in_child(struct heap *mine)
+{
+	atomic_store(&forks, atomic_load(&forks) & ~UINT64_C(0xffffffff));
+	heap_forget_dead();
+	for (uint32_t number = heap_count(); number > 0; number--) {
+		struct heap *heap = heap_at(number);
+		if (heap == mine)
+			atomic_store(&heap->busy, 0);
+		else if (atomic_load(&heap->busy) == my_hold)
+			orphan(heap);
+		else
+			atomic_store(&heap->state, HEAP_GHOST);
+	}
+}
