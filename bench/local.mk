@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
 # The benchmarks. Usage: bench/README.md.
 
-bench_scripts = bench/run bench/report bench/compare
+bench_scripts = bench/run bench/report bench/compare bench/memory-report
 bench_modules = bench/measure.py bench/drive.py bench/analysis.py bench/plots.py
 
-EXTRA_DIST += $(bench_scripts) $(bench_modules) bench/bump.c bench/README.md bench/packages
+EXTRA_DIST += $(bench_scripts) $(bench_modules) bench/bump.c bench/memory.md.in bench/README.md bench/packages
 
 # Calls of malloc and free are what is measured: the compiler must not leave any out.
 bench_cflags = $(STRATA_CFLAGS) -fno-builtin-malloc -fno-builtin-free -fno-builtin-calloc -fno-builtin-realloc
 
 if ENABLE_BENCH
-noinst_PROGRAMS += bench/loads bench/hello bench/pairs bench/scaling bench/maintain
+noinst_PROGRAMS += bench/loads bench/hello bench/pairs bench/scaling bench/maintain bench/rss
 
 bench_loads_SOURCES = \
 	bench/bench.h \
@@ -56,6 +56,10 @@ bench_maintain_SOURCES = bench/maintain.c
 bench_maintain_CFLAGS = $(bench_cflags)
 bench_maintain_LDADD = src/libstrata.la -lpthread
 
+bench_rss_SOURCES = bench/rss.c bench/clock.h bench/memory.c bench/memory.h
+bench_rss_CFLAGS = $(bench_cflags) -D_GNU_SOURCE -pthread
+bench_rss_LDADD = -lpthread
+
 # Only ever preloaded, so no library for libtool.
 bench/bump.so: $(srcdir)/bench/bump.c
 	@$(MKDIR_P) bench
@@ -69,10 +73,13 @@ bench: $(bench_built)
 bench-report: $(bench_built)
 	$(srcdir)/bench/report --build $(abs_builddir) --measure --output $(abs_srcdir)/docs
 
+bench-memory: src/libstrata.la bench/rss
+	$(srcdir)/bench/memory-report --build $(abs_builddir) --output $(abs_srcdir)/docs
+
 CLEANFILES += bench/bump.so bench/results.jsonl
 else
-bench bench-report:
+bench bench-report bench-memory:
 	@echo "configured with --disable-bench" >&2; exit 1
 endif
 
-PHONY_TARGETS += bench bench-report
+PHONY_TARGETS += bench bench-report bench-memory
