@@ -6,6 +6,20 @@ bench_modules = bench/measure.py bench/drive.py bench/analysis.py bench/plots.py
 
 EXTRA_DIST += $(bench_scripts) $(bench_modules) bench/bump.c bench/memory.md.in bench/README.md bench/packages
 
+# CPython on strata's domains against pymalloc: bench/python/compare tools/strata-run.
+EXTRA_DIST += \
+	bench/python/compare \
+	bench/python/asyncio_echo.py \
+	bench/python/comprehensions.py \
+	bench/python/json_documents.py \
+	bench/python/nbody.py \
+	bench/python/pickling.py \
+	bench/python/regex.py \
+	bench/python/sorting.py \
+	bench/python/strings.py \
+	bench/python/tasks.py \
+	bench/python/threads.py
+
 # Calls of malloc and free are what is measured: the compiler must not leave any out.
 bench_cflags = $(STRATA_CFLAGS) -fno-builtin-malloc -fno-builtin-free -fno-builtin-calloc -fno-builtin-realloc
 

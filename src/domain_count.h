@@ -38,6 +38,9 @@ int64_t count_live(unsigned domain);
 
 /* Fills all of *stats; stops no thread. */
 void count_read(unsigned domain, struct strata_domain_stats *stats);
+
+/* A line on stderr for each domain that was used (domain_stats.c). */
+void domain_stats_print(void);
 void count_reset_peak(unsigned domain);
 
 /* The quota's limits changed: threads ask again at once. */

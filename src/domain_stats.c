@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The accounts of all domains, typed included, as include/strata/domain.h has them. */
+#include "check.h"
 #include "domain_count.h"
 #include "typed.h"
 
@@ -38,4 +39,17 @@ STRATA_PUBLIC int strata_domain_reset_peak(enum strata_domain domain)
 		return EINVAL;
 	count_reset_peak(domain);
 	return 0;
+}
+
+void domain_stats_print(void)
+{
+	for (unsigned domain = 0; domain < STRATA_DOMAIN_COUNT; domain++) {
+		struct strata_domain_stats stats;
+		strata_domain_stats_read(domain, &stats, sizeof stats);
+		if (stats.allocations > 0)
+			message("domain %s: live %lu bytes in %lu blocks, peak %lu bytes, %lu allocations",
+				strata_domain_name(domain), (unsigned long)stats.live_bytes,
+				(unsigned long)stats.live_blocks, (unsigned long)stats.peak_bytes,
+				(unsigned long)stats.allocations);
+	}
 }

@@ -6,6 +6,7 @@
 #include "check.h"
 #include "checked.h"
 #include "claim.h"
+#include "domain_count.h"
 #include "domain_debug.h"
 #include "domain_quota.h"
 #include "domain_record.h"
@@ -192,6 +193,8 @@ __attribute__((destructor(101))) static void end(void)
 	background_end();
 	debug_thread_end("exit");
 	checked_process_end();
+	if (options()->print_domains)
+		domain_stats_print();
 	if (options()->print_types)
 		typed_print_live();
 	if (options()->print_stats)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Tools that are installed: strata-run.
+# Tools that are installed: strata-run, and what it preloads into CPython.
 
 bin_SCRIPTS += tools/strata-run
 CLEANFILES += tools/strata-run
@@ -11,6 +11,15 @@ tools/strata-run: $(srcdir)/tools/strata-run.in $(srcdir)/tools/settings.awk $(s
 	$(SED) -e '/@SETTINGS[@]/r $@.settings' -e '/@SETTINGS[@]/d' \
 		-e 's|@libdir[@]|$(libdir)|g' -e 's|@PACKAGE_VERSION[@]|$(PACKAGE_VERSION)|g' \
 		$(srcdir)/tools/strata-run.in >$@.tmp && chmod a+x,a-w $@.tmp && mv -f $@.tmp $@ && rm -f $@.settings
+
+# What `strata-run --python` preloads beside the library. Not linked with it: it takes whichever library is preloaded.
+if ENABLE_SHARED
+pkglib_LTLIBRARIES += tools/python/strata-python.la
+tools_python_strata_python_la_SOURCES = tools/python/allocators.c
+tools_python_strata_python_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
+tools_python_strata_python_la_LDFLAGS = -module -avoid-version -shared -Wl,-z,now
+tools_python_strata_python_la_LIBADD = -ldl
+endif
 
 if ENABLE_TESTS
 TESTS += tools/test_strata_run.sh tools/test_readme.sh

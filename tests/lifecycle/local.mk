@@ -10,6 +10,7 @@ LIFECYCLE_TESTS = \
 	tests/lifecycle/test_dlopen.sh \
 	tests/lifecycle/test_linking.sh \
 	tests/lifecycle/test_preload.sh \
+	tests/lifecycle/test_python.sh \
 	tests/lifecycle/test_secure.sh \
 	tests/lifecycle/test_valgrind.sh \
 	tests/lifecycle/test_seccomp.sh \
@@ -35,6 +36,7 @@ EXTRA_DIST += \
 	tests/lifecycle/fork_signal.c \
 	tests/lifecycle/locked.c \
 	tests/lifecycle/native_dlopen.c \
+	tests/lifecycle/python_memory.py \
 	tests/lifecycle/plain.c \
 	tests/lifecycle/seccomp.c \
 	tests/lifecycle/secure.c \

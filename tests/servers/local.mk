@@ -3,7 +3,7 @@
 
 PHONY_TARGETS += check-servers
 
-check-servers: src/libstrata.la
+check-servers: src/libstrata.la tools/python/strata-python.la
 	STRATA_LIB='$(abs_builddir)/src/.libs/libstrata.so.0' SERVERS_LOGS=tests/servers/logs \
 		$(SHELL) '$(srcdir)/tests/servers/run.sh' $(SERVERS)
 
@@ -25,6 +25,7 @@ EXTRA_DIST += \
 	tests/servers/postgresql.sh \
 	tests/servers/postgresql.sql \
 	tests/servers/python.sh \
+	tests/servers/python_domains.sh \
 	tests/servers/redis.commands \
 	tests/servers/redis.sh \
 	tests/servers/rocksdb.sh \

@@ -15,7 +15,7 @@
 set -eu
 
 HERE=$(cd "$(dirname "$0")" && pwd)
-ALL="mariadb rocksdb redis memcached nginx postgresql python gcc clang git sqlite"
+ALL="mariadb rocksdb redis memcached nginx postgresql python python_domains gcc clang git sqlite"
 LOGS=${SERVERS_LOGS:-servers-logs}
 : "${SERVERS_ROUNDS:=3}"
 export SERVERS_ROUNDS
