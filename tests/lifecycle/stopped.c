@@ -5,6 +5,7 @@
  * freeing, starting and ending. Then it is let go, and stopped at another instruction. Two parts:
  *   1. a thread that works for long, stopped where it has not been stopped before, STOPS times;
  *   2. threads stopped somewhere between their first call and their end, or in their end, LIVES times.
+ * One of the others claims what the stopped thread has cached, each time; contents and accounting are right in the end.
  * Waits for progress only; the watchdog ends it, as failed, when one stop takes minutes. Runs about ten seconds on a
  * machine that is at leisure.
  *
