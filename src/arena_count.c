@@ -11,6 +11,7 @@ static _Atomic int64_t used_pages STRATA_ALIGNED(CACHE_LINE);
 static _Atomic int64_t dirty_free_pages STRATA_ALIGNED(CACHE_LINE);
 static _Atomic int64_t dirty_unused_arenas STRATA_ALIGNED(CACHE_LINE);
 static _Atomic uint64_t purged_bytes;
+static _Atomic uint64_t soiled_pages STRATA_ALIGNED(CACHE_LINE);
 
 static void add(_Atomic int64_t *total, int64_t n)
 {
@@ -25,8 +26,11 @@ uint64_t arena_dirty_pages(arena_index index)
 
 void arena_mark_dirty(arena_index index, uint64_t pages)
 {
-	if ((arena_dirty_pages(index) & pages) != pages)
-		atomic_fetch_or_explicit(&region.arenas[index].dirty, pages, memory_order_relaxed);
+	uint64_t clean = pages & ~arena_dirty_pages(index);
+	if (clean == 0)
+		return;
+	atomic_fetch_or_explicit(&region.arenas[index].dirty, pages, memory_order_relaxed);
+	atomic_fetch_add_explicit(&soiled_pages, bit_count(clean), memory_order_relaxed);
 }
 
 void arena_mark_clean(arena_index index, uint64_t pages)
@@ -146,5 +150,6 @@ struct arena_counters arena_count(void)
 		.used_pages = used > 0 ? (uint64_t)used : 0,
 		.dirty_pages = dirty > 0 ? (uint64_t)dirty : 0,
 		.purged_bytes = atomic_load_explicit(&purged_bytes, memory_order_relaxed),
+		.soiled_pages = atomic_load_explicit(&soiled_pages, memory_order_relaxed),
 	};
 }

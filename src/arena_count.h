@@ -16,6 +16,7 @@ struct arena_counters {
 	uint64_t used_pages;  /* of pools, runs and reserves */
 	uint64_t dirty_pages; /* free, and costing memory */
 	uint64_t purged_bytes; /* since the start */
+	uint64_t soiled_pages; /* clean ones that were claimed, since the start */
 };
 struct arena_counters arena_count(void);
 

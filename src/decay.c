@@ -21,6 +21,71 @@ uint32_t decay_now(void)
 	return (uint32_t)atomic_load_explicit(&last_tick, memory_order_relaxed);
 }
 
+/* ---- How much may be free ------------------------------------------------------------------------------------------- */
+
+/*
+ * What is free beyond a bound goes back at once, however young: a process that falls idle after a peak, without a further call,
+ * keeps no more than that. A process whose use rises and falls again and again would pay a page fault for each page each
+ * time. It shows by wanting back what it just gave: so much more it may keep from then on, until it has not for a while.
+ */
+static _Atomic uint64_t given_young;  /* pages that went back before their time and were not wanted since */
+static _Atomic uint64_t soiled_seen;  /* soiled_pages when last looked at */
+static _Atomic uint64_t allowance;    /* pages */
+static _Atomic uint64_t allowed_since;
+
+void decay_gave_young(size_t pages)
+{
+	atomic_store_explicit(&soiled_seen, arena_count().soiled_pages, memory_order_relaxed);
+	atomic_fetch_add_explicit(&given_young, pages, memory_order_relaxed);
+}
+
+static void widen(uint64_t soiled)
+{
+	uint64_t given = atomic_load_explicit(&given_young, memory_order_relaxed);
+	uint64_t seen = atomic_exchange_explicit(&soiled_seen, soiled, memory_order_relaxed);
+	uint64_t back = size_min(given, soiled - seen);
+	if (seen >= soiled)
+		return;
+	atomic_store_explicit(&given_young, given - back, memory_order_relaxed);
+	atomic_fetch_add_explicit(&allowance, back, memory_order_relaxed);
+	atomic_store_explicit(&allowed_since, os_clock_ms(), memory_order_relaxed);
+}
+
+static void narrow(uint64_t now)
+{
+	uint64_t since = atomic_load_explicit(&allowed_since, memory_order_relaxed);
+	if (now - since < (uint64_t)options()->decay_ms)
+		return;
+	atomic_store_explicit(&given_young, 0, memory_order_relaxed);
+	atomic_store_explicit(&allowance, atomic_load_explicit(&allowance, memory_order_relaxed) / 2, memory_order_relaxed);
+	atomic_store_explicit(&allowed_since, now, memory_order_relaxed);
+}
+
+static size_t allowed(size_t used)
+{
+	size_t pages = (size_t)atomic_load_explicit(&allowance, memory_order_relaxed);
+	return size_min(pages * PAGE_SIZE, size_max(4 * options()->retain_bytes, used));
+}
+
+bool decay_has_room(size_t pages)
+{
+	struct arena_counters counters = arena_count();
+	if (unlikely(atomic_load_explicit(&given_young, memory_order_relaxed) != 0))
+		widen(counters.soiled_pages);
+	size_t used = counters.used_pages * PAGE_SIZE;
+	size_t most = hunger_shrink(size_max(options()->retain_bytes, used / 8) + allowed(used));
+	most = size_min(most, hunger_room(used, counters.dirty_pages * PAGE_SIZE) / 4);
+	return options()->decay_ms > 0 && (counters.dirty_pages + pages) * PAGE_SIZE <= most;
+}
+
+void decay_bound(void)
+{
+	if (unlikely(!decay_has_room(0)))
+		decay_gave_young(arena_purge(STEP_BYTES - ARENA_SIZE, 0) / PAGE_SIZE);
+}
+
+/* ---- The clock ------------------------------------------------------------------------------------------------------ */
+
 /* A process with so little cannot help its container: no file is opened for it. */
 #define SMALL_PAGES ((size_t)8 << 20 >> PAGE_SHIFT)
 
@@ -53,22 +118,6 @@ void decay_tick(void)
 		return;
 	if (!atomic_compare_exchange_strong_explicit(&last_tick, &last, now, memory_order_relaxed, memory_order_relaxed))
 		return;
+	narrow(now);
 	decay_step();
-}
-
-/* Pages that were returned a moment ago are soon wanted again: until they are decay_ms old, half of what is in use may
- * wait, and four times what may be retained; less, where a limit is near. */
-bool decay_has_room(size_t pages)
-{
-	struct arena_counters counters = arena_count();
-	size_t used = counters.used_pages * PAGE_SIZE;
-	size_t most = hunger_shrink(size_max(4 * options()->retain_bytes, used / 2));
-	most = size_min(most, hunger_room(used, counters.dirty_pages * PAGE_SIZE) / 4);
-	return options()->decay_ms > 0 && (counters.dirty_pages + pages) * PAGE_SIZE <= most;
-}
-
-void decay_bound(void)
-{
-	if (unlikely(!decay_has_room(0)))
-		arena_purge(STEP_BYTES - ARENA_SIZE, 0);
 }

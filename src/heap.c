@@ -463,11 +463,13 @@ int heap_refill(struct heap *heap, unsigned class)
 /* Brings the newest blocks home, whose lines are still in the processor's nearest cache: walking the stack down to the older
  * ones would wait for each. They are collected first, so that what follows for one need not wait for the one before. */
 #define FLUSH_MOST 64u
+#define FLUSH_BYTES ((size_t)512 << 10)
 
 static void flush_newest(struct heap *heap, unsigned class)
 {
 	struct bin *bin = &heap->bins[class];
 	unsigned want = (unsigned)size_min((size_t)bin->limit / 2 + 1, FLUSH_MOST);
+	want = (unsigned)size_min(want, FLUSH_BYTES / size_classes[class].size + 1);
 	void *blocks[FLUSH_MOST];
 	unsigned count = 0;
 	void *block = bin->head;
@@ -506,6 +508,8 @@ int heap_free(struct heap *heap, unsigned class, void *block)
 	walk_bin(heap, class);
 	pool_check_heap(heap);
 	heap_unlock(heap);
+	/* What a call brings home is less than what this gives back where there is too much: freeing a lot leaves no more. */
+	decay_bound();
 	tick_sometimes(heap);
 	return 0;
 }

@@ -190,6 +190,7 @@ static void free_arenas(page_index first, size_t pages, size_t arenas, bool move
 			mark_range(first, arenas * ARENA_PAGES, arena_mark_clean);
 	} else if (!decay_has_room(pages)) {
 		purge_range(first, pages);
+		decay_gave_young(pages);
 	}
 	arena_return_whole(first / ARENA_PAGES, arenas);
 }
