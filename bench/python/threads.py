@@ -4,7 +4,7 @@ import queue
 import threading
 
 THREADS = 16
-results = queue.Queue()
+results = queue.Queue(64)  # bounded: else peak RSS depends on who runs ahead
 work = queue.Queue()
 
 
