@@ -56,6 +56,7 @@
 #include "claim.h"
 
 #include "bin.h"
+#include "bin_limit.h"
 #include "heap.h"
 #include "options.h"
 #include "os.h"
@@ -122,7 +123,7 @@ void claim_end(struct heap *heap)
 	while (heap->limbo_count > 0)
 		resolve(heap, &heap->limbo[--heap->limbo_count]);
 	if (heap->tag == TAG_CLOSED) {
-		heap_renew_limits(heap);
+		limits_renew(heap);
 		open_gate(heap);
 	}
 }
@@ -354,7 +355,7 @@ static void let_go(struct batch *batch, bool claimed)
 		else if (heap->claimed == CLAIM_NONE)
 			open_gate(heap);
 		if (claimed && all)
-			heap_forget_limits(heap);
+			limits_forget(heap);
 		pool_settle(heap, true);
 		pool_check_heap(heap);
 		heap_unlock(heap);

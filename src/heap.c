@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "heap.h"
 
-#include "arena_count.h"
-#include "bin.h"
+#include "bin_limit.h"
 #include "check.h"
 #include "claim.h"
-#include "decay.h"
 #include "fork.h"
-#include "options.h"
 #include "pool.h"
 #include "region.h"
 #include "remote.h"
-#include "walk.h"
 
 #include <errno.h>
-#include <string.h>
 
 struct heap empty_heap = { .tag = TAG_CLOSED };
 
@@ -101,87 +96,6 @@ void heap_unlock(struct heap *heap)
 	atomic_store_explicit(&heap->busy, 0, memory_order_release);
 }
 
-/* ---- Limits --------------------------------------------------------------------------------------------------------- */
-
-/* Most bytes in one bin. The limit starts at a page's worth and doubles, each time it is met, up to here. A deep stack of
- * small blocks that were freed at random is slower than bringing them home: each pop waits for a line from far away, while
- * a pool is refilled in the order of its addresses. */
-static size_t bin_bytes(unsigned class)
-{
-	return (size_t)(class <= OBJECT_CLASSES ? 512 : 4096) << 10;
-}
-
-static int32_t first_limit(unsigned class)
-{
-	return (int32_t)(PAGE_SIZE / size_classes[class].size);
-}
-
-/* Doubling, from one block on. */
-static int32_t next_step(int32_t limit)
-{
-	return limit > 0 ? limit : 1;
-}
-
-/* Sum of limit_bytes over the heaps: what all bins together may hold above a page's worth each. Changed when a limit changes,
- * which is seldom. */
-static _Atomic int64_t all_limits STRATA_ALIGNED(CACHE_LINE);
-
-static void raise_limit(struct heap *heap, unsigned class, int32_t by)
-{
-	struct bin *bin = &heap->bins[class];
-	int64_t bytes = (int64_t)by * size_classes[class].size;
-	owner_add(bin->limit, by);
-	owner_add(bin->credit, by);
-	heap->limit_bytes += (uint64_t)bytes;
-	atomic_fetch_add_explicit(&all_limits, bytes, memory_order_relaxed);
-}
-
-/* With empty bins: every class begins anew. */
-static void reset_limits(struct heap *heap)
-{
-	for (unsigned class = 1; class < CLASS_COUNT; class++) {
-		owner_set(heap->bins[class].limit, first_limit(class));
-		owner_set(heap->bins[class].credit, first_limit(class));
-	}
-	atomic_fetch_sub_explicit(&all_limits, (int64_t)heap->limit_bytes, memory_order_relaxed);
-	heap->limit_bytes = 0;
-}
-
-/* All threads' caches may take an eighth of what is in use, where that is more than the setting. */
-static size_t all_limits_most(void)
-{
-	return size_max(options()->cache_all_bytes, arena_count().used_pages * PAGE_SIZE / 8);
-}
-
-void heap_forget_limits(struct heap *heap)
-{
-	atomic_fetch_sub_explicit(&all_limits, (int64_t)heap->limit_bytes, memory_order_relaxed);
-	heap->limit_bytes = 0;
-}
-
-void heap_renew_limits(struct heap *heap)
-{
-	int64_t bytes = 0;
-	for (unsigned class = 1; class < CLASS_COUNT; class++) {
-		struct bin *bin = &heap->bins[class];
-		int32_t count = (int32_t)bin_count(bin);
-		int32_t limit = count > first_limit(class) ? count : first_limit(class);
-		owner_set(bin->credit, limit - count);
-		owner_set(bin->limit, limit);
-		bytes += (int64_t)(limit - first_limit(class)) * size_classes[class].size;
-	}
-	atomic_fetch_add_explicit(&all_limits, bytes - (int64_t)heap->limit_bytes, memory_order_relaxed);
-	heap->limit_bytes = (uint64_t)bytes;
-}
-
-static bool may_double(const struct heap *heap, unsigned class)
-{
-	size_t bytes = (size_t)next_step(heap->bins[class].limit) * size_classes[class].size;
-	size_t all = (size_t)atomic_load_explicit(&all_limits, memory_order_relaxed);
-	return 2 * bytes <= bin_bytes(class) && heap->limit_bytes + bytes <= options()->cache_bytes &&
-	       all + bytes <= all_limits_most();
-}
-
 /* ---- A heap's beginning and end ------------------------------------------------------------------------------------- */
 
 static void initialise(struct heap *heap, uint32_t number)
@@ -191,7 +105,7 @@ static void initialise(struct heap *heap, uint32_t number)
 	heap->reserve_step = 1;
 	for (unsigned class = 1; class < CLASS_COUNT; class++)
 		heap->pools[class] = (struct pool_list){ NO_PAGE, NO_PAGE };
-	reset_limits(heap);
+	limits_reset(heap);
 	atomic_store(&heap->state, HEAP_LIVE);
 }
 
@@ -277,7 +191,7 @@ static void bring_all_home(struct heap *heap)
 	for (unsigned class = 1; class < CLASS_COUNT; class++)
 		if (heap->bins[class].head != NULL)
 			empty_bin(heap, class);
-	reset_limits(heap);
+	limits_reset(heap);
 	remote_drain(heap, false);
 	pool_settle(heap, true);
 	pool_check_heap(heap);
@@ -387,141 +301,4 @@ unsigned heap_adopt(struct heap *heap, unsigned class)
 {
 	unsigned adopted = adopt_along(&dead_stack, heap, class);
 	return adopted > 0 ? adopted : adopt_along(&spare_stack, heap, class);
-}
-
-/* ---- Filling and emptying bins -------------------------------------------------------------------------------------- */
-
-static void add_to_bin(struct heap *heap, unsigned class, unsigned count)
-{
-	struct bin *bin = &heap->bins[class];
-	owner_add(bin->credit, -(int32_t)count);
-	if (bin->credit < 0)
-		raise_limit(heap, class, -bin->credit);
-}
-
-unsigned heap_take_pool(struct heap *heap, unsigned class)
-{
-	unsigned count = pool_take(heap, class, &heap->bins[class]);
-	if (count > 0)
-		add_to_bin(heap, class, count);
-	return count;
-}
-
-/* How many blocks to have at hand after a refill: more where the bin has been met full, at most so many. */
-#define REFILL_MOST 32u
-
-static unsigned take_or_make(struct heap *heap, unsigned class)
-{
-	struct bin *bin = &heap->bins[class];
-	unsigned count = pool_take(heap, class, bin);
-	if (count == 0 && (heap_adopt(heap, class) > 0 || pool_make(heap, class) == 0))
-		count = pool_take(heap, class, bin);
-	return count;
-}
-
-/* What others freed comes first, then blocks at home, then pools of the dead, then new pages. */
-static int fill(struct heap *heap, unsigned class)
-{
-	struct bin *bin = &heap->bins[class];
-	remote_drain(heap, true);
-	if (bin->head != NULL)
-		return 0;
-	unsigned target = (unsigned)size_min((size_t)bin->limit / 2, REFILL_MOST);
-	unsigned count = 0;
-	unsigned taken;
-	do {
-		taken = take_or_make(heap, class);
-		count += taken;
-	} while (taken > 0 && count < target);
-	if (count == 0)
-		return -ENOMEM;
-	add_to_bin(heap, class, count);
-	return 0;
-}
-
-/* Looking at the clock costs as much as a small refill: not each time; but a process that allocates little must come to it
- * often enough for what it freed before to go back. */
-static void tick_sometimes(const struct heap *heap)
-{
-	if (heap->slow_calls % 4 == 0)
-		decay_tick();
-}
-
-int heap_refill(struct heap *heap, unsigned class)
-{
-	owner_add(heap->slow_calls, 1);
-	if (unlikely(!heap_try_lock_own(heap)))
-		return -EBUSY;
-	int result = heap->bins[class].head != NULL ? 0 : fill(heap, class);
-	walk_bin(heap, class);
-	pool_check_heap(heap);
-	heap_unlock(heap);
-	tick_sometimes(heap);
-	return result;
-}
-
-/* Brings the newest blocks home, whose lines are still in the processor's nearest cache: walking the stack down to the older
- * ones would wait for each. They are collected first, so that what follows for one need not wait for the one before. */
-#define FLUSH_MOST 64u
-#define FLUSH_BYTES ((size_t)512 << 10)
-
-static void flush_newest(struct heap *heap, unsigned class)
-{
-	struct bin *bin = &heap->bins[class];
-	unsigned want = (unsigned)size_min((size_t)bin->limit / 2 + 1, FLUSH_MOST);
-	want = (unsigned)size_min(want, FLUSH_BYTES / size_classes[class].size + 1);
-	void *blocks[FLUSH_MOST];
-	unsigned count = 0;
-	void *block = bin->head;
-	for (; count < want && block != NULL; block = remote_next(block))
-		blocks[count++] = block;
-	owner_set(bin->head, block);
-	owner_add(bin->credit, (int32_t)count);
-	/* One that is not simply home is of a pool that is another's now, or a fault. */
-	for (unsigned done = 0; done < count; done++) {
-		done += pool_home_many(heap, class, blocks + done, count - done);
-		if (done < count && !heap_take_home(heap, blocks[done]))
-			break;
-	}
-}
-
-static void make_room(struct heap *heap, unsigned class)
-{
-	if (may_double(heap, class))
-		raise_limit(heap, class, next_step(heap->bins[class].limit));
-	else
-		flush_newest(heap, class);
-}
-
-int heap_free(struct heap *heap, unsigned class, void *block)
-{
-	struct bin *bin = &heap->bins[class];
-	owner_add(heap->slow_calls, 1);
-	if (unlikely(!heap_try_lock_own(heap)))
-		return -EBUSY;
-	if (bin->credit == 0)
-		make_room(heap, class);
-	if (bin->credit > 0)
-		bin_put_locked(bin, block);
-	else
-		heap_take_home(heap, block);
-	walk_bin(heap, class);
-	pool_check_heap(heap);
-	heap_unlock(heap);
-	/* What a call brings home is less than what this gives back where there is too much: freeing a lot leaves no more. */
-	decay_bound();
-	tick_sometimes(heap);
-	return 0;
-}
-
-bool heap_take_home(struct heap *heap, void *block)
-{
-	page_tag tag = atomic_load_explicit(&region_tags[page_of(block)], memory_order_relaxed);
-	if (unlikely((tag ^ heap_tag(heap)) > TAG_CODE_MASK))
-		return remote_reject(block, tag);
-	enum homecoming result = pool_home(heap, block);
-	if (likely(result == HOME))
-		return true;
-	misuse("free", block, result == HOME_TWICE ? "block freed twice" : "inside a block, not its start");
-	return false;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread's heap: its bins filled from and emptied into its pools; heaps of threads that ended taken over by others.
+ * A thread's heap: its bins filled from and emptied into its pools (heap_bins.c); heaps of threads that ended taken over by others.
  *
  * Who may do what, at the same time:
  *   the bins           the owning thread alone; of a dead heap who holds busy; of a sleeping one, see claim.h
@@ -14,7 +14,7 @@
 #include "layout.h"
 
 /* Every thread's heap before its first call, and always under check:1: no block in it, no page of it, so that all calls
- * take their slow paths. Never written. */
+ * take their slow paths. Written by a credit's +1 and -1 alone. */
 extern STRATA_HIDDEN struct heap empty_heap;
 
 /* A heap for the calling thread: that of a thread that ended, or a new one. NULL when memory is refused. */
@@ -55,10 +55,6 @@ bool heap_take_home(struct heap *heap, void *block);
 
 /* With a dead heap locked: what its thread could not do when it left. */
 void heap_settle_dead(struct heap *heap);
-
-/* With a heap locked: its limits no longer count among those of all; they begin anew, around what its bins hold. */
-void heap_forget_limits(struct heap *heap);
-void heap_renew_limits(struct heap *heap);
 
 /* Empties every dead heap, in turn. */
 void heap_empty_dead(void);

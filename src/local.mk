@@ -24,7 +24,8 @@ STRATA_SOURCES = \
 	src/hunger.h src/hunger.c \
 	src/decay.h src/decay.c \
 	src/pool.h src/pool.c \
-	src/heap.h src/heap.c \
+	src/bin_limit.h src/bin_limit.c \
+	src/heap.h src/heap.c src/heap_bins.c \
 	src/bin.h \
 	src/remote.h src/remote.c \
 	src/claim.h src/claim.c \

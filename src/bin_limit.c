@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "bin_limit.h"
+
+#include "arena_count.h"
+#include "options.h"
+
+/* Most bytes in one bin. The limit starts at a page's worth and doubles, each time it is met, up to here. A deep stack of
+ * small blocks that were freed at random is slower than bringing them home: each pop waits for a line from far away, while
+ * a pool is refilled in the order of its addresses. */
+static size_t bin_bytes(unsigned class)
+{
+	return (size_t)(class <= OBJECT_CLASSES ? 512 : 4096) << 10;
+}
+
+static int32_t first_limit(unsigned class)
+{
+	return (int32_t)(PAGE_SIZE / size_classes[class].size);
+}
+
+int32_t limit_next_step(int32_t limit)
+{
+	return limit > 0 ? limit : 1;
+}
+
+/* Sum of limit_bytes over the heaps: what all bins together may hold above a page's worth each. Changed when a limit changes,
+ * which is seldom. */
+static _Atomic int64_t all_limits STRATA_ALIGNED(CACHE_LINE);
+
+void limit_raise(struct heap *heap, unsigned class, int32_t by)
+{
+	struct bin *bin = &heap->bins[class];
+	int64_t bytes = (int64_t)by * size_classes[class].size;
+	owner_add(bin->limit, by);
+	owner_add(bin->credit, by);
+	heap->limit_bytes += (uint64_t)bytes;
+	atomic_fetch_add_explicit(&all_limits, bytes, memory_order_relaxed);
+}
+
+void limits_reset(struct heap *heap)
+{
+	for (unsigned class = 1; class < CLASS_COUNT; class++) {
+		owner_set(heap->bins[class].limit, first_limit(class));
+		owner_set(heap->bins[class].credit, first_limit(class));
+	}
+	atomic_fetch_sub_explicit(&all_limits, (int64_t)heap->limit_bytes, memory_order_relaxed);
+	heap->limit_bytes = 0;
+}
+
+/* All threads' caches may take an eighth of what is in use, where that is more than the setting. */
+static size_t all_limits_most(void)
+{
+	return size_max(options()->cache_all_bytes, arena_count().used_pages * PAGE_SIZE / 8);
+}
+
+void limits_forget(struct heap *heap)
+{
+	atomic_fetch_sub_explicit(&all_limits, (int64_t)heap->limit_bytes, memory_order_relaxed);
+	heap->limit_bytes = 0;
+}
+
+void limits_renew(struct heap *heap)
+{
+	int64_t bytes = 0;
+	for (unsigned class = 1; class < CLASS_COUNT; class++) {
+		struct bin *bin = &heap->bins[class];
+		int32_t count = (int32_t)bin_count(bin);
+		int32_t limit = count > first_limit(class) ? count : first_limit(class);
+		owner_set(bin->credit, limit - count);
+		owner_set(bin->limit, limit);
+		bytes += (int64_t)(limit - first_limit(class)) * size_classes[class].size;
+	}
+	atomic_fetch_add_explicit(&all_limits, bytes - (int64_t)heap->limit_bytes, memory_order_relaxed);
+	heap->limit_bytes = (uint64_t)bytes;
+}
+
+bool limit_may_double(const struct heap *heap, unsigned class)
+{
+	size_t bytes = (size_t)limit_next_step(heap->bins[class].limit) * size_classes[class].size;
+	size_t all = (size_t)atomic_load_explicit(&all_limits, memory_order_relaxed);
+	return 2 * bytes <= bin_bytes(class) && heap->limit_bytes + bytes <= options()->cache_bytes &&
+	       all + bytes <= all_limits_most();
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How much a bin may hold: a page's worth at first, doubled each time it is met full, as long as the settings cache and cache_all
+ * allow. Called by who holds the heap.
+ */
+#ifndef STRATA_BIN_LIMIT_H
+#define STRATA_BIN_LIMIT_H
+
+#include "layout.h"
+
+bool limit_may_double(const struct heap *heap, unsigned class);
+
+/* By how much to raise to double, from one block on. */
+int32_t limit_next_step(int32_t limit);
+
+void limit_raise(struct heap *heap, unsigned class, int32_t by);
+
+/* With empty bins: every class begins anew. */
+void limits_reset(struct heap *heap);
+
+/* The heap's limits no longer count among those of all; they begin anew, around what its bins hold. */
+void limits_forget(struct heap *heap);
+void limits_renew(struct heap *heap);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* Filling and emptying a heap's bins. */
+#include "heap.h"
+
+#include "bin.h"
+#include "bin_limit.h"
+#include "check.h"
+#include "decay.h"
+#include "pool.h"
+#include "remote.h"
+#include "walk.h"
+
+#include <errno.h>
+
+static void add_to_bin(struct heap *heap, unsigned class, unsigned count)
+{
+	struct bin *bin = &heap->bins[class];
+	owner_add(bin->credit, -(int32_t)count);
+	if (bin->credit < 0)
+		limit_raise(heap, class, -bin->credit);
+}
+
+unsigned heap_take_pool(struct heap *heap, unsigned class)
+{
+	unsigned count = pool_take(heap, class, &heap->bins[class]);
+	if (count > 0)
+		add_to_bin(heap, class, count);
+	return count;
+}
+
+/* How many blocks to have at hand after a refill: more where the bin has been met full, at most so many. */
+#define REFILL_MOST 32u
+
+static unsigned take_or_make(struct heap *heap, unsigned class)
+{
+	struct bin *bin = &heap->bins[class];
+	unsigned count = pool_take(heap, class, bin);
+	if (count == 0 && (heap_adopt(heap, class) > 0 || pool_make(heap, class) == 0))
+		count = pool_take(heap, class, bin);
+	return count;
+}
+
+/* What others freed comes first, then blocks at home, then pools of the dead, then new pages. */
+static int fill(struct heap *heap, unsigned class)
+{
+	struct bin *bin = &heap->bins[class];
+	remote_drain(heap, true);
+	if (bin->head != NULL)
+		return 0;
+	unsigned target = (unsigned)size_min((size_t)bin->limit / 2, REFILL_MOST);
+	unsigned count = 0;
+	unsigned taken;
+	do {
+		taken = take_or_make(heap, class);
+		count += taken;
+	} while (taken > 0 && count < target);
+	if (count == 0)
+		return -ENOMEM;
+	add_to_bin(heap, class, count);
+	return 0;
+}
+
+/* Looking at the clock costs as much as a small refill: not each time; but a process that allocates little must come to it
+ * often enough for what it freed before to go back. */
+static void tick_sometimes(const struct heap *heap)
+{
+	if (heap->slow_calls % 4 == 0)
+		decay_tick();
+}
+
+int heap_refill(struct heap *heap, unsigned class)
+{
+	owner_add(heap->slow_calls, 1);
+	if (unlikely(!heap_try_lock_own(heap)))
+		return -EBUSY;
+	int result = heap->bins[class].head != NULL ? 0 : fill(heap, class);
+	walk_bin(heap, class);
+	pool_check_heap(heap);
+	heap_unlock(heap);
+	tick_sometimes(heap);
+	return result;
+}
+
+/* Brings the newest blocks home, whose lines are still in the processor's nearest cache: walking the stack down to the older
+ * ones would wait for each. They are collected first, so that what follows for one need not wait for the one before. */
+#define FLUSH_MOST 64u
+#define FLUSH_BYTES ((size_t)512 << 10)
+
+static void flush_newest(struct heap *heap, unsigned class)
+{
+	struct bin *bin = &heap->bins[class];
+	unsigned want = (unsigned)size_min((size_t)bin->limit / 2 + 1, FLUSH_MOST);
+	want = (unsigned)size_min(want, FLUSH_BYTES / size_classes[class].size + 1);
+	void *blocks[FLUSH_MOST];
+	unsigned count = 0;
+	void *block = bin->head;
+	for (; count < want && block != NULL; block = remote_next(block))
+		blocks[count++] = block;
+	owner_set(bin->head, block);
+	owner_add(bin->credit, (int32_t)count);
+	/* One that is not simply home is of a pool that is another's now, or a fault. */
+	for (unsigned done = 0; done < count; done++) {
+		done += pool_home_many(heap, class, blocks + done, count - done);
+		if (done < count && !heap_take_home(heap, blocks[done]))
+			break;
+	}
+}
+
+static void make_room(struct heap *heap, unsigned class)
+{
+	if (limit_may_double(heap, class))
+		limit_raise(heap, class, limit_next_step(heap->bins[class].limit));
+	else
+		flush_newest(heap, class);
+}
+
+int heap_free(struct heap *heap, unsigned class, void *block)
+{
+	struct bin *bin = &heap->bins[class];
+	owner_add(heap->slow_calls, 1);
+	if (unlikely(!heap_try_lock_own(heap)))
+		return -EBUSY;
+	if (bin->credit == 0)
+		make_room(heap, class);
+	if (bin->credit > 0)
+		bin_put_locked(bin, block);
+	else
+		heap_take_home(heap, block);
+	walk_bin(heap, class);
+	pool_check_heap(heap);
+	heap_unlock(heap);
+	/* What a call brings home is less than what this gives back where there is too much: freeing a lot leaves no more. */
+	decay_bound();
+	tick_sometimes(heap);
+	return 0;
+}
+
+bool heap_take_home(struct heap *heap, void *block)
+{
+	page_tag tag = atomic_load_explicit(&region_tags[page_of(block)], memory_order_relaxed);
+	if (unlikely((tag ^ heap_tag(heap)) > TAG_CODE_MASK))
+		return remote_reject(block, tag);
+	enum homecoming result = pool_home(heap, block);
+	if (likely(result == HOME))
+		return true;
+	misuse("free", block, result == HOME_TWICE ? "block freed twice" : "inside a block, not its start");
+	return false;
+}
