@@ -46,10 +46,10 @@ void limits_reset(struct heap *heap)
 	heap->limit_bytes = 0;
 }
 
-/* All threads' caches may take an eighth of what is in use, where that is more than the setting. */
+/* All threads' caches may take a sixteenth of what is in use, where that is more than the setting. */
 static size_t all_limits_most(void)
 {
-	return size_max(options()->cache_all_bytes, arena_count().used_pages * PAGE_SIZE / 8);
+	return size_max(options()->cache_all_bytes, arena_count().used_pages * PAGE_SIZE / 16);
 }
 
 void limits_forget(struct heap *heap)
@@ -71,6 +71,18 @@ void limits_renew(struct heap *heap)
 	}
 	atomic_fetch_add_explicit(&all_limits, bytes - (int64_t)heap->limit_bytes, memory_order_relaxed);
 	heap->limit_bytes = (uint64_t)bytes;
+}
+
+/* A refill raises a limit whatever all together may hold: with many threads, one large block in each bin is a lot. */
+void limit_lower(struct heap *heap, unsigned class)
+{
+	const struct bin *bin = &heap->bins[class];
+	int32_t spare = bin->limit - first_limit(class);
+	if (spare > bin->credit)
+		spare = bin->credit;
+	if (spare <= 0 || atomic_load_explicit(&all_limits, memory_order_relaxed) <= (int64_t)all_limits_most())
+		return;
+	limit_raise(heap, class, -(spare / 2 + 1));
 }
 
 bool limit_may_double(const struct heap *heap, unsigned class)

@@ -13,6 +13,9 @@ bool limit_may_double(const struct heap *heap, unsigned class);
 /* By how much to raise to double, from one block on. */
 int32_t limit_next_step(int32_t limit);
 
+/* When all bins together may hold too much: half of what this one could hold more is taken from its limit. */
+void limit_lower(struct heap *heap, unsigned class);
+
 void limit_raise(struct heap *heap, unsigned class, int32_t by);
 
 /* With empty bins: every class begins anew. */

@@ -64,7 +64,7 @@ static void narrow(uint64_t now)
 static size_t allowed(size_t used)
 {
 	size_t pages = (size_t)atomic_load_explicit(&allowance, memory_order_relaxed);
-	return size_min(pages * PAGE_SIZE, size_max(4 * options()->retain_bytes, used));
+	return size_min(pages * PAGE_SIZE, size_max(3 * options()->retain_bytes, used / 4));
 }
 
 bool decay_has_room(size_t pages)

@@ -26,8 +26,9 @@ struct heap *heap_acquire_spare(void);
 /* The owning thread ends, or leaves the heap: its blocks go home, its pools serve others. */
 void heap_release(struct heap *heap);
 
-/* Fills the bin of the class, which is empty. 0, -ENOMEM, or -EBUSY: someone is in the heap, take another. */
-int heap_refill(struct heap *heap, unsigned class);
+/* Fills the bin of the class if it is empty, and takes a block from it. 0, -ENOMEM, or -EBUSY: someone is in the heap, take
+ * another. */
+int heap_allocate(struct heap *heap, unsigned class, void **block);
 
 /* With the heap locked: takes over a few partly used pools of the class from a dead heap. Returns 0 when there are none. */
 unsigned heap_adopt(struct heap *heap, unsigned class);

@@ -68,12 +68,15 @@ static void tick_sometimes(const struct heap *heap)
 		decay_tick();
 }
 
-int heap_refill(struct heap *heap, unsigned class)
+int heap_allocate(struct heap *heap, unsigned class, void **block)
 {
+	struct bin *bin = &heap->bins[class];
 	owner_add(heap->slow_calls, 1);
 	if (unlikely(!heap_try_lock_own(heap)))
 		return -EBUSY;
-	int result = heap->bins[class].head != NULL ? 0 : fill(heap, class);
+	int result = bin->head != NULL ? 0 : fill(heap, class);
+	*block = result == 0 ? bin_pop(bin) : NULL;
+	limit_lower(heap, class);
 	walk_bin(heap, class);
 	pool_check_heap(heap);
 	heap_unlock(heap);

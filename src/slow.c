@@ -27,17 +27,14 @@ static void *out_of_memory(void)
 void *core_allocate_class(unsigned class)
 {
 	struct heap *heap = thread_attach();
-	int result = 0;
-	while (heap != NULL && result != -ENOMEM) {
-		/* After a refill as well: the bin may have been claimed in between. */
+	while (heap != NULL) {
 		void *block = bin_pop(&heap->bins[class]);
 		if (block != NULL)
 			return block;
-		if (unlikely(heap->spare))
-			heap = thread_go_home();
-		result = heap_refill(heap, class);
-		if (result == -EBUSY)
-			heap = thread_switch_heap();
+		int result = heap_allocate(heap, class, &block);
+		if (result != -EBUSY)
+			return block;
+		heap = thread_switch_heap();
 	}
 	return NULL;
 }

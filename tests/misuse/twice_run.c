@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Frees a block of 100 KiB twice. */
+/* Frees a block of 300 KiB twice. */
 #include "misuse.h"
 
 int main(void)
 {
-	pointer block = malloc(100 << 10);
+	pointer block = malloc(300 << 10);
 
 	name_block(block);
 	free(block);
