@@ -161,7 +161,7 @@ SANITIZE = CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' $(SHELL) $(top_srcdir)/tests/s
 
 PHONY_TARGETS += check-long check-tsan check-asan
 check-long:
-	seconds=$${STRATA_STRESS_SECONDS:-60}; STRATA_STRESS_SECONDS=$$seconds; export STRATA_STRESS_SECONDS; \
+	seconds=$${STRATA_STRESS_SECONDS:-30}; STRATA_STRESS_SECONDS=$$seconds; export STRATA_STRESS_SECONDS; \
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(STRESS_TESTS) $(OOM_TESTS)'
 check-tsan:
 	$(SANITIZE) thread $(abs_top_srcdir) $(TSAN_TESTS)
