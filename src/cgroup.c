@@ -116,7 +116,7 @@ static bool find_group(struct path *directory)
 
 static bool find_directory(struct path *directory)
 {
-	switch (options()->cgroup) {
+	switch ((size_t)options()->cgroup) {
 	case CGROUP_AUTO:
 		return find_group(directory);
 	case CGROUP_PATH:

@@ -82,8 +82,13 @@ static void release(uintptr_t mine)
 	os_release((void *)(mine / CHUNK_SIZE * CHUNK_SIZE), plan_for(chunk_count).metadata + chunk_count * CHUNK_SIZE);
 }
 
-/* Relaxed stores of the same values by everyone who comes here before all is known. */
-#define publish(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
+/* Everyone who comes here before all is known has the same values; the first to write one is the only one, since those that are
+ * ahead already read it. Acquire and release: who finds a value there passes it on by region_span. */
+#define publish(field, value)                                                                                   \
+	({                                                                                                      \
+		__typeof__(field) unknown_ = 0;                                                                 \
+		__atomic_compare_exchange_n(&(field), &unknown_, (value), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE); \
+	})
 
 static int finish(uintptr_t won)
 {
