@@ -19,8 +19,11 @@ cp "$PYTHON_LIB" "$DIR/lib/strata-python.so"
 
 # These take minutes, and repeat their work themselves.
 SERVERS_ROUNDS=${SERVERS_PYTHON_ROUNDS:-1}
+# LONG ones wait for processes and sockets for most of their minutes: SERVERS_PYTHON_TESTS=long runs them.
+LONG="test_asyncio test_multiprocessing_fork test_ssl test_sqlite3 test_capi"
+[ "${SERVERS_PYTHON_TESTS:-}" != long ] || SERVERS_PYTHON_TESTS=$LONG
 TESTS=${SERVERS_PYTHON_TESTS:-test_list test_dict test_tuple test_set test_gc test_json test_re test_threading
-	test_asyncio test_multiprocessing_fork test_ssl test_sqlite3 test_decimal test_pickle test_weakref test_capi}
+	test_decimal test_pickle test_weakref}
 
 # Tests that measure time say little about memory.
 regression_test() {
