@@ -156,7 +156,9 @@ TESTS += $(CONTRACT_TESTS) tests/unit/test_cgroup_own.sh $(STRESS_TESTS) $(OOM_T
 # Those that use native names where libc's belong to the sanitizer, and can live with it: ThreadSanitizer does not follow
 # a fork into threads; address space cannot be limited under either.
 TSAN_TESTS = $(filter-out %/stress_fork %/stress_asleep %/stress_claim_inside,$(STRESS_TESTS))
-ASAN_TESTS = tests/unit/test_contract_native tests/oom/oom_nth $(filter-out %/stress_claim_inside,$(STRESS_TESTS))
+# stress_asleep measures what is resident, of which shadow memory is a part.
+ASAN_TESTS = tests/unit/test_contract_native tests/oom/oom_nth \
+	$(filter-out %/stress_claim_inside %/stress_asleep,$(STRESS_TESTS))
 SANITIZE = CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' $(SHELL) $(top_srcdir)/tests/sanitize.sh
 
 PHONY_TARGETS += check-long check-tsan check-asan
