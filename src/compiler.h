@@ -112,6 +112,14 @@ static inline uint64_t bits_below(unsigned n)
 	return n >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << n) - 1;
 }
 
+/* Whether ms milliseconds have passed since then, by 32 bits of the clock. A time that another thread noted after now was
+ * read lies ahead of it: that is no age, least of all the 49 days that the difference would be without its sign. */
+static inline bool is_older(uint32_t now, uint32_t since, uint32_t ms)
+{
+	int32_t age = (int32_t)(now - since);
+	return age >= 0 && (uint32_t)age >= ms;
+}
+
 static inline size_t round_up(size_t value, size_t power_of_two)
 {
 	return (value + power_of_two - 1) & ~(power_of_two - 1);
