@@ -27,18 +27,19 @@ static uint64_t whole_system_pages(uint64_t pages)
 static uint64_t purge_pages(arena_index index, uint64_t pages)
 {
 	uint64_t gone = 0;
+	/* Read once: strata_option_set may change it meanwhile, and what MADV_FREE took may still hold its contents. */
+	bool lazily = options()->purge_lazily;
 	while (pages != 0) {
 		unsigned first = bit_lowest(pages);
 		uint64_t ones = ~(pages >> first);
 		unsigned count = ones != 0 ? size_min(bit_lowest(ones), 64 - first) : 64 - first;
 		uint64_t run = bits_below(count) << first;
-		if (os_purge(page_start(index * ARENA_PAGES + first), count * PAGE_SIZE, options()->purge_lazily) != 0)
+		if (os_purge(page_start(index * ARENA_PAGES + first), count * PAGE_SIZE, lazily) != 0)
 			break;
 		gone |= run;
 		pages &= ~run;
 	}
-	/* What MADV_FREE took may still hold its contents. */
-	arena_count_purged(index, gone, !options()->purge_lazily);
+	arena_count_purged(index, gone, !lazily);
 	return gone;
 }
 
