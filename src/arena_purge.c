@@ -102,8 +102,8 @@ size_t arena_purge(size_t limit, uint32_t idle_ms)
 	size_t purged = 0;
 	for (; to_scan > 0 && purged < limit; to_scan--) {
 		arena_index index = atomic_fetch_add_explicit(&purge_cursor, 1, memory_order_relaxed) % arenas;
-		uint32_t idle = now - atomic_load_explicit(&region.arenas[index].idle_since, memory_order_relaxed);
-		if (arena_dirty_pages(index) == 0 || (idle < idle_ms && limit != SIZE_MAX))
+		uint32_t since = atomic_load_explicit(&region.arenas[index].idle_since, memory_order_relaxed);
+		if (arena_dirty_pages(index) == 0 || (!is_older(now, since, idle_ms) && limit != SIZE_MAX))
 			continue;
 		purged += is_used(index) ? purge_pages_arena(index) : purge_unused_arena(index);
 	}

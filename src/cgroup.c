@@ -197,7 +197,7 @@ static void look(void)
 void cgroup_look(uint64_t now)
 {
 	uint64_t last = atomic_load_explicit(&looked_at, memory_order_relaxed);
-	if (options()->cgroup == CGROUP_OFF || now - last < LOOK_MS)
+	if (options()->cgroup == CGROUP_OFF || now < last + LOOK_MS)
 		return;
 	if (atomic_compare_exchange_strong_explicit(&looked_at, &last, now, memory_order_relaxed, memory_order_relaxed))
 		look();

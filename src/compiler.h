@@ -113,11 +113,13 @@ static inline uint64_t bits_below(unsigned n)
 }
 
 /* Whether ms milliseconds have passed since then, by 32 bits of the clock. A time that another thread noted after now was
- * read lies ahead of it: that is no age, least of all the 49 days that the difference would be without its sign. */
+ * read lies ahead of it, by an hour at most: that is no age, least of all the 49 days that the difference seems to be. (By
+ * its sign alone, what has been idle for 25 days would be young for as long again.) 0 ms: everything is. */
+#define AHEAD_MOST UINT32_C(3600000)
 static inline bool is_older(uint32_t now, uint32_t since, uint32_t ms)
 {
-	int32_t age = (int32_t)(now - since);
-	return age >= 0 && (uint32_t)age >= ms;
+	uint32_t age = now - since;
+	return ms == 0 || (age >= ms && age < -AHEAD_MOST);
 }
 
 static inline size_t round_up(size_t value, size_t power_of_two)

@@ -74,8 +74,8 @@ cached_run run_cache_expire(uint32_t idle_ms)
 	uint32_t now = (uint32_t)os_clock_ms();
 	for (unsigned slot = 0; slot < SLOTS; slot++) {
 		cached_run run = atomic_load_explicit(&slots[slot], memory_order_relaxed);
-		uint32_t idle = now - atomic_load_explicit(&filled_at[slot], memory_order_relaxed);
-		if (run != 0 && idle >= idle_ms && take(slot, run))
+		uint32_t since = atomic_load_explicit(&filled_at[slot], memory_order_relaxed);
+		if (run != 0 && is_older(now, since, idle_ms) && take(slot, run))
 			return run;
 	}
 	return 0;
