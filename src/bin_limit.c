@@ -17,11 +17,6 @@ static int32_t first_limit(unsigned class)
 	return (int32_t)(PAGE_SIZE / size_classes[class].size);
 }
 
-int32_t limit_next_step(int32_t limit)
-{
-	return limit > 0 ? limit : 1;
-}
-
 /* Sum of limit_bytes over the heaps: what all bins together may hold above a page's worth each. Changed when a limit changes,
  * which is seldom. */
 static _Atomic int64_t all_limits STRATA_ALIGNED(CACHE_LINE);
@@ -85,10 +80,15 @@ void limit_lower(struct heap *heap, unsigned class)
 	limit_raise(heap, class, -(spare / 2 + 1));
 }
 
-bool limit_may_double(const struct heap *heap, unsigned class)
+bool limit_double(struct heap *heap, unsigned class)
 {
-	size_t bytes = (size_t)limit_next_step(heap->bins[class].limit) * size_classes[class].size;
+	int32_t limit = heap->bins[class].limit;
+	int32_t by = limit > 0 ? limit : 1;
+	size_t bytes = (size_t)by * size_classes[class].size;
 	size_t all = (size_t)atomic_load_explicit(&all_limits, memory_order_relaxed);
-	return 2 * bytes <= bin_bytes(class) && heap->limit_bytes + bytes <= options()->cache_bytes &&
-	       all + bytes <= all_limits_most();
+	if (2 * bytes > bin_bytes(class) || heap->limit_bytes + bytes > options()->cache_bytes ||
+	    all + bytes > all_limits_most())
+		return false;
+	limit_raise(heap, class, by);
+	return true;
 }

@@ -8,10 +8,8 @@
 
 #include "layout.h"
 
-bool limit_may_double(const struct heap *heap, unsigned class);
-
-/* By how much to raise to double, from one block on. */
-int32_t limit_next_step(int32_t limit);
+/* Doubles a limit, from one block on. False: the bin, the heap or all heaps together hold enough. */
+bool limit_double(struct heap *heap, unsigned class);
 
 /* When all bins together may hold too much: half of what this one could hold more is taken from its limit. */
 void limit_lower(struct heap *heap, unsigned class);

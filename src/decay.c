@@ -28,10 +28,12 @@ uint32_t decay_now(void)
  * keeps no more than that. A process whose use rises and falls again and again would pay a page fault for each page each
  * time. It shows by wanting back what it just gave: so much more it may keep from then on, until it has not for a while.
  */
-static _Atomic uint64_t given_young;  /* pages that went back before their time and were not wanted since */
-static _Atomic uint64_t soiled_seen;  /* soiled_pages when last looked at */
-static _Atomic uint64_t allowance;    /* pages */
-static _Atomic uint64_t allowed_since;
+/* Written and read by every thread that returns memory, relaxed: an update that is lost to another makes the bound a little
+ * less or more. */
+static _Atomic uint64_t given_young;   /* pages that went back before their time and were not wanted since */
+static _Atomic uint64_t soiled_seen;   /* soiled_pages when last looked at */
+static _Atomic uint64_t allowance;     /* pages */
+static _Atomic uint64_t allowed_since; /* ms: when the allowance last changed */
 
 void decay_gave_young(size_t pages)
 {

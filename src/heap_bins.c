@@ -111,9 +111,7 @@ static void flush_newest(struct heap *heap, unsigned class)
 
 static void make_room(struct heap *heap, unsigned class)
 {
-	if (limit_may_double(heap, class))
-		limit_raise(heap, class, limit_next_step(heap->bins[class].limit));
-	else
+	if (!limit_double(heap, class))
 		flush_newest(heap, class);
 }
 
