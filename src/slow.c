@@ -31,6 +31,8 @@ void *core_allocate_class(unsigned class)
 		void *block = bin_pop(&heap->bins[class]);
 		if (block != NULL)
 			return block;
+		if (unlikely(heap->spare))
+			heap = thread_go_home();
 		int result = heap_allocate(heap, class, &block);
 		if (result != -EBUSY)
 			return block;
