@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "background.h"
 
+#include "claim.h"
 #include "decay.h"
 #include "heap.h"
 #include "os.h"
@@ -14,7 +15,6 @@
 #define BUSY_MS 100       /* between two looks while there was something to do */
 #define IDLE_MS 1000      /* and when there was nothing for long */
 #define STEPS_MOST 64u    /* bounded parts in a row */
-#define HEAPS_IN_STEP 16u /* that one part looks at */
 #define STACK_BYTES ((size_t)64 << 10)
 
 _Atomic unsigned background_begun;
@@ -27,7 +27,7 @@ static pthread_t thread;
 /* As many parts as it takes to look at every heap, and on while there is something to give back. */
 static bool keep_house(void)
 {
-	unsigned least = heap_count() / HEAPS_IN_STEP + 1;
+	unsigned least = heap_count() / CLAIM_HEAPS + 1;
 	bool did = false;
 	for (unsigned step = 0; step < STEPS_MOST && atomic_load(&stopping) == 0; step++) {
 		size_t bytes = decay_step();

@@ -68,6 +68,11 @@ void limits_renew(struct heap *heap)
 	heap->limit_bytes = (uint64_t)bytes;
 }
 
+void limits_count_only(const struct heap *heap)
+{
+	atomic_store_explicit(&all_limits, heap != NULL ? (int64_t)heap->limit_bytes : 0, memory_order_relaxed);
+}
+
 /* A refill raises a limit whatever all together may hold: with many threads, one large block in each bin is a lot. */
 void limit_lower(struct heap *heap, unsigned class)
 {
@@ -85,9 +90,9 @@ bool limit_double(struct heap *heap, unsigned class)
 	int32_t limit = heap->bins[class].limit;
 	int32_t by = limit > 0 ? limit : 1;
 	size_t bytes = (size_t)by * size_classes[class].size;
-	size_t all = (size_t)atomic_load_explicit(&all_limits, memory_order_relaxed);
+	int64_t all = atomic_load_explicit(&all_limits, memory_order_relaxed) + (int64_t)bytes;
 	if (2 * bytes > bin_bytes(class) || heap->limit_bytes + bytes > options()->cache_bytes ||
-	    all + bytes > all_limits_most())
+	    all > (int64_t)all_limits_most())
 		return false;
 	limit_raise(heap, class, by);
 	return true;

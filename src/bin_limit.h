@@ -23,4 +23,7 @@ void limits_reset(struct heap *heap);
 void limits_forget(struct heap *heap);
 void limits_renew(struct heap *heap);
 
+/* In the child of a fork: of all heaps only this one (or none) has limits that count. */
+void limits_count_only(const struct heap *heap);
+
 #endif

@@ -66,9 +66,7 @@
 
 #include <errno.h>
 
-#define CLAIM_HEAPS 16u /* looked at, and claimed, at a time */
-
-static _Atomic bool refused; /* the system has no membarrier for us */
+static _Atomic bool refused; /* the system has no membarrier for us; relaxed: a hint, written by who is refused */
 
 /* ---- The owner's side ----------------------------------------------------------------------------------------------- */
 
@@ -214,7 +212,7 @@ static void add(struct batch *batch, struct heap *heap)
 {
 	if (!heap_try_lock(heap))
 		return;
-	if (atomic_load(&heap->state) == HEAP_LIVE && heap->claimed != CLAIM_BARRED)
+	if (atomic_load(&heap->state) == HEAP_LIVE && others_read(heap->claimed) != CLAIM_BARRED)
 		batch->heaps[batch->count++] = heap;
 	else
 		heap_unlock(heap);
@@ -358,7 +356,7 @@ static void let_go(struct batch *batch, bool claimed)
 			limits_forget(heap);
 		pool_settle(heap, true);
 		pool_check_heap(heap);
-		heap_unlock(heap);
+		heap_unlock_other(heap);
 	}
 }
 
@@ -373,14 +371,6 @@ static void claim(struct batch *batch)
 	let_go(batch, claimed);
 }
 
-/* Where the next call goes on. */
-static _Atomic uint32_t cursor;
-
-static struct heap *next_heap(uint32_t count)
-{
-	return heap_at(atomic_fetch_add_explicit(&cursor, 1, memory_order_relaxed) % count + 1);
-}
-
 /* A dead heap that could not be settled when its owner left, or that has been sent something since. */
 static void look_after_dead(struct heap *heap)
 {
@@ -388,14 +378,20 @@ static void look_after_dead(struct heap *heap)
 		remote_drain_for(heap);
 }
 
-static size_t claim_some(uint32_t scan, size_t budget, uint32_t idle_ms)
+static bool possible(void)
+{
+	return options()->reclaim && !atomic_load_explicit(&refused, memory_order_relaxed);
+}
+
+/* CLAIM_HEAPS at most, from number first + 1 on, round the end. */
+static size_t claim_some(uint32_t first, uint32_t scan, size_t budget, uint32_t idle_ms)
 {
 	struct batch batch = { .budget = budget };
 	uint32_t count = heap_count();
 	uint32_t now = (uint32_t)os_clock_ms();
-	for (; scan > 0; scan--) {
-		struct heap *heap = next_heap(count);
-		if (sleeps(heap, now, idle_ms))
+	for (uint32_t i = 0; i < scan; i++) {
+		struct heap *heap = heap_at((first + i) % count + 1);
+		if (possible() && sleeps(heap, now, idle_ms))
 			add(&batch, heap);
 		else
 			look_after_dead(heap);
@@ -405,29 +401,25 @@ static size_t claim_some(uint32_t scan, size_t budget, uint32_t idle_ms)
 	return batch.taken;
 }
 
-static bool possible(void)
-{
-	return options()->reclaim && !atomic_load_explicit(&refused, memory_order_relaxed);
-}
+/* Where the next call goes on; relaxed, by all. */
+static _Atomic uint32_t cursor;
 
 size_t claim_idle(size_t budget, uint32_t idle_ms)
 {
-	uint32_t count = heap_count();
-	if (count == 0 || !possible())
+	uint32_t scan = (uint32_t)size_min(heap_count(), CLAIM_HEAPS);
+	if (scan == 0)
 		return 0;
-	return claim_some((uint32_t)size_min(count, CLAIM_HEAPS), budget, idle_ms);
+	return claim_some(atomic_fetch_add_explicit(&cursor, scan, memory_order_relaxed), scan, budget, idle_ms);
 }
 
 size_t claim_all(void)
 {
 	uint32_t count = heap_count();
-	size_t taken = 0;
-	if (count == 0 || !possible())
-		return 0;
 	uint32_t now = (uint32_t)os_clock_ms();
+	size_t taken = 0;
 	for (uint32_t number = count; number > 0; number--)
 		look_again(heap_at(number), now, 0);
 	for (uint32_t done = 0; done < count; done += CLAIM_HEAPS)
-		taken += claim_some((uint32_t)size_min(count - done, CLAIM_HEAPS), SIZE_MAX, 0);
+		taken += claim_some(done, (uint32_t)size_min(count - done, CLAIM_HEAPS), SIZE_MAX, 0);
 	return taken;
 }

@@ -7,6 +7,9 @@
 
 #include "layout.h"
 
+/* Heaps that are looked at, and claimed, at a time. */
+#define CLAIM_HEAPS 16u
+
 /* Takes home what is cached by threads that have not been seen at work for idle_ms, and by others on their behalf: of a few
  * heaps, and at most budget bytes, or one bin; the next call goes on. Returns the bytes taken. */
 size_t claim_idle(size_t budget, uint32_t idle_ms);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "fork.h"
 
+#include "bin_limit.h"
 #include "claim.h"
 #include "heap.h"
+#include "remote.h"
 
 #include <string.h>
 
@@ -52,7 +54,8 @@ void fork_begin(const struct heap *mine)
 	my_hold = enter();
 	for (uint32_t number = heap_count(); number > 0; number--) {
 		struct heap *heap = heap_at(number);
-		if (heap != mine && !others_read(heap->spare))
+		/* The state is the last that is written when a heap is made: number, lists and spare are there. */
+		if (heap != mine && atomic_load(&heap->state) != HEAP_UNUSED && !heap->spare)
 			hold(heap, my_hold);
 	}
 }
@@ -70,10 +73,10 @@ void fork_end_in_parent(void)
 /* What was in the bins and buffers of those threads is lost to the child: the copy may have caught them half-way. */
 static void orphan(struct heap *heap)
 {
-	for (unsigned class = 1; class < CLASS_COUNT; class++) {
+	for (unsigned class = 1; class < CLASS_COUNT; class++)
 		heap->bins[class].head = NULL;
-		heap->bins[class].credit = heap->bins[class].limit;
-	}
+	heap->limit_bytes = 0;
+	limits_reset(heap);
 	memset(heap->outgoing, 0, sizeof heap->outgoing);
 	heap->outgoing_bytes = heap->outgoing_blocks = 0;
 	heap->sending = 0;
@@ -85,15 +88,23 @@ static void orphan(struct heap *heap)
 	heap_bury(heap);
 }
 
+/* Who hands over counts first: those who were in between are not here. */
+static void settle_own(struct heap *heap)
+{
+	remote_recount(heap);
+	atomic_store(&heap->busy, 0);
+}
+
 /* The stack of dead heaps may have been copied half-way as well: it is made anew, of all that were held. */
 void fork_end_in_child(struct heap *mine)
 {
 	atomic_store(&forks, atomic_load(&forks) & ~UINT64_C(0xffffffff));
 	heap_forget_dead();
+	limits_count_only(mine);
 	for (uint32_t number = heap_count(); number > 0; number--) {
 		struct heap *heap = heap_at(number);
 		if (heap == mine)
-			atomic_store(&heap->busy, 0);
+			settle_own(heap);
 		else if (atomic_load(&heap->busy) == my_hold)
 			orphan(heap);
 		else

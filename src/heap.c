@@ -17,6 +17,7 @@ struct heap empty_heap = { .tag = TAG_CLOSED };
 
 static _Atomic uint32_t heaps_created;
 
+/* Acquire; partner: the CAS in create: the heaps so far are memory, though perhaps not yet initialised (state says that). */
 uint32_t heap_count(void)
 {
 	return atomic_load_explicit(&heaps_created, memory_order_acquire);
@@ -72,6 +73,7 @@ void heap_bury(struct heap *heap)
 	dead_push(heap);
 }
 
+/* Acquire: the pools as the last holder left them; partner: the release in heap_unlock. */
 bool heap_try_lock(struct heap *heap)
 {
 	uint32_t nobody = 0;
@@ -84,16 +86,25 @@ bool heap_try_lock_other(struct heap *heap)
 {
 	if (!heap_try_lock(heap))
 		return false;
-	if (likely(heap->claimed != CLAIM_BARRED))
+	if (likely(others_read(heap->claimed) != CLAIM_BARRED))
 		return true;
 	atomic_store_explicit(&heap->busy, 0, memory_order_release);
 	return false;
 }
 
+/* Release; partner: the acquire in heap_try_lock. */
 void heap_unlock(struct heap *heap)
 {
 	pool_settle(heap, false);
 	atomic_store_explicit(&heap->busy, 0, memory_order_release);
+}
+
+/* What was handed over to a dead heap meanwhile found it locked. */
+void heap_unlock_other(struct heap *heap)
+{
+	heap_unlock(heap);
+	if (atomic_load(&heap->state) == HEAP_DEAD && atomic_load(&heap->inbox) != NULL)
+		remote_drain_for(heap);
 }
 
 /* ---- A heap's beginning and end ------------------------------------------------------------------------------------- */
@@ -261,7 +272,7 @@ void heap_empty_dead(void)
 			remote_drain(heap, false);
 			pool_settle(heap, true);
 		}
-		heap_unlock(heap);
+		heap_unlock_other(heap);
 	}
 }
 
@@ -279,7 +290,7 @@ static unsigned adopt_from(struct heap *dead, struct heap *heap, unsigned class)
 		heap_settle_dead(dead);
 		adopted = pool_adopt(dead, heap, class, ADOPTION_MOST);
 	}
-	heap_unlock(dead);
+	heap_unlock_other(dead);
 	return adopted;
 }
 

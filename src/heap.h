@@ -50,6 +50,7 @@ bool heap_try_lock_other(struct heap *heap);
 /* By the owner: whatever of the heap was claimed while it slept is its own again. */
 bool heap_try_lock_own(struct heap *heap);
 void heap_unlock(struct heap *heap);
+void heap_unlock_other(struct heap *heap);
 
 /* With the heap locked: brings one block home. False: it says on stderr what is wrong with the block. */
 bool heap_take_home(struct heap *heap, void *block);

@@ -62,10 +62,12 @@ static int fill(struct heap *heap, unsigned class)
 
 /* Looking at the clock costs as much as a small refill: not each time; but a process that allocates little must come to it
  * often enough for what it freed before to go back. */
-static void tick_sometimes(const struct heap *heap)
+static bool tick_sometimes(const struct heap *heap)
 {
-	if (heap->slow_calls % 4 == 0)
-		decay_tick();
+	if (heap->slow_calls % 4 != 0)
+		return false;
+	decay_tick();
+	return true;
 }
 
 int heap_allocate(struct heap *heap, unsigned class, void **block)
@@ -131,8 +133,8 @@ int heap_free(struct heap *heap, unsigned class, void *block)
 	pool_check_heap(heap);
 	heap_unlock(heap);
 	/* What a call brings home is less than what this gives back where there is too much: freeing a lot leaves no more. */
-	decay_bound();
-	tick_sometimes(heap);
+	if (!tick_sometimes(heap))
+		decay_bound();
 	return 0;
 }
 

@@ -168,6 +168,20 @@ void remote_drain(struct heap *heap, bool into_bins)
 	atomic_fetch_sub_explicit(&heap->inbox_blocks, blocks, memory_order_relaxed);
 }
 
+void remote_recount(struct heap *heap)
+{
+	uint64_t bytes = 0;
+	uint64_t blocks = 0;
+	/* No longer than was counted, unless a block that was freed twice has made it a ring. */
+	uint64_t most = atomic_load(&heap->inbox_blocks);
+	for (void *block = atomic_load(&heap->inbox); block != NULL && blocks < most; block = remote_next(block)) {
+		bytes += size_classes[class_of_block(block)].size;
+		blocks++;
+	}
+	atomic_store(&heap->inbox_bytes, bytes);
+	atomic_store(&heap->inbox_blocks, blocks);
+}
+
 void remote_drain_for(struct heap *heap)
 {
 	do {

@@ -26,6 +26,9 @@ void remote_flush(struct heap *heap);
 /* With heap locked: takes what its inbox holds, home, or (for the owner) into the bins while they have room. */
 void remote_drain(struct heap *heap, bool into_bins);
 
+/* In the child of a fork: counts anew what the inbox holds. */
+void remote_recount(struct heap *heap);
+
 /* Drains the inbox of a heap whose thread sleeps, or is gone; lets it be if someone is in the heap. */
 void remote_drain_for(struct heap *heap);
 
