@@ -34,6 +34,7 @@ STRATA_SOURCES = \
 	src/run_cache.h src/run_cache.c \
 	src/fork.h src/fork.c \
 	src/thread.h src/thread.c \
+	src/process.c \
 	src/entry.h src/fast.h src/slow.h src/slow.c \
 	src/core.h src/core.c \
 	src/trim.h src/trim.c \

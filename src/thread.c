@@ -2,21 +2,11 @@
 #define _GNU_SOURCE
 #include "thread.h"
 
-#include "background.h"
-#include "check.h"
-#include "checked.h"
 #include "claim.h"
-#include "domain_count.h"
-#include "domain_debug.h"
-#include "domain_quota.h"
 #include "domain_record.h"
-#include "domain_table.h"
 #include "fork.h"
 #include "heap.h"
 #include "options.h"
-#include "remote.h"
-#include "stats.h"
-#include "typed.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -26,7 +16,7 @@ STRATA_TLS struct thread thread_self;
 
 /* ---- A thread's end ------------------------------------------------------------------------------------------------- */
 
-/* Created by our constructor. Before that, and if the program has used up all keys, a thread's heap is not given up at its
+/* Created by the constructor (process.c). Before that, and if the program has used up all keys, a thread's heap is not given up at its
  * end; the main thread's never is. */
 static pthread_key_t end_key;
 static _Atomic bool end_key_made;
@@ -57,11 +47,9 @@ static void at_thread_end(void *value)
 		pthread_setspecific(end_key, value);
 		return;
 	}
-	typed_thread_end();
-	debug_thread_end("free");
-	checked_thread_end();
+	process_thread_ends();
 	thread_self.leaving = true;
-	record_give_up();
+	process_thread_ended();
 	detach();
 }
 
@@ -137,66 +125,38 @@ void thread_settle(void)
 		detach();
 }
 
-/* ---- Fork ----------------------------------------------------------------------------------------------------------- */
+/* ---- From process.c ------------------------------------------------------------------------------------------------- */
 
-/* The forking thread's heap must not be half claimed in the child: from here on it cannot be. */
-static void before_fork(void)
+/* Release: the key; partner: the acquire in ask_for_end. */
+void thread_begin(void)
 {
-	debug_before_fork();
-	table_before_fork();
-	if (thread_self.own != NULL && thread_self.own->spare)
-		thread_go_home();
-	if (thread_self.own != NULL && claim_bar(thread_self.own) != 0 && thread_switch_heap() != NULL)
-		claim_bar(thread_self.own);
-	fork_begin(thread_self.own);
-}
-
-static void after_fork_in_parent(void)
-{
-	fork_end_in_parent();
-	if (thread_self.own != NULL)
-		claim_allow(thread_self.own);
-	table_after_fork_in_parent();
-	debug_after_fork_in_parent();
-}
-
-static void after_fork_in_child(void)
-{
-	background_forget();
-	fork_end_in_child(thread_self.own);
-	thread_self.home = NULL;
-	if (thread_self.own != NULL)
-		claim_allow(thread_self.own);
-	record_orphan_all();
-	quota_after_fork_in_child();
-	table_after_fork_in_child();
-	typed_fork_child();
-	debug_after_fork_in_child();
-}
-
-/* ---- The library's beginning and end -------------------------------------------------------------------------------- */
-
-/* Nothing relies on when this runs: calls that come before find all that they need, but for a thread's end and for fork. */
-__attribute__((constructor(101))) static void begin(void)
-{
-	options();
 	if (pthread_key_create(&end_key, at_thread_end) == 0)
 		atomic_store_explicit(&end_key_made, true, memory_order_release);
 	if (thread_self.own != NULL)
 		ask_for_end();
-	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-	background_allow();
 }
 
-__attribute__((destructor(101))) static void end(void)
+/* Whoever is in the heap is out of it soon, or stopped there: then another one, a few times. */
+#define BAR_TRIES 4
+
+struct heap *thread_bar_heap(void)
 {
-	background_end();
-	debug_thread_end("exit");
-	checked_process_end();
-	if (options()->print_domains)
-		domain_stats_print();
-	if (options()->print_types)
-		typed_print_live();
-	if (options()->print_stats)
-		stats_print();
+	if (thread_self.own != NULL && thread_self.own->spare)
+		thread_go_home();
+	for (int tries = 0; tries < BAR_TRIES && thread_self.own != NULL; tries++) {
+		if (claim_bar(thread_self.own) == 0)
+			return thread_self.own;
+		if (thread_switch_heap() == NULL)
+			break;
+	}
+	return NULL;
+}
+
+void thread_in_child(struct heap *barred)
+{
+	thread_self.home = NULL;
+	if (thread_self.own == barred)
+		return;
+	thread_self.own = NULL;
+	thread_fast.heap = &empty_heap;
 }

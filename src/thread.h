@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The calling thread: which heap is its own, its end, and fork.
+ * The calling thread: which heap is its own, and its end.
  */
 #ifndef STRATA_THREAD_H
 #define STRATA_THREAD_H
@@ -36,6 +36,18 @@ struct heap *thread_switch_heap(void);
 
 /* With a spare: goes back, if it can by now, to the thread's heap. Returns the heap that it has then. */
 struct heap *thread_go_home(void);
+
+/* From the library's constructor: threads are told of their end from here on. */
+void thread_begin(void);
+
+/* What all tiers do at a thread's end (process.c): while it still has a heap to free into, and once it takes none any more. */
+void process_thread_ends(void);
+void process_thread_ended(void);
+
+/* Before a fork: a heap that nobody else is in, and that nobody claims until claim_allow; NULL when the thread has none, or
+ * others are in each that it tries. In the child: what was barred is the thread's heap; any other was copied half-changed. */
+struct heap *thread_bar_heap(void);
+void thread_in_child(struct heap *barred);
 
 /* After a call by a thread that is leaving: lets go of the heap taken for it. */
 void thread_settle(void);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The library's beginning and end, a thread's end as all tiers see it, and fork. Nothing relies on when the constructor runs:
+ * calls that come before it find all that they need, but for a thread's end and for fork.
+ */
+#include "background.h"
+#include "checked.h"
+#include "claim.h"
+#include "domain_count.h"
+#include "domain_debug.h"
+#include "domain_quota.h"
+#include "domain_record.h"
+#include "domain_table.h"
+#include "fork.h"
+#include "options.h"
+#include "stats.h"
+#include "thread.h"
+#include "typed.h"
+
+#include <pthread.h>
+
+/* ---- A thread's end ------------------------------------------------------------------------------------------------- */
+
+void process_thread_ends(void)
+{
+	typed_thread_end();
+	debug_thread_end("free");
+	checked_thread_end();
+}
+
+void process_thread_ended(void)
+{
+	record_give_up();
+}
+
+/* ---- Fork ----------------------------------------------------------------------------------------------------------- */
+
+/* The forking thread's heap that the child goes on with; NULL: none. */
+static __thread struct heap *barred;
+
+static void before_fork(void)
+{
+	debug_before_fork();
+	table_before_fork();
+	barred = thread_bar_heap();
+	fork_begin(barred);
+}
+
+static void after_fork_in_parent(void)
+{
+	fork_end_in_parent();
+	if (barred != NULL)
+		claim_allow(barred);
+	table_after_fork_in_parent();
+	debug_after_fork_in_parent();
+}
+
+static void after_fork_in_child(void)
+{
+	background_forget();
+	fork_end_in_child(barred);
+	thread_in_child(barred);
+	if (barred != NULL)
+		claim_allow(barred);
+	record_orphan_all();
+	quota_after_fork_in_child();
+	table_after_fork_in_child();
+	typed_fork_child();
+	debug_after_fork_in_child();
+}
+
+/* ---- The library's beginning and end -------------------------------------------------------------------------------- */
+
+__attribute__((constructor(101))) static void begin(void)
+{
+	options();
+	thread_begin();
+	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+	background_allow();
+}
+
+__attribute__((destructor(101))) static void end(void)
+{
+	background_end();
+	debug_thread_end("exit");
+	checked_process_end();
+	if (options()->print_domains)
+		domain_stats_print();
+	if (options()->print_types)
+		typed_print_live();
+	if (options()->print_stats)
+		stats_print();
+}
