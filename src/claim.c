@@ -170,7 +170,7 @@ static bool look_again(struct heap *heap, uint32_t now, uint32_t idle_ms)
 		atomic_store_explicit(&heap->look_since, now, memory_order_relaxed);
 		return false;
 	}
-	return now - atomic_load_explicit(&heap->look_since, memory_order_relaxed) >= idle_ms;
+	return is_older(now, atomic_load_explicit(&heap->look_since, memory_order_relaxed), idle_ms);
 }
 
 static bool has_mail(struct heap *heap)
