@@ -19,9 +19,10 @@
 
 _Atomic unsigned background_begun;
 
+/* Written by the constructor alone. */
 static _Atomic bool allowed;
 static _Atomic uint32_t stopping; /* a futex */
-static _Atomic bool running;      /* thread is to be joined */
+static _Atomic bool running;      /* thread is to be joined; by who begins, after thread, and read before it at the end */
 static pthread_t thread;
 
 /* As many parts as it takes to look at every heap, and on while there is something to give back. */

@@ -13,7 +13,9 @@ extern STRATA_HIDDEN _Atomic unsigned background_begun;
 
 STRATA_NOINLINE void background_begin(const void *caller);
 
-/* On slow paths: begins the thread if it is wanted, unless caller (who called malloc) is libc or the loader: it may be in the
+/* background_begun: by CAS by who begins; 1 at the end of the process, 0 in the child of a fork. Making the thread is libc's
+ * work: the one call that does it may wait for another that is making one (the setting says so).
+ * On slow paths: begins the thread if it is wanted, unless caller (who called malloc) is libc or the loader: it may be in the
  * middle of making a thread, or of loading an object. NULL: the program called for housekeeping itself. */
 STRATA_FAST void background_consider(const void *caller)
 {

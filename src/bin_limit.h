@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How much a bin may hold: a page's worth at first, doubled each time it is met full, as long as the settings cache and cache_all
- * allow. Called by who holds the heap.
+ * How much a bin may hold: a page's worth at first, doubled each time it is met full, as long as the settings cache and
+ * cache_all allow. Called by who holds the heap.
  */
 #ifndef STRATA_BIN_LIMIT_H
 #define STRATA_BIN_LIMIT_H

@@ -50,7 +50,7 @@
  * docs/models/claim.pml checks this exhaustively for lists of one and two blocks, with stores that reach memory late and in any
  * order, and fails when one of the steps is left out.
  *
- * The gate stays closed when all is taken: a heap whose gate is closed is known to be empty, and the first free of an owner that
+ * The gate stays closed when all is taken: such a heap is known to hold nothing but what is in limbo, and the first free of an owner that
  * woke leads to its slow path, where limits begin anew.
  */
 #include "claim.h"
@@ -247,6 +247,7 @@ static void take(struct batch *batch, struct heap *heap, unsigned class)
 	batch->full = batch->taken != 0 && bytes > batch->budget - batch->taken;
 	if (batch->full)
 		return;
+	/* Relaxed would do: the membarriers order it; ThreadSanitizer sees the owner's owner_publish as partner. */
 	void *list = __atomic_exchange_n(&bin->head, NULL, __ATOMIC_ACQ_REL);
 	if (list == NULL)
 		return;
@@ -335,7 +336,8 @@ static bool close_gates(struct batch *batch)
 	return barrier();
 }
 
-/* Who is inside its slots now may be so for long: they are let be. */
+/* Who is inside its slots now may be so for long: they are let be. Acquire; partner: owner_publish of sending (remote.c), which
+ * membarrier 1 orders. */
 static void send_for(struct heap *heap)
 {
 	if (__atomic_load_n(&heap->sending, __ATOMIC_ACQUIRE) == 0)

@@ -25,15 +25,6 @@
 
 #define CACHE_LINE 64
 
-/* The wait-hint of the processor, for a bounded number of retries of a compare-and-swap. */
-#if defined(__x86_64__)
-#define cpu_relax() __builtin_ia32_pause()
-#elif defined(__aarch64__)
-#define cpu_relax() __asm__ volatile("yield")
-#else
-#define cpu_relax() ((void)0)
-#endif
-
 /*
  * Counters with one writer, read by others for statistics. The writer's update is a plain read and write (one instruction
  * to memory on x86-64); a torn value cannot be seen, since they are aligned words. ThreadSanitizer is shown the same thing

@@ -25,7 +25,8 @@ void decay_gave_young(size_t pages);
 /* Whether that many more free pages may be kept for now. */
 bool decay_has_room(size_t pages);
 
-/* The bounded part now, whatever the clock says. Returns the bytes given back. */
+/* The bounded part now, whatever the clock says. Returns the bytes given back,
+ * and those taken home from sleeping threads. */
 size_t decay_step(void);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread's heap: its bins filled from and emptied into its pools (heap_bins.c); heaps of threads that ended taken over by others.
+ * A thread's heap: its bins filled from and emptied into its pools (heap_bins.c); heaps of threads that ended taken over by
+ * others.
  *
  * Who may do what, at the same time:
  *   the bins           the owning thread alone; of a dead heap who holds busy; of a sleeping one, see claim.h
@@ -50,6 +51,7 @@ bool heap_try_lock_other(struct heap *heap);
 /* By the owner: whatever of the heap was claimed while it slept is its own again. */
 bool heap_try_lock_own(struct heap *heap);
 void heap_unlock(struct heap *heap);
+/* Of a heap that may be dead. */
 void heap_unlock_other(struct heap *heap);
 
 /* With the heap locked: brings one block home. False: it says on stderr what is wrong with the block. */

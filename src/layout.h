@@ -6,7 +6,8 @@
  *   chunk    16 MiB of it: 64 arenas; the shared lists of arenas are words of bits here
  *   arena    256 KiB: 64 pages, one bit each
  *   pool     1 page (objects) or up to 64 (medium classes) of one arena, with blocks of one size class
- *   run      pages of one arena, or whole arenas, that are one block above 256 KiB (zeroed: 64 KiB); above 2 MiB we call it a direct mapping
+ *   run      pages of one arena, or whole arenas, that are one block above 256 KiB (zeroed: 64 KiB); above 2 MiB we call it
+ *            a direct mapping
  *   heap     what one thread keeps: bins of free blocks, pools by class
  *
  * All of them are type-stable: their memory, once committed, stays what it is for the life of the process. So a stale
@@ -193,7 +194,7 @@ struct limbo {
 enum claim_state {
 	CLAIM_NONE,   /* the gate is open */
 	CLAIM_PARTLY, /* gate closed, some bins emptied */
-	CLAIM_ASLEEP, /* gate closed, all bins emptied; until the owner comes to its slow path */
+	CLAIM_ASLEEP, /* gate closed, all bins emptied but for those in limbo; until the owner comes to its slow path */
 	CLAIM_BARRED, /* its owner is forking */
 };
 
@@ -232,12 +233,16 @@ enum heap_state {
 struct heap {
 	/* -- The owning thread's; bins and tag are its fast path's. Others only as claim.c says. -- */
 	struct bin bins[CLASS_COUNT];  /* counts are read by others, for statistics */
-	page_tag tag;                  /* the gate for frees: number << 8, or TAG_CLOSED while the heap is claimed */
+	/* The gate for frees: number << 8, or TAG_CLOSED while the heap is claimed. Written under busy; the owner reads it without,
+	 * which a membarrier of who claims orders. */
+	page_tag tag;
 	uint32_t number;
 	struct outgoing outgoing[OUTGOING_SLOTS];
 	uint64_t outgoing_bytes;       /* in all slots; read by others */
 	uint64_t outgoing_blocks;
-	uint32_t sending;              /* 1: the owner is in its slots */
+	/* 1: the owner is in its slots. Written by the owner; read by who claims, after a membarrier that orders it with tag
+	 * (remote.c). 0 in the child of a fork. */
+	uint32_t sending;
 	uint32_t slow_calls;           /* read by others: a sign of life */
 	int64_t run_bytes;             /* runs allocated less runs freed by this heap's threads; only the sum */
 	int64_t run_blocks;            /* over all heaps means something; read by others */
@@ -247,10 +252,10 @@ struct heap {
 	/* -- Guarded by busy: the pools, their records, and what follows. -- */
 	/* A try-lock: 0 or 1; more while forks hold it. Taken by the owner on its slow path, by who drains the inbox of a sleeping or dead owner or claims
 	 * its bins, by who adopts pools of a dead heap, by fork. Whoever does not get it does something else: an owner takes
-	 * another heap. */
+	 * another heap. Acquire to take it, release to let go (heap.c). */
 	_Atomic uint32_t busy;
 	uint32_t pool_count;           /* pools owned; read by others */
-	uint64_t limit_bytes;          /* by how much the limits were raised, all bins: at most the setting cache; 0 when asleep */
+	uint64_t limit_bytes;          /* by how much the limits were raised, all bins; beyond cache by refills alone */
 	struct pool_list pools[CLASS_COUNT];
 	struct page_set reserve;       /* pages at hand for new pools */
 	struct page_set returning;     /* pages on the way back, collected by arena */
@@ -258,7 +263,8 @@ struct heap {
 	uint32_t reserve_step;         /* how many pages to claim next */
 	struct limbo limbo[LIMBO_SLOTS];
 	uint8_t limbo_count;
-	uint8_t claimed;               /* enum claim_state; read by others as a hint */
+	/* enum claim_state. Written under busy, but CLAIM_BARRED is taken away by the owner without; read by others as a hint. */
+	uint8_t claimed;
 	/* Dead with blocks in its bins: its thread found it busy when it left, and wrote this without the lock, before state
 	 * (sequentially consistent); cleared under the lock. Read relaxed as a hint by who looks for pools to adopt. */
 	bool bins_left;
@@ -271,9 +277,12 @@ struct heap {
 	_Atomic uint64_t inbox_bytes;  /* handed over and not yet taken home; read by all */
 	_Atomic uint64_t inbox_blocks;
 	_Atomic uint32_t seen_calls;   /* slow_calls when the inbox was last seen long: see remote.c */
-	_Atomic uint32_t state;        /* enum heap_state */
-	_Atomic uint32_t next_dead;    /* in the stack of dead heaps */
-	_Atomic uint32_t look;         /* what a scavenger saw of the bins, and since when (ms): claim.c */
+	/* enum heap_state. LIVE: by who makes the heap, as the last of it, or revives it under busy; DEAD: by the owner that leaves,
+	 * or in the child of a fork; GHOST: in the child. Sequentially consistent: see hand_over in remote.c. */
+	_Atomic uint32_t state;
+	_Atomic uint32_t next_dead;    /* in the stack of dead heaps; relaxed: the CAS on the stack's head orders it */
+	/* What a scavenger saw of the bins, and since when (ms): claim.c. By any scavenger, relaxed: nothing hangs on them. */
+	_Atomic uint32_t look;
 	_Atomic uint32_t look_since;
 };
 
