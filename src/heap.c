@@ -4,7 +4,6 @@
 #include "bin_limit.h"
 #include "check.h"
 #include "claim.h"
-#include "fork.h"
 #include "pool.h"
 #include "region.h"
 #include "remote.h"
@@ -167,14 +166,14 @@ static struct heap *revive(heap_stack *stack)
 	return heap;
 }
 
-struct heap *heap_acquire(void)
+struct heap *heap_acquire(bool new_is_spare)
 {
 	if (region_ready() != 0)
 		return NULL;
 	struct heap *heap = revive(&dead_stack);
 	if (heap != NULL)
 		return heap;
-	return fork_is_under_way() ? heap_acquire_spare() : create(false);
+	return new_is_spare ? heap_acquire_spare() : create(false);
 }
 
 struct heap *heap_acquire_spare(void)

@@ -18,8 +18,9 @@
  * take their slow paths. Written by a credit's +1 and -1 alone. */
 extern STRATA_HIDDEN struct heap empty_heap;
 
-/* A heap for the calling thread: that of a thread that ended, or a new one. NULL when memory is refused. */
-struct heap *heap_acquire(void);
+/* A heap for the calling thread: that of a thread that ended, or a new one, which may have to be a spare. NULL when memory is
+ * refused. */
+struct heap *heap_acquire(bool new_is_spare);
 
 /* One for the time of a fork: see fork.h. */
 struct heap *heap_acquire_spare(void);

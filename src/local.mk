@@ -102,7 +102,7 @@ src_libstrata_test_la_LIBADD = $(URCU_LIBS)
 TESTS += src/test_exports.sh src/test_model.sh src/test_model_claim.sh
 endif
 
-EXTRA_DIST += src/README.md src/libstrata.map src/test_exports.sh src/test_model.sh src/test_model_claim.sh
+EXTRA_DIST += src/README.md src/libstrata.map src/test_exports.sh src/test_model.sh src/test_model_claim.sh src/models.sh
 if !HAVE_CXX
 EXTRA_DIST += src/operators.cc src/new_delete.h src/new_delete.c
 endif

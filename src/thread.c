@@ -76,7 +76,7 @@ struct heap *thread_attach(void)
 {
 	if (thread_self.own != NULL)
 		return thread_self.own;
-	struct heap *heap = heap_acquire();
+	struct heap *heap = heap_acquire(fork_is_under_way());
 	if (heap == NULL)
 		return NULL;
 	adopt_heap(heap);
@@ -97,7 +97,7 @@ struct heap *thread_switch_heap(void)
 {
 	struct heap *own = thread_self.own;
 	bool held = fork_holds(own);
-	struct heap *other = held || own->spare ? heap_acquire_spare() : heap_acquire();
+	struct heap *other = held || own->spare ? heap_acquire_spare() : heap_acquire(fork_is_under_way());
 	if (other == NULL)
 		return NULL;
 	if (!held || own->spare)
@@ -112,7 +112,7 @@ struct heap *thread_go_home(void)
 	if (home != NULL ? fork_holds(home) : fork_is_under_way())
 		return thread_self.own;
 	if (home == NULL)
-		home = heap_acquire();
+		home = heap_acquire(fork_is_under_way());
 	if (home == NULL)
 		return thread_self.own;
 	thread_self.home = NULL;

@@ -59,6 +59,16 @@ need() {
 	exit 77
 }
 
+# Python's own regression tests, for the program $PYTHON.
+need_python_tests() {
+	PYTHON=/usr/bin/python3
+	need "$PYTHON" python3
+	(cd / && "$PYTHON" -c 'import test.test_list, test.libregrtest') 2>/dev/null && return 0
+	version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+	echo "missing: the regression tests of Python (Debian package libpython$version-testsuite)"
+	exit 77
+}
+
 # The server's processes may run as another user, who must be able to read the library and to write in $DIR.
 prepare() {
 	[ -r "${STRATA_LIB:-}" ] || die "STRATA_LIB does not name the library to preload: ${STRATA_LIB:-(empty)}"

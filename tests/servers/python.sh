@@ -5,13 +5,7 @@
 # threads, subprocesses, forks and foreign calls. The result of each test is compared.
 . "$(dirname "$0")/lib.sh"
 
-PYTHON=/usr/bin/python3
-need "$PYTHON" python3
-if ! (cd / && "$PYTHON" -c 'import test.test_list, test.libregrtest') 2>/dev/null; then
-	version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-	echo "missing: the regression tests of Python (Debian package libpython$version-testsuite)"
-	exit 77
-fi
+need_python_tests
 
 TESTS="test_list test_dict test_bytes test_unicode test_gc test_weakref test_generators test_re test_thread test_threading
 	test_array test_deque test_memoryio test_sort test_decimal test_xml_etree_c test_ctypes test_zlib test_mmap"

@@ -6,13 +6,7 @@
 # same of each of their tests.
 . "$(dirname "$0")/lib.sh"
 
-PYTHON=/usr/bin/python3
-need "$PYTHON" python3
-if ! (cd / && "$PYTHON" -c 'import test.test_list, test.libregrtest') 2>/dev/null; then
-	version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-	echo "missing: the regression tests of Python (Debian package libpython$version-testsuite)"
-	exit 77
-fi
+need_python_tests
 PYTHON_LIB=${STRATA_PYTHON_LIBRARY:-$(dirname "$STRATA_LIB")/../../tools/python/.libs/strata-python.so}
 [ -r "$PYTHON_LIB" ] || die "STRATA_PYTHON_LIBRARY does not name strata-python.so: $PYTHON_LIB"
 cp "$PYTHON_LIB" "$DIR/lib/strata-python.so"
