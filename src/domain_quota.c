@@ -11,20 +11,39 @@
 #include <sched.h>
 
 /*
- * No read section of RCU guards the callback: it is called on the way of the built-in table. Who calls back counts himself
- * in before he looks for what to call, and the setter waits until nobody is counted who may have seen the former quota.
+ * No read section of RCU guards the callback: it is called on the way of the built-in table. Who calls back, or reads the
+ * quota, counts himself in before he looks which it is, and the setter waits until nobody is counted who may have seen the
+ * former one. Only setters take the mutex: a callback that they wait for may read.
  */
 static struct quota {
+	/* Written by setters under the mutex, the one that is not current; read by who is counted. Ordered by current and
+	 * inside. */
 	struct strata_domain_quota slots[2];
-	_Atomic unsigned current; /* which of the slots; the other one is the next setter's to write */
-	/* Threads that are calling back. Sequentially consistent, as current: either the setter sees the caller counted, or the
-	 * caller sees the new quota. */
-	_Atomic unsigned calling;
+	_Atomic unsigned current; /* written by setters */
+	/* Threads that use the current slot, written by each of them. Sequentially consistent, as current: either the setter
+	 * sees the user counted, or the user sees the new quota. */
+	_Atomic unsigned inside;
 } quotas[DOMAINS];
 
 static pthread_mutex_t setting = PTHREAD_MUTEX_INITIALIZER;
 
 static __thread bool in_callback;
+
+/* What the calling thread has in each domain's inside: all that is in it in the child of its fork. */
+static __thread unsigned own_inside[DOMAINS];
+
+static const struct strata_domain_quota *enter(unsigned domain)
+{
+	own_inside[domain]++;
+	atomic_fetch_add(&quotas[domain].inside, 1);
+	return &quotas[domain].slots[atomic_load(&quotas[domain].current)];
+}
+
+static void leave(unsigned domain)
+{
+	atomic_fetch_sub(&quotas[domain].inside, 1);
+	own_inside[domain]--;
+}
 
 bool quota_may_call_back(void)
 {
@@ -33,15 +52,13 @@ bool quota_may_call_back(void)
 
 void quota_call_back(unsigned domain, uint64_t live_bytes)
 {
-	struct quota *quota = &quotas[domain];
 	int saved_errno = errno;
-	atomic_fetch_add(&quota->calling, 1);
-	const struct strata_domain_quota *slot = &quota->slots[atomic_load(&quota->current)];
+	const struct strata_domain_quota *quota = enter(domain);
 	in_callback = true;
-	if (slot->over != NULL)
-		slot->over(slot->ctx, (enum strata_domain)domain, live_bytes);
+	if (quota->over != NULL)
+		quota->over(quota->ctx, (enum strata_domain)domain, live_bytes);
 	in_callback = false;
-	atomic_fetch_sub(&quota->calling, 1);
+	leave(domain);
 	errno = saved_errno;
 }
 
@@ -49,7 +66,7 @@ void quota_after_fork_in_child(void)
 {
 	pthread_mutex_init(&setting, NULL);
 	for (unsigned domain = 0; domain < DOMAINS; domain++)
-		atomic_store(&quotas[domain].calling, 0);
+		atomic_store(&quotas[domain].inside, own_inside[domain]);
 }
 
 STRATA_PUBLIC int strata_domain_set_quota(enum strata_domain domain, const struct strata_domain_quota *quota)
@@ -67,7 +84,7 @@ STRATA_PUBLIC int strata_domain_set_quota(enum strata_domain domain, const struc
 	of->slots[next] = *quota;
 	atomic_store(&of->current, next);
 	count_set_limits(domain, quota->soft_bytes, quota->hard_bytes);
-	while (atomic_load(&of->calling) != 0)
+	while (atomic_load(&of->inside) != 0)
 		sched_yield();
 	pthread_mutex_unlock(&setting);
 	return 0;
@@ -77,8 +94,7 @@ STRATA_PUBLIC int strata_domain_get_quota(enum strata_domain domain, struct stra
 {
 	if (domain >= DOMAINS || quota == NULL)
 		return EINVAL;
-	pthread_mutex_lock(&setting);
-	*quota = quotas[domain].slots[atomic_load(&quotas[domain].current)];
-	pthread_mutex_unlock(&setting);
+	*quota = *enter(domain);
+	leave(domain);
 	return 0;
 }
