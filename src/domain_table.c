@@ -89,18 +89,20 @@ void table_leave(void)
 /* ---- Fork ----------------------------------------------------------------------------------------------------------- */
 
 /* liburcu is called from the first setter on, and its handlers around fork from then on. A fork under way that did not call
- * them keeps the first setter from beginning: either it sees that liburcu is in use, or the setter sees it. */
-static _Atomic bool in_use;
-static _Atomic unsigned forks;
+ * them keeps setters from beginning: either it sees that liburcu is in use, or the setter sees it. */
+static _Atomic bool in_use;    /* written by setters, before they look for forks; read by who forks */
+static _Atomic bool all_know;  /* written by setters, after no fork was left that did not see in_use; read by setters */
+static _Atomic unsigned forks; /* written by who forks, before he looks at in_use; read by setters */
 static __thread bool held; /* this thread's fork has called urcu_bp_before_fork */
 
 static void begin_use(void)
 {
-	if (atomic_load(&in_use))
+	if (atomic_load(&all_know))
 		return;
 	atomic_store(&in_use, true);
 	while (atomic_load(&forks) != 0)
 		sched_yield();
+	atomic_store(&all_know, true);
 }
 
 void table_before_fork(void)
