@@ -5,16 +5,21 @@
 
 _Static_assert(DOMAIN_BATCH == STRATA_DOMAIN_BATCH, "as the interface states it");
 
-/* What all threads share of a domain. Read and written on slow paths only. */
+/* What all threads share of a domain. Read and written on slow paths only. Relaxed throughout: each word stands for itself,
+ * and what is counted is at most a batch for each thread out of date anyway. */
 static struct total {
+	/* Added to by all threads, each what it has to report; read by all. */
 	_Atomic int64_t reported;     /* live bytes, but for what is pending in the records */
-	_Atomic int64_t peak;         /* of reported, and of what was read */
+	_Atomic int64_t peak;         /* of reported, and of what was read: raised by who sees more, set by who resets it */
 	_Atomic uint64_t allocations; /* by threads without a record; those of threads with one are in theirs */
 	_Atomic uint64_t frees;
 	_Atomic uint64_t refused;
-	_Atomic uint64_t soft_bytes;  /* the quota; 0: none */
+	/* The quota, 0: none. Written by the setter (domain_quota.c, under its mutex), read by all. */
+	_Atomic uint64_t soft_bytes;
 	_Atomic uint64_t hard_bytes;
-	_Atomic bool over;            /* above soft_bytes, and that was told */
+	/* Above soft_bytes, and that was told. Set and taken back by who sees it first, and by the setter; the exchange lets one
+	 * thread tell. */
+	_Atomic bool over;
 } totals[DOMAINS] STRATA_ALIGNED(CACHE_LINE);
 
 /* ---- One thread's --------------------------------------------------------------------------------------------------- */
@@ -173,10 +178,28 @@ static void report(struct domain_record *record, unsigned domain)
 		    over && to_soft >= 0 ? least(DOMAIN_BATCH, to_soft) : DOMAIN_BATCH);
 }
 
-void count_report_all(struct domain_record *record, unsigned domain)
+void count_report_all(struct domain_record *record)
 {
-	add_reported(&totals[domain], pending_now(record, domain));
-	count_reset(record, domain);
+	for (unsigned domain = 0; domain < DOMAINS; domain++) {
+		add_reported(&totals[domain], pending_now(record, domain));
+		count_reset(record, domain);
+	}
+}
+
+/* Which of the domains set_credits was stopped in is not known: what is pending in each is at most a batch. */
+static void forget_pending(struct domain_record *record)
+{
+	owner_add(record->changes, 1);
+	for (unsigned domain = 0; domain < DOMAINS; domain++)
+		count_reset(record, domain);
+}
+
+void count_orphan(struct domain_record *record)
+{
+	if (record->changes % 2 != 0)
+		forget_pending(record);
+	else
+		count_report_all(record);
 }
 
 bool count_settle_allocated(struct domain_record *record, unsigned domain, size_t bytes)

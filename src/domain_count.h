@@ -31,7 +31,11 @@ bool count_settle_allocated(struct domain_record *record, unsigned domain, size_
 void count_settle_freed(struct domain_record *record, unsigned domain);
 
 /* Reports all that is pending: the thread ends. */
-void count_report_all(struct domain_record *record, unsigned domain);
+void count_report_all(struct domain_record *record);
+
+/* The same in the child of a fork, for a thread that is gone: the copy may have caught it while it set its credits, and then
+ * nothing is pending. */
+void count_orphan(struct domain_record *record);
 
 /* Live bytes, as exact as the threads' being under way allows. */
 int64_t count_live(unsigned domain);

@@ -79,8 +79,6 @@ struct domain_record *record_own(void)
 
 static void give_up(struct domain_record *record)
 {
-	for (unsigned domain = 0; domain < DOMAINS; domain++)
-		count_report_all(record, domain);
 	atomic_store_explicit(&record->taken, false, memory_order_relaxed);
 	push(record);
 }
@@ -89,15 +87,19 @@ void record_give_up(void)
 {
 	struct domain_record *record = thread_fast.record;
 	thread_fast.record = &empty_record;
-	if (record != &empty_record)
-		give_up(record);
+	if (record == &empty_record)
+		return;
+	count_report_all(record);
+	give_up(record);
 }
 
 void record_orphan_all(void)
 {
 	for (uint32_t number = record_count(); number > 0; number--) {
 		struct domain_record *record = record_at(number);
-		if (record != thread_fast.record && atomic_load_explicit(&record->taken, memory_order_relaxed))
-			give_up(record);
+		if (record == thread_fast.record || !atomic_load_explicit(&record->taken, memory_order_relaxed))
+			continue;
+		count_orphan(record);
+		give_up(record);
 	}
 }
