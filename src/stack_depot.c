@@ -22,9 +22,15 @@ struct stack {
 	void *frames[];
 };
 
+/* Written once, by the first who needs it; read by all. Release: the first step is committed; partners: the acquires in
+ * depot_start and depot_get. */
 static _Atomic(char *) depot;
+/* Bytes from the start. Raised by who committed more, read by who takes room. Release: those are committed; partner: the
+ * acquire in commit_to. */
 static _Atomic size_t committed;
-static _Atomic size_t used; /* words */
+/* Words taken: added to by who takes room, but first by who made the depot, after committed: who sees it other than 0, in
+ * take_room, sees that as well. From then on it only gives each a place. */
+static _Atomic size_t used;
 
 static char *depot_start(void)
 {
