@@ -160,7 +160,9 @@ void list_lower_limit(struct type_cache *cache, const strata_type *record)
 		return;
 	while ((size_t)(list->cursor - list->bottom) > bound)
 		list_spill(cache, record);
-	set_limit(cache, record, bound);
+	/* destroy may have used the type meanwhile: the array may be gone, or another one. */
+	if (limit_of(list, cold) > bound)
+		set_limit(cache, record, bound);
 }
 
 /* ---- Emptying and filling ------------------------------------------------------------------------------------------- */
