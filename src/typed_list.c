@@ -11,13 +11,14 @@
 /* ---- One list ------------------------------------------------------------------------------------------------------- */
 
 /* The owner changes bottom and cursor together only with bottom NULL in between (set_array): whoever reads the same bottom
- * before and after has a cursor that belongs to it. */
+ * before and after has a cursor that belongs to it, or the NULL of between two arrays at the same place. Acquire: what is
+ * read after them is no older; partners: the releases in set_array. */
 unsigned list_count(const struct type_list *list)
 {
 	for (unsigned tries = 0; tries < 8; tries++) {
 		void **bottom = __atomic_load_n(&list->bottom, __ATOMIC_ACQUIRE);
 		void **cursor = __atomic_load_n(&list->cursor, __ATOMIC_ACQUIRE);
-		if (bottom != NULL && bottom == others_read(list->bottom))
+		if (bottom != NULL && cursor >= bottom && bottom == others_read(list->bottom))
 			return (unsigned)(cursor - bottom);
 		if (bottom == NULL && cursor == NULL)
 			return 0;
@@ -25,6 +26,7 @@ unsigned list_count(const struct type_list *list)
 	return 0;
 }
 
+/* Release: who sees one of the three sees those before; partners: the acquires in list_count. */
 static void set_array(struct type_list *list, void **bottom, void **cursor)
 {
 	__atomic_store_n(&list->bottom, NULL, __ATOMIC_RELEASE);
@@ -57,7 +59,8 @@ unsigned list_take(const strata_type *record, struct type_list *list, void **obj
 
 /* ---- Bounds --------------------------------------------------------------------------------------------------------- */
 
-/* What all lists may hold by their limits, and what the depots hold; bytes by weight. */
+/* What all lists may hold by their limits, and what the depots hold; bytes by weight. Changed and read by all on slow paths.
+ * Relaxed: a bound, which orders nothing. */
 static _Atomic int64_t all_bytes STRATA_ALIGNED(CACHE_LINE);
 
 void list_count_all(int64_t bytes)
