@@ -6,7 +6,10 @@
 #include <string.h>
 
 struct batch {
+	/* The number of the next in the stack. Written by who pushes the batch, read by who tries to pop it. Relaxed: what is
+	 * out of date fails by the head's tag. */
 	_Atomic uint32_t next;
+	/* Written by who has the batch to itself before it is put in, read by who has taken it out; push and pop order them. */
 	uint32_t count;
 	void *objects[BATCH_OBJECTS];
 };
@@ -14,11 +17,13 @@ struct batch {
 _Static_assert(sizeof(struct batch) == 256, "four cache lines");
 
 struct depot {
-	_Atomic uint64_t head;    /* tag << 32 | number of the first batch; 0: none */
-	_Atomic uint64_t objects; /* counted before a batch is put in, and after it is taken out */
+	_Atomic uint64_t head;    /* tag << 32 | number of the first batch; 0: none. Changed by all, in push and pop */
+	/* Added to by who puts a batch in, before, and taken from by who took one out, after: never less than there is. Read for
+	 * bounds and statistics. Relaxed: they order nothing. */
+	_Atomic uint64_t objects;
 	_Atomic uint64_t kept;
-	_Atomic uint64_t refills;
-	_Atomic uint64_t seen_refills;
+	_Atomic uint64_t refills;      /* counted by who refills a list; relaxed likewise */
+	_Atomic uint64_t seen_refills; /* as it was when the depot was last looked at: by who looks next; relaxed likewise */
 } STRATA_ALIGNED(CACHE_LINE);
 
 static struct depot depots[RECORD_COUNT];
@@ -29,10 +34,14 @@ static struct depot depots[RECORD_COUNT];
 #define BATCH_LIMIT 65536u
 #define BATCH_STEP 256u
 
+/* Written once, by the first who needs one; read by all. Partner of the acquires: the exchange in have_batches. */
 static _Atomic(struct batch *) batches;
+/* Incremented by who makes a batch, in make_batch alone, which orders the commit of its step. */
 static _Atomic uint32_t batches_made STRATA_ALIGNED(CACHE_LINE);
+/* A stack as a depot's: changed by all, in push and pop. */
 static _Atomic uint64_t batches_free;
 
+/* Acquire: the reservation; partner: the exchange in have_batches. */
 static struct batch *batch_at(uint32_t number)
 {
 	return atomic_load_explicit(&batches, memory_order_acquire) + number;
@@ -49,7 +58,8 @@ static void push(_Atomic uint64_t *head, uint32_t number)
 	} while (!atomic_compare_exchange_weak_explicit(head, &top, pushed, memory_order_release, memory_order_relaxed));
 }
 
-/* The next of a batch that another thread has popped may be any number: the tag makes the exchange fail then. */
+/* The next of a batch that another thread has popped may be any number: the tag makes the exchange fail then. Acquire: what
+ * the batch holds; partner: the release in push. */
 static uint32_t pop(_Atomic uint64_t *head)
 {
 	uint64_t top = atomic_load_explicit(head, memory_order_acquire);
@@ -63,6 +73,7 @@ static uint32_t pop(_Atomic uint64_t *head)
 	return (uint32_t)top;
 }
 
+/* Acquire: another thread's reservation; partner: the exchange below. */
 static bool have_batches(void)
 {
 	if (likely(atomic_load_explicit(&batches, memory_order_acquire) != NULL))
@@ -77,7 +88,8 @@ static bool have_batches(void)
 	return true;
 }
 
-/* A step is committed by each who takes a batch of it for the first time: twice does no harm. */
+/* A step is committed by each who takes a batch of it for the first time: twice does no harm. Release: it is committed;
+ * partner: the acquire of who makes the next batch, in the same exchange. */
 static uint32_t make_batch(void)
 {
 	uint32_t made = atomic_load_explicit(&batches_made, memory_order_relaxed);
