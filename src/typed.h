@@ -23,7 +23,8 @@
  * another shape; a tuple a stub and one for each length. */
 #define RECORD_COUNT 1024u
 
-/* Written by who registers the type, before the handle is known to anyone else; read-only from then on. */
+/* Written by who registers the type, before the handle is known to anyone else; read-only from then on. Threads that look
+ * through all records read type first (type_of), and the rest once they walk. */
 struct strata_type {
 	void *none[3];            /* NULL: see above */
 	size_t lengths;           /* in a tuple's stub: how many lengths have lists; else 0 */
@@ -76,19 +77,31 @@ struct type_cache {
 	uint32_t number;
 	uint32_t slow_calls;
 	uint64_t last_pass;       /* when the lists were last looked at for idleness, ms */
-	/* Sums over the lists, at most the settings typed_cache and typed_objects. Changed by the owner and by who unregisters. */
+	/* Sums over the lists, at most the settings typed_cache and typed_objects. Changed by the owner and by who unregisters;
+	 * read by the owner. Relaxed: they order nothing. */
 	_Atomic int64_t limit_bytes;
 	_Atomic int64_t limit_objects;
-	_Atomic uint32_t live;    /* 1: some thread's; 0: waits in the stack of dead caches */
+	/* 1: some thread's; 0: waits in the stack of dead caches. Written by the thread that takes it or ends; read by the child
+	 * of a fork, which is alone. */
+	_Atomic uint32_t live;
+	/* Written by who pushes it, read by who pops; relaxed: the tag of dead_stack makes the exchange of a stale one fail. */
 	_Atomic uint32_t next_dead;
 };
 
-/* A type's state: a phase, and above it how many threads walk over its lists without the program having called for it. */
+/* A type's state: a phase, and above it how many walks over its lists there are without the program having called for them.
+ *
+ *   NONE -> LIVE              registers; release: the type and its records. Partners: the acquires in type_walk_begin and in
+ *                             type_is_registered
+ *   LIVE +- WALKER            walks; release at the end: what was done to the lists. Partner: the acquire in close_type
+ *   LIVE -> CLOSING -> GONE   unregisters, when nobody walks; release: records and lists. Partner: reuse_type
+ *   GONE -> NONE              registers another one in its place
+ */
 enum type_phase { TYPE_NONE, TYPE_LIVE, TYPE_CLOSING, TYPE_GONE, TYPE_PHASE_MASK = 0xff };
 #define TYPE_WALKER 0x100u
 
+/* Written by who registers, in phase NONE; read by those to whom the state says LIVE or CLOSING. */
 struct type {
-	_Atomic uint32_t state;
+	_Atomic uint32_t state; /* changed by all as above */
 	enum strata_shape shape;
 	strata_type *records;
 	uint32_t record_count;
@@ -98,12 +111,19 @@ struct type {
 	strata_object_callback *reset;
 	strata_object_callback *destroy;
 	void *context;
+	/* Bounds of a list. Written by strata_type_set_bounds at any time, read on slow paths. Relaxed: either will do. */
 	_Atomic size_t cache_objects;
 	_Atomic size_t cache_bytes;
 	char name[32];
 };
 
 extern STRATA_HIDDEN strata_type type_records[RECORD_COUNT];
+
+/* NULL: the record has no type yet. Acquire: what the record is; partner: the release in fill_records. */
+static inline struct type *type_of(const strata_type *record)
+{
+	return __atomic_load_n(&record->type, __ATOMIC_ACQUIRE);
+}
 
 /* The calling thread's cache less the records; 0: it has none. */
 extern STRATA_TLS uintptr_t typed_base;
@@ -153,9 +173,24 @@ static inline size_t next_power_of_two(size_t n)
 
 /* ---- Types ---------------------------------------------------------------------------------------------------------- */
 
-/* May the calling thread walk over the type's lists, unasked? If so, it says when it is done. */
-bool type_walk_begin(struct type *type);
-void type_walk_end(struct type *type);
+/* Live, or being unregistered. Acquire: the type is complete; partner: the release in strata_type_register. */
+static inline bool type_is_registered(const struct type *type)
+{
+	uint32_t phase = atomic_load_explicit(&type->state, memory_order_acquire) & TYPE_PHASE_MASK;
+	return phase == TYPE_LIVE || phase == TYPE_CLOSING;
+}
+
+/* A walk over a type's lists without the program having called for it, or the type's unregistering: lies on the stack of
+ * the thread that does it. Callbacks may begin others meanwhile. */
+struct type_walk {
+	struct type *type;
+	struct type_walk *outer;
+	bool closes; /* unregisters */
+};
+
+/* May the calling thread walk over the type's lists, unasked? If so, it says when it is done. type may be NULL: no. */
+bool type_walk_begin(struct type_walk *walk, struct type *type);
+void type_walk_end(struct type_walk *walk);
 
 /* Types registered so far, those that were unregistered among them; and how many records they have. */
 unsigned type_count(void);
@@ -165,8 +200,9 @@ struct type *type_at(unsigned number);
 /* Objects of the type that the program has. */
 uint64_t type_count_live(const struct type *type);
 
-/* In the child of a fork: nobody walks any more. */
-void type_fork_child(void);
+/* In the child of a fork: only the calling thread walks, if it forked in a callback. Whether others did: they may have been
+ * caught half-way. */
+bool type_fork_child(void);
 
 /* ---- What the rest of the library asks ------------------------------------------------------------------------------ */
 

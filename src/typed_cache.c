@@ -15,12 +15,16 @@ STRATA_TLS struct typed_thread typed_self;
 
 #define CACHE_LIMIT 65536u
 
+/* Each written once, by who made the cache; read by all. Release: it is committed and knows its number; partner: the acquire
+ * in cache_at. */
 static _Atomic(struct type_cache *) caches[CACHE_LIMIT];
+
+/* Incremented by who makes a cache, before it is in its place. Relaxed: it says only how far to look. */
 static _Atomic uint32_t caches_made;
 
 uint32_t cache_count(void)
 {
-	uint32_t count = atomic_load_explicit(&caches_made, memory_order_acquire);
+	uint32_t count = atomic_load_explicit(&caches_made, memory_order_relaxed);
 	return count < CACHE_LIMIT ? count : CACHE_LIMIT;
 }
 
@@ -29,7 +33,8 @@ struct type_cache *cache_at(uint32_t number)
 	return atomic_load_explicit(&caches[number], memory_order_acquire);
 }
 
-/* Dead caches, a stack: the number, plus 1, of the first in the low half; above it a tag that every change increments. */
+/* Dead caches, a stack: the number, plus 1, of the first in the low half; above it a tag that every change increments.
+ * Sequentially consistent: who pops a cache sees what its former owner did. */
 static _Atomic uint64_t dead_stack STRATA_ALIGNED(CACHE_LINE);
 
 static void dead_push(struct type_cache *cache)
@@ -132,10 +137,11 @@ static size_t pass_cache(struct type_cache *cache)
 	size_t bytes = 0;
 	for (unsigned i = 0; i < type_record_count(); i++) {
 		const strata_type *record = &type_records[i];
-		if (cache->lists[i].bottom == NULL || !type_walk_begin(record->type))
+		struct type_walk walk;
+		if (others_read(cache->lists[i].bottom) == NULL || !type_walk_begin(&walk, type_of(record)))
 			continue;
 		bytes += pass_list(cache, record);
-		type_walk_end(record->type);
+		type_walk_end(&walk);
 	}
 	return bytes;
 }
@@ -149,11 +155,12 @@ static size_t pass_depots(void)
 	for (unsigned i = 0; i < type_record_count(); i++) {
 		const strata_type *record = &type_records[i];
 		uint64_t objects = typed_depot_count(record).objects;
-		if (objects == 0 || !type_walk_begin(record->type))
+		struct type_walk walk;
+		if (objects == 0 || !type_walk_begin(&walk, type_of(record)))
 			continue;
 		if (typed_depot_is_idle(record))
 			bytes += empty_depot(record, objects / BATCH_OBJECTS / 2 + 1);
-		type_walk_end(record->type);
+		type_walk_end(&walk);
 	}
 	return bytes;
 }
@@ -190,10 +197,11 @@ size_t typed_trim(void)
 {
 	size_t bytes = 0;
 	for (unsigned i = 0; i < type_count(); i++) {
-		if (!type_walk_begin(type_at(i)))
+		struct type_walk walk;
+		if (!type_walk_begin(&walk, type_at(i)))
 			continue;
 		bytes += cache_trim_type(type_at(i));
-		type_walk_end(type_at(i));
+		type_walk_end(&walk);
 	}
 	return bytes;
 }
@@ -211,12 +219,13 @@ void typed_thread_end(void)
 		return;
 	for (unsigned i = 0; i < type_record_count(); i++) {
 		const strata_type *record = &type_records[i];
-		if (cache->lists[i].bottom == NULL || !type_walk_begin(record->type))
+		struct type_walk walk;
+		if (others_read(cache->lists[i].bottom) == NULL || !type_walk_begin(&walk, type_of(record)))
 			continue;
 		while (cache->lists[i].cursor != cache->lists[i].bottom)
 			list_spill(cache, record);
 		list_empty(cache, record);
-		type_walk_end(record->type);
+		type_walk_end(&walk);
 	}
 	atomic_store(&cache->live, 0);
 	dead_push(cache);
@@ -245,7 +254,7 @@ static void forget_depots(void)
 	for (unsigned i = 0; i < type_record_count(); i++) {
 		const strata_type *record = &type_records[i];
 		struct typed_depot_counters counters = typed_depot_count(record);
-		if (counters.objects == 0 || record->type == NULL)
+		if (counters.objects == 0 || type_of(record) == NULL)
 			continue;
 		list_count_all(-(int64_t)(counters.objects * list_weight(record)));
 		below_shared_cold(record)->buffer_items -= (int64_t)kept_items(counters.kept);
@@ -254,19 +263,20 @@ static void forget_depots(void)
 	typed_depot_forget_batches();
 }
 
+/* The stack of dead caches is made anew: a thread may have been caught between it and live. Depots are touched by threads
+ * with a cache and by those that walk: if there were none, they are whole. */
 void typed_fork_child(void)
 {
-	bool alone = true;
+	bool others = type_fork_child();
+	atomic_store(&dead_stack, 0);
 	for (uint32_t number = 0; number < cache_count(); number++) {
 		struct type_cache *cache = cache_at(number);
-		if (cache == NULL || cache == typed_self.cache || atomic_load(&cache->live) == 0)
+		if (cache == NULL || cache == typed_self.cache)
 			continue;
+		others |= atomic_exchange(&cache->live, 0) != 0;
 		forget_lists(cache);
-		atomic_store(&cache->live, 0);
 		dead_push(cache);
-		alone = false;
 	}
-	if (!alone)
+	if (others)
 		forget_depots();
-	type_fork_child();
 }

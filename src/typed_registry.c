@@ -13,17 +13,20 @@ strata_type type_records[RECORD_COUNT];
 
 /* One for each type; a type has at least one record. */
 static struct type types[RECORD_COUNT];
+
+/* Incremented by who registers, read by all. Relaxed: they say only how far to look; whether a type is there yet says its
+ * state, and whether a record has one its type. */
 static _Atomic uint32_t types_used;
 static _Atomic uint32_t records_used;
 
 unsigned type_count(void)
 {
-	return (unsigned)size_min(atomic_load_explicit(&types_used, memory_order_acquire), RECORD_COUNT);
+	return (unsigned)size_min(atomic_load_explicit(&types_used, memory_order_relaxed), RECORD_COUNT);
 }
 
 unsigned type_record_count(void)
 {
-	return (unsigned)size_min(atomic_load_explicit(&records_used, memory_order_acquire), RECORD_COUNT);
+	return (unsigned)size_min(atomic_load_explicit(&records_used, memory_order_relaxed), RECORD_COUNT);
 }
 
 struct type *type_at(unsigned number)
@@ -33,8 +36,17 @@ struct type *type_at(unsigned number)
 
 /* ---- State ---------------------------------------------------------------------------------------------------------- */
 
-/* Acquire: the records are those of a registered type; partner: the release in publish. */
-bool type_walk_begin(struct type *type)
+/* The calling thread's, the innermost first: what is left of all threads' in the child of its fork. */
+static __thread struct type_walk *own_walks;
+
+static void note_walk(struct type_walk *walk, struct type *type, bool closes)
+{
+	*walk = (struct type_walk){ type, own_walks, closes };
+	own_walks = walk;
+}
+
+/* Acquire: the records are those of a registered type; partner: the release in strata_type_register. */
+bool type_walk_begin(struct type_walk *walk, struct type *type)
 {
 	if (type == NULL)
 		return false;
@@ -44,21 +56,37 @@ bool type_walk_begin(struct type *type)
 			return false;
 	} while (!atomic_compare_exchange_weak_explicit(&type->state, &state, state + TYPE_WALKER, memory_order_acquire,
 							memory_order_acquire));
+	note_walk(walk, type, false);
 	return true;
 }
 
-/* Release: what was done to the lists; partner: the acquire in close. */
-void type_walk_end(struct type *type)
+/* Release: what was done to the lists; partner: the acquire in close_type. */
+void type_walk_end(struct type_walk *walk)
 {
-	atomic_fetch_sub_explicit(&type->state, TYPE_WALKER, memory_order_release);
+	own_walks = walk->outer;
+	atomic_fetch_sub_explicit(&walk->type->state, TYPE_WALKER, memory_order_release);
 }
 
-void type_fork_child(void)
+/* A type that another thread was unregistering is caught half-way: its records are never used again. */
+static uint32_t state_in_child(const struct type *type, uint32_t phase)
 {
+	uint32_t state = phase == TYPE_CLOSING ? TYPE_NONE : phase;
+	for (const struct type_walk *walk = own_walks; walk != NULL; walk = walk->outer)
+		if (walk->type == type)
+			state = walk->closes ? TYPE_CLOSING : state + TYPE_WALKER;
+	return state;
+}
+
+bool type_fork_child(void)
+{
+	bool others = false;
 	for (unsigned i = 0; i < type_count(); i++) {
-		uint32_t phase = atomic_load(&types[i].state) & TYPE_PHASE_MASK;
-		atomic_store(&types[i].state, phase == TYPE_CLOSING ? TYPE_GONE : phase);
+		uint32_t state = atomic_load(&types[i].state);
+		uint32_t left = state_in_child(&types[i], state & TYPE_PHASE_MASK);
+		others |= left != state;
+		atomic_store(&types[i].state, left);
 	}
+	return others;
 }
 
 /* ---- Registering ---------------------------------------------------------------------------------------------------- */
@@ -197,11 +225,20 @@ static void fill_record(strata_type *record, struct type *type, const struct str
 	}
 }
 
+/* All but type, which others may be reading: it stays what it is for who takes the record again. */
+static void clear_record(strata_type *record)
+{
+	const size_t kept = offsetof(strata_type, size);
+	record->lengths = 0;
+	memset((char *)record + kept, 0, sizeof *record - kept);
+}
+
+/* Release: the record is complete; partner: the acquire in type_of. */
 static void fill_records(struct type *type, const struct strata_type_info *info)
 {
 	strata_type *records = type->records;
 	for (uint32_t i = 0; i < type->record_count; i++) {
-		memset(&records[i], 0, sizeof records[i]);
+		clear_record(&records[i]);
 		size_t items = info->shape == STRATA_TUPLE && i > 0 ? i - 1 : 0;
 		fill_record(&records[i], type, info, info->size + items * info->item_size);
 		__atomic_store_n(&records[i].type, type, __ATOMIC_RELEASE);
@@ -229,6 +266,7 @@ STRATA_PUBLIC strata_type *strata_type_register(const struct strata_type_info *g
 	}
 	fill_type(type, &info);
 	fill_records(type, &info);
+	/* Release: all of the above; partners: the acquires of who looks at the state (typed.h). */
 	atomic_store_explicit(&type->state, TYPE_LIVE, memory_order_release);
 	return type->records;
 }
@@ -243,11 +281,23 @@ STRATA_PUBLIC int strata_type_set_bounds(strata_type *handle, size_t objects, si
 
 /* ---- Unregistering, trim -------------------------------------------------------------------------------------------- */
 
-static bool close_type(struct type *type)
+/* Acquire: what those who walked did to the lists; partner: the release in type_walk_end. */
+static bool close_type(struct type_walk *walk, struct type *type)
 {
 	uint32_t live = TYPE_LIVE;
-	return atomic_compare_exchange_strong_explicit(&type->state, &live, TYPE_CLOSING, memory_order_acq_rel,
-						       memory_order_relaxed);
+	if (!atomic_compare_exchange_strong_explicit(&type->state, &live, TYPE_CLOSING, memory_order_acquire,
+						     memory_order_relaxed))
+		return false;
+	note_walk(walk, type, true);
+	return true;
+}
+
+/* Release: what was done to the type's lists and records. Partners: of LIVE the acquire in type_walk_begin, of GONE the
+ * exchange in reuse_type. */
+static void end_closing(struct type_walk *walk, enum type_phase phase)
+{
+	own_walks = walk->outer;
+	atomic_store_explicit(&walk->type->state, phase, memory_order_release);
 }
 
 /* Threads' lists hold objects of no one else while no call of the type is in progress. */
@@ -285,27 +335,29 @@ STRATA_PUBLIC int strata_type_unregister(strata_type *handle, size_t *live)
 	if (!typed_is_registered(handle, "strata_type_unregister"))
 		return EINVAL;
 	struct type *type = handle->type;
-	if (!close_type(type))
+	struct type_walk closing;
+	if (!close_type(&closing, type))
 		return EAGAIN;
 	uint64_t count = type_count_live(type);
 	if (live != NULL)
 		*live = count;
 	if (count > 0) {
-		atomic_store_explicit(&type->state, TYPE_LIVE, memory_order_release);
+		end_closing(&closing, TYPE_LIVE);
 		return EBUSY;
 	}
 	empty_all_lists(type);
 	reset_counters(type);
 	handle->lengths = handle->mark = 0;
-	atomic_store_explicit(&type->state, TYPE_GONE, memory_order_release);
+	end_closing(&closing, TYPE_GONE);
 	return 0;
 }
 
 STRATA_PUBLIC size_t strata_type_trim(strata_type *handle)
 {
-	if (!typed_is_registered(handle, "strata_type_trim") || !type_walk_begin(handle->type))
+	struct type_walk walk;
+	if (!typed_is_registered(handle, "strata_type_trim") || !type_walk_begin(&walk, handle->type))
 		return 0;
 	size_t bytes = cache_trim_type(handle->type);
-	type_walk_end(handle->type);
+	type_walk_end(&walk);
 	return bytes;
 }

@@ -11,12 +11,10 @@
 #include <string.h>
 
 /* A type that is being unregistered counts: its destroy may free its own. */
-static bool is_registered(const strata_type *type)
+static bool is_registered(const strata_type *record)
 {
-	if (type->type == NULL)
-		return false;
-	uint32_t phase = atomic_load_explicit(&type->type->state, memory_order_acquire) & TYPE_PHASE_MASK;
-	return phase == TYPE_LIVE || phase == TYPE_CLOSING;
+	const struct type *type = type_of(record);
+	return type != NULL && type_is_registered(type);
 }
 
 bool typed_is_registered(const strata_type *type, const char *function)

@@ -102,18 +102,12 @@ static void read_type(const struct type *type, struct strata_type_stats *stats, 
 		add_record(stats, totals, type, i);
 }
 
-static bool is_registered(const struct type *type)
-{
-	uint32_t phase = atomic_load_explicit(&type->state, memory_order_acquire) & TYPE_PHASE_MASK;
-	return phase == TYPE_LIVE || phase == TYPE_CLOSING;
-}
-
 void typed_sum(struct typed_totals *totals)
 {
 	struct strata_type_stats stats;
 	memset(totals, 0, sizeof *totals);
 	for (unsigned i = 0; i < type_count(); i++) {
-		if (!is_registered(type_at(i)))
+		if (!type_is_registered(type_at(i)))
 			continue;
 		read_type(type_at(i), &stats, totals);
 		totals->live_objects += stats.live_objects;
@@ -144,7 +138,7 @@ void typed_print_live(void)
 	struct strata_type_stats stats;
 	struct typed_totals totals = { 0 };
 	for (unsigned i = 0; i < type_count(); i++) {
-		if (!is_registered(type_at(i)))
+		if (!type_is_registered(type_at(i)))
 			continue;
 		read_type(type_at(i), &stats, &totals);
 		if (stats.live_objects > 0)
