@@ -17,11 +17,11 @@ struct request {
 	uint64_t dirty;     /* result: which of the arena's pages were dirty before */
 };
 
-/* Dirty pages first: they cost memory already. */
+/* Pages that cost memory already come first. */
 static uint64_t choose(arena_index index, uint64_t free, const struct request *request)
 {
 	uint64_t allowed = request->alignment > 1 ? multiples_of(request->alignment) : ALL_BITS;
-	uint64_t warm = free & arena_dirty_pages(index);
+	uint64_t warm = free & arena_costly_pages(index);
 	uint64_t firsts = first_of_runs(warm, request->count) & allowed;
 	if (firsts == 0)
 		firsts = first_of_runs(free, request->count) & allowed;

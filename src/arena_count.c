@@ -19,24 +19,48 @@ static void add(_Atomic int64_t *total, int64_t n)
 		atomic_fetch_add_explicit(total, n, memory_order_relaxed);
 }
 
+static uint64_t given_pages(arena_index index)
+{
+	return atomic_load_explicit(&region.arenas[index].given, memory_order_relaxed);
+}
+
+static void clear_given(arena_index index, uint64_t pages)
+{
+	if (unlikely((given_pages(index) & pages) != 0))
+		atomic_fetch_and_explicit(&region.arenas[index].given, ~pages, memory_order_relaxed);
+}
+
 uint64_t arena_dirty_pages(arena_index index)
 {
 	return atomic_load_explicit(&region.arenas[index].dirty, memory_order_relaxed);
 }
 
+uint64_t arena_costly_pages(arena_index index)
+{
+	return arena_dirty_pages(index) & ~given_pages(index);
+}
+
 void arena_mark_dirty(arena_index index, uint64_t pages)
 {
-	uint64_t clean = pages & ~arena_dirty_pages(index);
-	if (clean == 0)
+	uint64_t costless = pages & ~arena_costly_pages(index);
+	if (costless == 0)
 		return;
+	clear_given(index, pages);
 	atomic_fetch_or_explicit(&region.arenas[index].dirty, pages, memory_order_relaxed);
-	atomic_fetch_add_explicit(&soiled_pages, bit_count(clean), memory_order_relaxed);
+	atomic_fetch_add_explicit(&soiled_pages, bit_count(costless), memory_order_relaxed);
 }
 
 void arena_mark_clean(arena_index index, uint64_t pages)
 {
+	clear_given(index, pages);
 	if ((arena_dirty_pages(index) & pages) != 0)
 		atomic_fetch_and_explicit(&region.arenas[index].dirty, ~pages, memory_order_relaxed);
+}
+
+/* What MADV_FREE took may still hold its contents. */
+static void mark_given(arena_index index, uint64_t pages)
+{
+	atomic_fetch_or_explicit(&region.arenas[index].given, pages & arena_dirty_pages(index), memory_order_relaxed);
 }
 
 /* ---- What is in use, and the limit on it ------------------------------------------------------------------------------ */
@@ -73,12 +97,12 @@ void arena_recharge(int64_t pages)
 
 void arena_count_claim(arena_index index, uint64_t pages)
 {
-	add(&dirty_free_pages, -(int64_t)bit_count(pages & arena_dirty_pages(index)));
+	add(&dirty_free_pages, -(int64_t)bit_count(pages & arena_costly_pages(index)));
 }
 
 void arena_count_return(arena_index index, uint64_t pages)
 {
-	add(&dirty_free_pages, bit_count(pages & arena_dirty_pages(index)));
+	add(&dirty_free_pages, bit_count(pages & arena_costly_pages(index)));
 }
 
 void arena_count_claim_whole(arena_index first, size_t count)
@@ -86,7 +110,7 @@ void arena_count_claim_whole(arena_index first, size_t count)
 	int64_t dirty = 0;
 	int64_t arenas = 0;
 	for (arena_index index = first; index < first + count; index++) {
-		uint64_t pages = arena_dirty_pages(index);
+		uint64_t pages = arena_costly_pages(index);
 		if (pages == 0)
 			continue;
 		dirty += bit_count(pages);
@@ -103,7 +127,7 @@ void arena_count_return_whole(arena_index first, size_t count)
 	int64_t arenas = 0;
 	uint32_t now = (uint32_t)os_clock_ms();
 	for (arena_index index = first; index < first + count; index++) {
-		uint64_t pages = arena_dirty_pages(index);
+		uint64_t pages = arena_costly_pages(index);
 		if (pages == 0)
 			continue;
 		dirty += bit_count(pages);
@@ -117,7 +141,7 @@ void arena_count_return_whole(arena_index first, size_t count)
 
 void arena_count_unused(arena_index index)
 {
-	if (arena_dirty_pages(index) == 0)
+	if (arena_costly_pages(index) == 0)
 		return;
 	add(&dirty_unused_arenas, 1);
 	atomic_fetch_or(&chunk_of(index)->dirty, arena_bit(index));
@@ -128,12 +152,16 @@ bool arena_any_dirty_unused(void)
 	return atomic_load_explicit(&dirty_unused_arenas, memory_order_relaxed) > 0;
 }
 
-void arena_count_purged(arena_index index, uint64_t pages, bool certainly)
+size_t arena_count_purged(arena_index index, uint64_t pages, bool certainly)
 {
+	unsigned count = bit_count(pages & arena_costly_pages(index));
 	if (certainly)
 		arena_mark_clean(index, pages);
-	add(&dirty_free_pages, -(int64_t)bit_count(pages));
-	atomic_fetch_add_explicit(&purged_bytes, bit_count(pages) * PAGE_SIZE, memory_order_relaxed);
+	else
+		mark_given(index, pages);
+	add(&dirty_free_pages, -(int64_t)count);
+	atomic_fetch_add_explicit(&purged_bytes, count * PAGE_SIZE, memory_order_relaxed);
+	return count * PAGE_SIZE;
 }
 
 void arena_count_clean(arena_index index)

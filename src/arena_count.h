@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What arenas hold: which pages are dirty (not known to be zero, so that they cost memory), and the totals.
+ * What arenas hold: which pages are dirty (not known to be zero), which of them cost memory, and the totals.
  */
 #ifndef STRATA_ARENA_COUNT_H
 #define STRATA_ARENA_COUNT_H
@@ -9,6 +9,8 @@
 
 /* Which pages of the arena are not known to be zero. For those who have claimed them. */
 uint64_t arena_dirty_pages(arena_index arena);
+/* Those of them that were not given to the system to take when it pleases. */
+uint64_t arena_costly_pages(arena_index arena);
 void arena_mark_dirty(arena_index arena, uint64_t pages);
 void arena_mark_clean(arena_index arena, uint64_t pages);
 
@@ -16,7 +18,7 @@ struct arena_counters {
 	uint64_t used_pages;  /* of pools, runs and reserves */
 	uint64_t dirty_pages; /* free, and costing memory */
 	uint64_t purged_bytes; /* since the start */
-	uint64_t soiled_pages; /* clean ones that were claimed, since the start */
+	uint64_t soiled_pages; /* claimed when they cost nothing, since the start */
 };
 struct arena_counters arena_count(void);
 
@@ -36,13 +38,14 @@ void arena_count_return_whole(arena_index first, size_t count);
 /* An arena of pages without a page in use, about to be let go. */
 void arena_count_unused(arena_index arena);
 
-/* Unused arenas that may have dirty pages. */
+/* Unused arenas that may have pages that cost memory. */
 bool arena_any_dirty_unused(void);
 
-/* The pages, free until the caller claimed them, went back to the operating system: certainly, or when it pleases. */
-void arena_count_purged(arena_index arena, uint64_t pages, bool certainly);
+/* The pages, free until the caller claimed them, went back to the operating system: certainly, or when it pleases. Returns
+ * the bytes of those that cost memory. */
+size_t arena_count_purged(arena_index arena, uint64_t pages, bool certainly);
 
-/* The last dirty page of the unused arena went. */
+/* The last page of the unused arena that cost memory went. */
 void arena_count_clean(arena_index arena);
 
 #endif

@@ -10,22 +10,28 @@
 #include "os.h"
 #include "region.h"
 
-/* With pages of the system larger than ours, only groups that fill one can go. */
-static uint64_t whole_system_pages(uint64_t pages)
+/* Of the free pages those that are worth a purge: what costs memory. With pages of the system larger than ours, only groups
+ * that fill one can go, and do if any page of theirs costs. */
+static uint64_t worth_it(arena_index index, uint64_t free)
 {
+	uint64_t costly = arena_costly_pages(index);
 	unsigned group = (unsigned)(os_page_size() / PAGE_SIZE);
 	if (likely(group <= 1))
-		return pages;
-	uint64_t firsts = first_of_runs(pages, group) & multiples_of(group);
+		return free & costly;
+	uint64_t firsts = first_of_runs(free, group) & multiples_of(group);
 	uint64_t whole = 0;
-	for (; firsts != 0; firsts &= firsts - 1)
-		whole |= bits_below(group) << bit_lowest(firsts);
+	for (; firsts != 0; firsts &= firsts - 1) {
+		uint64_t pages = bits_below(group) << bit_lowest(firsts);
+		whole |= (pages & costly) != 0 ? pages : 0;
+	}
 	return whole;
 }
 
-/* Purges pages that the caller has claimed; returns those that went. */
-static uint64_t purge_pages(arena_index index, uint64_t pages)
+/* Purges pages that the caller has claimed; returns the bytes that went. Which of them are worth it is asked now: before
+ * they were claimed another purge may have come and gone. */
+static size_t purge_pages(arena_index index, uint64_t claimed)
 {
+	uint64_t pages = worth_it(index, claimed);
 	uint64_t gone = 0;
 	/* Read once: strata_option_set may change it meanwhile, and what MADV_FREE took may still hold its contents. */
 	bool lazily = options()->purge_lazily;
@@ -39,8 +45,7 @@ static uint64_t purge_pages(arena_index index, uint64_t pages)
 		gone |= run;
 		pages &= ~run;
 	}
-	arena_count_purged(index, gone, !lazily);
-	return gone;
+	return arena_count_purged(index, gone, !lazily);
 }
 
 _Static_assert(ARENA_PAGES * sizeof(struct pool) == PAGE_SIZE, "the records of an arena's pages fill one page");
@@ -57,10 +62,9 @@ static size_t purge_unused_arena(arena_index index)
 {
 	if (!arena_claim_unused(index))
 		return 0;
-	uint64_t gone = purge_pages(index, whole_system_pages(arena_dirty_pages(index)));
-	size_t bytes = bit_count(gone) * PAGE_SIZE;
-	if (arena_dirty_pages(index) == 0) {
-		if (gone != 0)
+	size_t bytes = purge_pages(index, ALL_BITS);
+	if (arena_costly_pages(index) == 0) {
+		if (bytes != 0)
 			arena_count_clean(index);
 		bytes += purge_records(index);
 	}
@@ -79,15 +83,14 @@ static size_t purge_pages_arena(arena_index index)
 	uint64_t free = atomic_load(&arena->free);
 	uint64_t pages;
 	do {
-		pages = whole_system_pages(free & arena_dirty_pages(index));
+		pages = worth_it(index, free);
 		if (pages == 0)
 			return 0;
 	} while (!atomic_compare_exchange_weak(&arena->free, &free, free & ~pages));
 	arena_word_changed(index, free, free & ~pages);
-	uint64_t gone = purge_pages(index, pages);
-	size_t bytes = bit_count(gone) * PAGE_SIZE;
+	size_t bytes = purge_pages(index, pages);
 	arena_put_back(index, pages);
-	if (!is_used(index) && arena_dirty_pages(index) == 0)
+	if (!is_used(index) && arena_costly_pages(index) == 0)
 		bytes += purge_unused_arena(index);
 	return bytes;
 }
@@ -103,7 +106,7 @@ size_t arena_purge(size_t limit, uint32_t idle_ms)
 	for (; to_scan > 0 && purged < limit; to_scan--) {
 		arena_index index = atomic_fetch_add_explicit(&purge_cursor, 1, memory_order_relaxed) % arenas;
 		uint32_t since = atomic_load_explicit(&region.arenas[index].idle_since, memory_order_relaxed);
-		if (arena_dirty_pages(index) == 0 || (!is_older(now, since, idle_ms) && limit != SIZE_MAX))
+		if (arena_costly_pages(index) == 0 || (!is_older(now, since, idle_ms) && limit != SIZE_MAX))
 			continue;
 		purged += is_used(index) ? purge_pages_arena(index) : purge_unused_arena(index);
 	}

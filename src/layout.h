@@ -103,11 +103,15 @@ STRATA_FAST char *page_start(page_index page)
  */
 struct arena {
 	/* 1: a page that nobody has. Claiming is a compare-and-swap to fewer bits (acquire: what the page's last owner wrote
-	 * to its tag and record), returning an atomic OR (release). No ABA: the word is all there is to know. */
+	 * to its tag and record), returning an atomic OR (release). No ABA: the word is all there is to know; what the two below
+	 * say of a page is asked again when it is claimed. */
 	_Atomic uint64_t free;
-	/* 1: the page may hold something (it is not known to be zero), so it costs memory. Changed only by who has claimed the
-	 * page, or the arena. */
+	/* 1: the page may hold something: it is not known to be zero. This word's bits and given's are changed only by who has
+	 * claimed the page, or the arena; the claim orders them. Others read them as hints. */
 	_Atomic uint64_t dirty;
+	/* 1: a dirty page that the kernel may take when it pleases (MADV_FREE) and that was not claimed since. A page costs
+	 * memory if it is dirty and not given. */
+	_Atomic uint64_t given;
 	_Atomic uint32_t idle_since; /* clock_ms (32 bits of it) when pages were last returned; a hint for the decay */
 } STRATA_ALIGNED(32);
 
@@ -116,7 +120,7 @@ struct arena {
 
 struct chunk {
 	_Atomic uint64_t used;  /* 1: the arena is taken. Claim: CAS (acquire); give back: AND (release). */
-	_Atomic uint64_t dirty; /* 1: the unused arena may have dirty pages; a hint, set before used is cleared */
+	_Atomic uint64_t dirty; /* 1: the unused arena may have pages that cost memory; a hint, set before used is cleared */
 	/* The shared arena lists: bit a of bucket[b] says that arena a was last seen in bucket b. A hint that anyone corrects:
 	 * the rules are in arena_list.c (arena_relist), and the model that checks them in docs/models. */
 	_Atomic uint64_t bucket[BUCKET_COUNT];

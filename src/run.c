@@ -90,14 +90,14 @@ static void zero_dirty(page_index first, size_t pages)
 		zero_bits(index * ARENA_PAGES, arena_dirty_pages(index) & range_in_arena(index, first, pages));
 }
 
-/* What the whole arenas of a run cost: its pages, and what was dirty already in the slack behind them. */
+/* What the whole arenas of a run cost: its pages, and what cost memory already in the slack behind them. */
 static void charge_what_it_costs(struct pool *record, page_index first)
 {
 	page_index end = first + record->run.arenas * ARENA_PAGES;
 	page_index slack = first + record->run.pages;
 	size_t cost = record->run.pages;
 	for (arena_index index = slack / ARENA_PAGES; slack < end && index < end / ARENA_PAGES; index++)
-		cost += bit_count(arena_dirty_pages(index) & range_in_arena(index, slack, end - slack));
+		cost += bit_count(arena_costly_pages(index) & range_in_arena(index, slack, end - slack));
 	arena_recharge((int64_t)cost - record->run.charged);
 	record->run.charged = (uint32_t)cost;
 }

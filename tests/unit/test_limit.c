@@ -186,6 +186,69 @@ static void a_limit_below_what_is_in_use_refuses_until_enough_is_free(void **sta
 	verify_and_free(pieces[0], count);
 }
 
+static int set_purge(const char *word)
+{
+	return strata_option_set("purge", &(struct strata_option){.type = STRATA_OPTION_WORD, .word = word});
+}
+
+static void set_decay(uint64_t ms)
+{
+	const struct strata_option option = {.type = STRATA_OPTION_NUMBER, .number = ms};
+
+	assert_int_equal(strata_option_set("decay_ms", &option), 0);
+}
+
+static int purge_at_once(void **state)
+{
+	set_purge("dontneed");
+	set_decay(1000);
+	return no_limits(state);
+}
+
+/* Blocks of so many bytes, all MIB of them written, then freed. */
+static void use_for_a_while(size_t size, size_t mib)
+{
+	size_t count = mib * MIB / size;
+
+	for (size_t i = 0; i < count; i++) {
+		pieces[0][i] = (struct piece){calloc(1, size), size};
+		assert_non_null(pieces[0][i].block);
+		assert_true(all_zero(pieces[0][i].block, size));
+		pattern_write(pieces[0][i].block, size, i);
+	}
+	verify_and_free(pieces[0], count);
+}
+
+/* A page that MADV_FREE took still is not known to be zero, but must not be counted as given back a second time: what is
+ * free would become negative, and a limit mean that much more. */
+static void pages_taken_by_madv_free_are_counted_once(void **state)
+{
+	const size_t sizes[] = {3000, 60 * KIB, 200 * KIB, 700 * KIB};
+	uint64_t limit;
+	size_t count;
+
+	(void)state;
+	assert_int_equal(set_purge("free"), 0);
+	set_decay(60000);
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+		for (int round = 0; round < 3; round++) {
+			uint64_t before;
+
+			strata_trim();
+			before = totals().purged_bytes;
+			strata_trim();
+			/* There is hardly anything left to take. */
+			assert_true(totals().purged_bytes - before < MIB);
+			assert_true(totals().free_bytes < MIB);
+			use_for_a_while(sizes[i], 12);
+			assert_true(totals().heap_bytes - totals().live_bytes > 10 * MIB);
+		}
+	limit = limit_with_room(ROOM);
+	count = fill(pieces[0], 600 * KIB, 5);
+	assert_true(totals().live_bytes <= limit);
+	verify_and_free(pieces[0], count);
+}
+
 /* ---- Many threads --------------------------------------------------------------------------------------------------- */
 
 static pthread_barrier_t together;
@@ -379,6 +442,7 @@ int main(void)
 		cmocka_unit_test_teardown(what_is_cached_goes_before_a_call_fails, no_limits),
 		cmocka_unit_test_teardown(a_refused_realloc_leaves_the_block, no_limits),
 		cmocka_unit_test_teardown(a_limit_below_what_is_in_use_refuses_until_enough_is_free, no_limits),
+		cmocka_unit_test_teardown(pages_taken_by_madv_free_are_counted_once, purge_at_once),
 		cmocka_unit_test_teardown(many_threads_never_pass_it, no_limits),
 		cmocka_unit_test_teardown(the_soft_limit_is_told_once_until_it_falls, no_limits),
 		cmocka_unit_test_teardown(a_handler_that_frees_saves_the_call, no_limits),
