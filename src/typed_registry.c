@@ -39,7 +39,8 @@ struct type *type_at(unsigned number)
 /* The calling thread's, the innermost first: what is left of all threads' in the child of its fork. */
 static __thread struct type_walk *own_walks;
 
-static void note_walk(struct type_walk *walk, struct type *type, bool closes)
+/* Not inlined: gcc takes it that a walk on the stack outlives its function. */
+STRATA_NOINLINE static void note_walk(struct type_walk *walk, struct type *type, bool closes)
 {
 	*walk = (struct type_walk){ type, own_walks, closes };
 	own_walks = walk;
