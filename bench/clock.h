@@ -28,6 +28,12 @@ static inline uint64_t clock_cpu_ns(void)
 	return clock_read_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+/* Processor time of the calling thread. */
+static inline uint64_t clock_thread_ns(void)
+{
+	return clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 /* The processor's own counter, in ticks of a constant rate; ordered against the calls around it. */
 static inline uint64_t clock_ticks(void)
 {

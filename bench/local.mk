@@ -66,7 +66,7 @@ bench_scaling_SOURCES = bench/scaling.c bench/clock.h bench/memory.c bench/memor
 bench_scaling_CFLAGS = $(bench_cflags)
 bench_scaling_LDADD = -lpthread
 
-bench_maintain_SOURCES = bench/maintain.c
+bench_maintain_SOURCES = bench/maintain.c bench/clock.h
 bench_maintain_CFLAGS = $(bench_cflags)
 bench_maintain_LDADD = src/libstrata.la -lpthread
 

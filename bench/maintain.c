@@ -12,10 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <strata/strata.h>
+
+#include "clock.h"
 
 enum { BUILT = 256 * 1024, BUCKETS = 24, QUIET_CALLS = 200, PAUSE_US = 8000 };
 
@@ -23,14 +24,6 @@ static pthread_barrier_t parked;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t woken = PTHREAD_COND_INITIALIZER;
 static bool leave;
-
-static uint64_t thread_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void build_and_free(unsigned seed)
 {
@@ -71,9 +64,9 @@ static size_t largest, total;
 /* Whether there was something to do. */
 static bool call(void)
 {
-	uint64_t start = thread_ns();
+	uint64_t start = clock_thread_ns();
 	size_t bytes = strata_maintain();
-	uint64_t ns = thread_ns() - start;
+	uint64_t ns = clock_thread_ns() - start;
 	unsigned bucket = 0;
 
 	while (bucket < BUCKETS - 1 && ns >> (bucket + 8) != 0)
