@@ -138,6 +138,28 @@ static inline size_t record_index(const strata_type *record)
 	return (size_t)(record - type_records);
 }
 
+static inline struct type_list *cache_list(struct type_cache *cache, const strata_type *record)
+{
+	return &cache->lists[record_index(record)];
+}
+
+static inline struct list_cold *cache_cold(struct type_cache *cache, const strata_type *record)
+{
+	return &cache->colds[record_index(record)];
+}
+
+/* What the calling thread knows of itself, off the fast path. */
+struct typed_thread {
+	struct type_cache *cache;
+	bool ended; /* its cache has been given up: what it still frees goes to the tier below */
+};
+extern STRATA_TLS struct typed_thread typed_self;
+
+static inline struct list_cold *cache_own_cold(const strata_type *record)
+{
+	return typed_self.cache != NULL ? cache_cold(typed_self.cache, record) : NULL;
+}
+
 /* ---- Buffers of lists and dicts ------------------------------------------------------------------------------------- */
 
 STRATA_FAST void **buffer_of(const strata_type *record, void *object)

@@ -3,10 +3,7 @@
 
 #include "check.h"
 #include "core.h"
-#include "fast.h"
-#include "libc_names.h"
-#include "options.h"
-#include "typed_cache.h"
+#include "entry.h"
 
 #include <errno.h>
 #include <string.h>
@@ -141,6 +138,11 @@ static size_t buffer_bytes(size_t bytes)
 	return core_good_size(bytes <= OBJECT_MAX ? round_up(bytes, 16) : bytes);
 }
 
+static void *allocate_buffer(size_t bytes)
+{
+	return entry_allocate16(bytes, allocate_slow_aligned16);
+}
+
 #define LEAST_ITEMS 4u
 
 void *below_grow(const strata_type *record, void *buffer, size_t capacity, size_t items, size_t *got)
@@ -152,7 +154,7 @@ void *below_grow(const strata_type *record, void *buffer, size_t capacity, size_
 		return NULL;
 	}
 	bytes = buffer_bytes(bytes);
-	void *grown = core_reallocate(buffer, bytes, strata_malloc16);
+	void *grown = core_reallocate(buffer, bytes, allocate_buffer);
 	if (grown != NULL) {
 		*got = bytes / record->item_size;
 		below_count_items(record, (int64_t)(*got - capacity));
@@ -167,7 +169,7 @@ void *below_table(const strata_type *record, size_t slots)
 		errno = ENOMEM;
 		return NULL;
 	}
-	void *table = bytes > CLEARED_MAX ? allocate_zeroed_slow(bytes) : strata_malloc16(bytes);
+	void *table = bytes > CLEARED_MAX ? allocate_zeroed_slow(bytes) : allocate_buffer(bytes);
 	if (table == NULL)
 		return NULL;
 	if (bytes <= MEDIUM_MAX)

@@ -8,16 +8,6 @@
 #include "typed.h"
 #include "typed_depot.h"
 
-static inline struct type_list *cache_list(struct type_cache *cache, const strata_type *record)
-{
-	return &cache->lists[record_index(record)];
-}
-
-static inline struct list_cold *cache_cold(struct type_cache *cache, const strata_type *record)
-{
-	return &cache->colds[record_index(record)];
-}
-
 /* How many objects a list of any thread holds, and what their buffers hold. */
 unsigned list_count(const struct type_list *list);
 
