@@ -28,9 +28,15 @@ CONTRACT_TESTS = \
 	tests/unit/test_should_move \
 	tests/unit/test_domain_blocks \
 	tests/unit/test_domain_count \
+	tests/unit/test_domain_quota \
 	tests/unit/test_domain_table \
+	tests/unit/test_domain_exchange \
 	tests/unit/test_typed \
-	tests/unit/test_typed_shapes
+	tests/unit/test_typed_cached \
+	tests/unit/test_typed_threads \
+	tests/unit/test_typed_tuple \
+	tests/unit/test_typed_list \
+	tests/unit/test_typed_dict
 
 tests_unit_test_contract_malloc_SOURCES = tests/unit/test_contract_malloc.c
 tests_unit_test_contract_malloc_CFLAGS = $(CONTRACT_CFLAGS)
@@ -54,19 +60,37 @@ tests_unit_test_options_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_domain_blocks_SOURCES = tests/unit/test_domain_blocks.c
 tests_unit_test_domain_blocks_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_domain_blocks_LDADD = $(CONTRACT_LIBS)
-tests_unit_test_domain_count_SOURCES = tests/unit/test_domain_count.c
+tests_unit_test_domain_count_SOURCES = tests/unit/test_domain_count.c tests/unit/domain_support.h
 tests_unit_test_domain_count_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_domain_count_LDADD = $(CONTRACT_LIBS)
-# Stands in front of a function of liburcu, which it must reach as a shared library.
-tests_unit_test_domain_table_SOURCES = tests/unit/test_domain_table.c
+tests_unit_test_domain_quota_SOURCES = tests/unit/test_domain_quota.c tests/unit/domain_support.h
+tests_unit_test_domain_quota_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_domain_quota_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_domain_table_SOURCES = tests/unit/test_domain_table.c tests/unit/domain_support.h
 tests_unit_test_domain_table_CFLAGS = $(CONTRACT_CFLAGS)
-tests_unit_test_domain_table_LDADD = $(CONTRACT_LIBS) $(URCU_LIBS)
-tests_unit_test_typed_SOURCES = tests/unit/test_typed.c
+tests_unit_test_domain_table_LDADD = $(CONTRACT_LIBS)
+# Stands in front of a function of liburcu, which it must reach as a shared library.
+tests_unit_test_domain_exchange_SOURCES = tests/unit/test_domain_exchange.c tests/unit/domain_support.h
+tests_unit_test_domain_exchange_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_domain_exchange_LDADD = $(CONTRACT_LIBS) $(URCU_LIBS)
+tests_unit_test_typed_SOURCES = tests/unit/test_typed.c tests/unit/typed_support.h
 tests_unit_test_typed_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_typed_LDADD = $(CONTRACT_LIBS)
-tests_unit_test_typed_shapes_SOURCES = tests/unit/test_typed_shapes.c
-tests_unit_test_typed_shapes_CFLAGS = $(CONTRACT_CFLAGS)
-tests_unit_test_typed_shapes_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_typed_cached_SOURCES = tests/unit/test_typed_cached.c tests/unit/typed_support.h
+tests_unit_test_typed_cached_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_typed_cached_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_typed_threads_SOURCES = tests/unit/test_typed_threads.c tests/unit/typed_support.h
+tests_unit_test_typed_threads_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_typed_threads_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_typed_tuple_SOURCES = tests/unit/test_typed_tuple.c tests/unit/typed_support.h
+tests_unit_test_typed_tuple_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_typed_tuple_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_typed_list_SOURCES = tests/unit/test_typed_list.c tests/unit/typed_support.h
+tests_unit_test_typed_list_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_typed_list_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_typed_dict_SOURCES = tests/unit/test_typed_dict.c tests/unit/typed_support.h
+tests_unit_test_typed_dict_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_typed_dict_LDADD = $(CONTRACT_LIBS)
 
 tests_unit_test_limit_SOURCES = tests/unit/test_limit.c
 tests_unit_test_limit_CFLAGS = $(CONTRACT_CFLAGS)
