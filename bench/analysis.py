@@ -115,6 +115,15 @@ def means(tables, names):
     return found, len(complete) if peers else 0
 
 
+def ratio_means(tables, names, key):
+    """{name: geometric mean of the ratios to the best peer of each load}, and over how many loads: those that all
+    have done."""
+    complete = [table for table in tables if table.peers() and all(name in table.allocators() for name in names)]
+    best = [table.median(table.best_peer(key), key) for table in complete]
+    return {name: geometric_mean(table.median(name, key) / least for table, least in zip(complete, best))
+            for name in names if complete}, len(complete)
+
+
 def against_best(tables, names):
     """What the goals are stated in: the single best peer's geometric mean, for time above the floor and overhead.
     {name: (time above the floor, overhead)}, each divided by that of the peer whose mean is least."""

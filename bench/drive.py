@@ -42,7 +42,8 @@ def attempt(results, load, name, number, work):
     results.add(load, name, number, values)
 
 
-def measure_loads(results, build, loads, allocators, rounds, seconds):
+def measure_each(results, loads, allocators, rounds, work):
+    """work(load, library) measures one load once and returns its values."""
     todo = list(plan(results, loads, allocators, rounds))
     begin, shown = time.time(), None
     for done, (number, load, name) in enumerate(todo):
@@ -52,10 +53,14 @@ def measure_loads(results, build, loads, allocators, rounds, seconds):
                 number + 1, rounds, done, len(todo), load, name if sys.stderr.isatty() else "",
                 "  about %.0f min left" % left if done > 20 else ""))
         shown = (number, load)
-        attempt(results, load, name, number,
-                lambda: measure.measure_load(build, load, allocators[name], seconds))
+        attempt(results, load, name, number, lambda: work(load, allocators[name]))
     if todo and sys.stderr.isatty():
         progress("")
+
+
+def measure_loads(results, build, loads, allocators, rounds, seconds):
+    measure_each(results, loads, allocators, rounds,
+                 lambda load, library: measure.measure_load(build, load, library, seconds))
 
 
 def measure_hello(results, build, allocators, rounds):

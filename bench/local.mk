@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # The benchmarks. Usage: bench/README.md.
 
-bench_scripts = bench/run bench/report bench/compare bench/memory-report
-bench_modules = bench/measure.py bench/drive.py bench/analysis.py bench/plots.py
+bench_scripts = bench/run bench/programs bench/report bench/compare bench/memory-report
+bench_modules = bench/measure.py bench/drive.py bench/analysis.py bench/plots.py bench/real.py
 
 EXTRA_DIST += $(bench_scripts) $(bench_modules) bench/bump.c bench/memory.md.in bench/README.md bench/packages
 
@@ -20,11 +20,25 @@ EXTRA_DIST += \
 	bench/python/tasks.py \
 	bench/python/threads.py
 
+# Real programs: bench/programs.
+EXTRA_DIST += \
+	bench/runners/clang.sh \
+	bench/runners/compiler.sh \
+	bench/runners/gcc.sh \
+	bench/runners/lib.sh \
+	bench/runners/mariadb.sh \
+	bench/runners/objects.rb \
+	bench/runners/python.sh \
+	bench/runners/redis.sh \
+	bench/runners/rocksdb.sh \
+	bench/runners/ruby.sh \
+	bench/runners/z3.sh
+
 # Calls of malloc and free are what is measured: the compiler must not leave any out.
 bench_cflags = $(STRATA_CFLAGS) -fno-builtin-malloc -fno-builtin-free -fno-builtin-calloc -fno-builtin-realloc
 
 if ENABLE_BENCH
-noinst_PROGRAMS += bench/loads bench/hello bench/pairs bench/scaling bench/maintain bench/rss
+noinst_PROGRAMS += bench/loads bench/hello bench/pairs bench/scaling bench/maintain bench/rss bench/timed
 
 bench_loads_SOURCES = \
 	bench/bench.h \
@@ -74,15 +88,20 @@ bench_rss_SOURCES = bench/rss.c bench/clock.h bench/memory.c bench/memory.h
 bench_rss_CFLAGS = $(bench_cflags) -D_GNU_SOURCE -pthread
 bench_rss_LDADD = -lpthread
 
+bench_timed_SOURCES = bench/timed.c bench/clock.h
+
 # Only ever preloaded, so no library for libtool.
 bench/bump.so: $(srcdir)/bench/bump.c
 	@$(MKDIR_P) bench
 	$(AM_V_GEN)$(CC) $(CPPFLAGS) $(STRATA_CFLAGS) $(CFLAGS) -fno-builtin -fPIC -shared -o $@ $(srcdir)/bench/bump.c
 
-bench_built = src/libstrata.la bench/loads bench/hello bench/pairs bench/bump.so
+bench_built = src/libstrata.la bench/loads bench/hello bench/pairs bench/timed bench/bump.so
 
 bench: $(bench_built)
 	$(srcdir)/bench/run --build $(abs_builddir) --quick
+
+bench-programs: $(bench_built)
+	$(srcdir)/bench/programs --build $(abs_builddir)
 
 bench-report: $(bench_built)
 	$(srcdir)/bench/report --build $(abs_builddir) --measure --output $(abs_srcdir)/docs
@@ -92,8 +111,8 @@ bench-memory: src/libstrata.la bench/rss
 
 CLEANFILES += bench/bump.so bench/results.jsonl
 else
-bench bench-report bench-memory:
+bench bench-programs bench-report bench-memory:
 	@echo "configured with --disable-bench" >&2; exit 1
 endif
 
-PHONY_TARGETS += bench bench-report bench-memory
+PHONY_TARGETS += bench bench-programs bench-report bench-memory

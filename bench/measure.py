@@ -24,6 +24,7 @@ FOLDERS = [
     "/usr/lib",
 ]
 TIMEOUT = 120  # seconds for one process
+SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 
 
 class MeasureError(Exception):
@@ -76,6 +77,31 @@ def identity(path):
         return "libc-" + platform.libc_ver()[1]
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()[:12]
+
+
+def output_of(*command):
+    """Standard output of a program; nothing where there is none."""
+    try:
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False,
+                              env=dict(os.environ, LC_ALL="C")).stdout.decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def commit():
+    """The commit of the sources, for results; empty where they are no checkout, and for a library from elsewhere.
+    Changes to documents do not count: the programs here make them themselves."""
+    if os.environ.get("BENCH_LIBSTRATA"):
+        return ""
+    name = output_of("git", "-C", SOURCES, "describe", "--always").strip()
+    changed = output_of("git", "-C", SOURCES, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs")
+    return name + ("-dirty" if changed.strip() else "")
+
+
+def of_the_code(commits):
+    """What a report says of the commits that its results were measured at."""
+    named = sorted({name or "a commit that was not noted" for name in commits})
+    return "of the code at " + " and ".join(named)
 
 
 def environment(library):
@@ -141,13 +167,16 @@ def count_instructions(build, size, library):
 
 
 class Results:
-    """Results of the builds at hand, in a file of JSON lines to which each measurement is added at once."""
+    """Results of the builds at hand, in a file of JSON lines to which each measurement is added at once. Real programs
+    are given with their digests: {load: digest}."""
 
-    def __init__(self, build, allocators, seconds, path=None):
+    def __init__(self, build, allocators, seconds, path=None, programs=None):
         self.path = path or os.path.join(build, "bench/results.jsonl")
         self.program = identity(os.path.join(build, "bench/loads"))
+        self.programs = programs or {}
         self.libraries = {name: identity(library) for name, library in allocators.items()}
         self.seconds = seconds
+        self.commit = commit()
         self.records = []
         self.known = set()
         if os.path.exists(self.path):
@@ -155,15 +184,19 @@ class Results:
                 for line in file:
                     self.take(line)
 
+    def what_runs(self, load):
+        """The digest of the program, and the least time of a measurement: that of a real program is its own."""
+        return (self.programs[load], 0) if load in self.programs else (self.program, self.seconds)
+
     def take(self, line):
         try:
             record = json.loads(line)
         except ValueError:  # a line cut short when the program was stopped
             return
         name = record.get("allocator")
-        if record.get("seconds") != self.seconds:
+        if (record.get("program"), record.get("seconds")) != self.what_runs(record.get("load")):
             return
-        if record.get("program") == self.program and self.libraries.get(name) == record.get("library"):
+        if self.libraries.get(name) == record.get("library"):
             self.records.append(record)
             self.known.add((record["load"], name, record["round"]))
 
@@ -171,8 +204,10 @@ class Results:
         return (load, allocator, number) in self.known
 
     def add(self, load, allocator, number, values):
-        record = {"load": load, "allocator": allocator, "round": number, "program": self.program,
-                  "library": self.libraries[allocator], "seconds": self.seconds, "when": int(time.time())}
+        program, seconds = self.what_runs(load)
+        record = {"load": load, "allocator": allocator, "round": number, "program": program,
+                  "library": self.libraries[allocator], "seconds": seconds, "commit": self.commit,
+                  "when": int(time.time())}
         record.update(values)
         self.records.append(record)
         self.known.add((load, allocator, number))
