@@ -81,7 +81,8 @@ static int64_t add_reported(struct total *total, int64_t bytes)
 	return live;
 }
 
-int64_t count_live(unsigned domain)
+/* As exact as the threads' being under way allows. */
+static int64_t count_live(unsigned domain)
 {
 	int64_t live = atomic_load_explicit(&totals[domain].reported, memory_order_relaxed);
 	for (uint32_t number = record_count(); number > 0; number--)

@@ -37,9 +37,6 @@ void count_report_all(struct domain_record *record);
  * nothing is pending. */
 void count_orphan(struct domain_record *record);
 
-/* Live bytes, as exact as the threads' being under way allows. */
-int64_t count_live(unsigned domain);
-
 /* Fills all of *stats; stops no thread. */
 void count_read(unsigned domain, struct strata_domain_stats *stats);
 

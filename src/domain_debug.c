@@ -341,11 +341,6 @@ void debug_free(void *block)
 		let_oldest_go("domain_free");
 }
 
-void debug_take_back(void *block)
-{
-	strata_free(start_of(head_of(block)));
-}
-
 void debug_thread_end(const char *function)
 {
 	while (kept.first != NULL)

@@ -21,9 +21,6 @@ STRATA_COLD bool debug_check(unsigned domain, const void *block, const char *fun
 /* Frees a block that was checked: fills it, keeps it back, and looks at it again before its memory goes. */
 STRATA_COLD void debug_free(void *block);
 
-/* Frees a block that the program has never seen. */
-STRATA_COLD void debug_take_back(void *block);
-
 /* Looks at what the calling thread keeps back, and frees it: the thread, or the process, ends. */
 STRATA_COLD void debug_thread_end(const char *function);
 

@@ -73,11 +73,18 @@ static void keep_path(const struct option *option, size_t word, struct text text
 	cgroup_path[text.length] = '\0';
 }
 
+static _Atomic size_t *field_of(const struct option *option)
+{
+	return (_Atomic size_t *)((char *)&settings + option->offset);
+}
+
+/* The environment first: what it says must not come after what the program says. */
 void option_keep(const struct option *option, size_t value, const char *word)
 {
+	options();
 	if (option->type == OPTION_WORD)
 		keep_path(option, value, (struct text){ word, strlen(word) });
-	option_change(option, value);
+	atomic_store_explicit(field_of(option), value, memory_order_relaxed);
 }
 
 const char *option_text(const struct option *option, size_t value)
@@ -90,21 +97,10 @@ int option_word(const struct option *option, const char *word)
 	return find_word(option, (struct text){ word, strlen(word) });
 }
 
-static _Atomic size_t *field_of(const struct option *option)
-{
-	return (_Atomic size_t *)((char *)&settings + option->offset);
-}
-
 size_t option_value(const struct option *option)
 {
 	options();
 	return atomic_load_explicit(field_of(option), memory_order_relaxed);
-}
-
-void option_change(const struct option *option, size_t value)
-{
-	options();
-	atomic_store_explicit(field_of(option), value, memory_order_relaxed);
 }
 
 /* ---- Values as they are written ------------------------------------------------------------------------------------- */

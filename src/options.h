@@ -48,10 +48,11 @@ const struct option *option_find(const char *name);
 int option_word(const struct option *option, const char *word);
 
 size_t option_value(const struct option *option);
-void option_change(const struct option *option, size_t value);
 
-/* For an OPTION_WORD: the value as it is written; and option_change with it, where it may be a path. */
+/* For an OPTION_WORD: the value as it is written. */
 const char *option_text(const struct option *option, size_t value);
+
+/* Changes the setting; word is that of an OPTION_WORD, which may be a path. */
 void option_keep(const struct option *option, size_t value, const char *word);
 
 #endif

@@ -34,9 +34,6 @@ int os_move(void *from, void *to, size_t size);
 /* Says that huge pages are welcome in the range. */
 void os_advise_huge(void *start, size_t size);
 
-/* Touches the range ahead of use, in one call; a hint, failure is nothing. */
-void os_populate(void *start, size_t size);
-
 /* Milliseconds of a clock that does not jump; cheap and coarse (a few ms). */
 uint64_t os_clock_ms(void);
 

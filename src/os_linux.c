@@ -19,9 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
@@ -224,13 +221,6 @@ void os_advise_huge(void *start, size_t size)
 {
 	int saved_errno = errno;
 	os.advise(start, size, MADV_HUGEPAGE);
-	errno = saved_errno;
-}
-
-void os_populate(void *start, size_t size)
-{
-	int saved_errno = errno;
-	os.advise(start, size, MADV_POPULATE_WRITE);
 	errno = saved_errno;
 }
 

@@ -245,9 +245,8 @@ void typed_print_live(void);
  * program has not: cached objects, kept buffers, the lists' own arrays. */
 struct typed_totals {
 	uint64_t live_objects, live_bytes;
-	uint64_t cached_objects, cached_bytes;
 	uint64_t held_blocks, held_bytes;
-	uint64_t constructed, returned, hits, misses;
+	uint64_t hits, misses;
 };
 void typed_sum(struct typed_totals *totals);
 

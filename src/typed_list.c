@@ -49,7 +49,8 @@ void *list_pop(const strata_type *record, struct type_list *list)
 	return object;
 }
 
-unsigned list_take(const strata_type *record, struct type_list *list, void **objects, unsigned most)
+/* Takes the newest objects off. */
+static unsigned list_take(const strata_type *record, struct type_list *list, void **objects, unsigned most)
 {
 	unsigned count = 0;
 	while (count < most && list->cursor != list->bottom)

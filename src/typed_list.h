@@ -15,9 +15,6 @@ unsigned list_count(const struct type_list *list);
 void list_push(const strata_type *record, struct type_list *list, void *object);
 void *list_pop(const strata_type *record, struct type_list *list);
 
-/* Takes the newest objects off, at most most. */
-unsigned list_take(const strata_type *record, struct type_list *list, void **objects, unsigned most);
-
 /* Raises the list's limit, by as much as it has been missed or to begin with, within all bounds. False: not at all. */
 bool list_raise_limit(struct type_cache *cache, const strata_type *record);
 

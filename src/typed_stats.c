@@ -89,7 +89,6 @@ static void add_record(struct strata_type_stats *stats, struct typed_totals *tot
 	stats->hits += sums.hits;
 	stats->misses += sums.constructed + sums.refills;
 	stats->constructed += sums.constructed;
-	totals->returned += sums.returned;
 	totals->held_blocks += sums.cached + sums.kept_buffers + sums.arrays;
 	totals->held_bytes += cached_bytes + sums.array_bytes;
 }
@@ -112,9 +111,6 @@ void typed_sum(struct typed_totals *totals)
 		read_type(type_at(i), &stats, totals);
 		totals->live_objects += stats.live_objects;
 		totals->live_bytes += stats.live_bytes;
-		totals->cached_objects += stats.cached_objects;
-		totals->cached_bytes += stats.cached_bytes;
-		totals->constructed += stats.constructed;
 		totals->hits += stats.hits;
 		totals->misses += stats.misses;
 	}
