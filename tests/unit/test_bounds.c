@@ -151,9 +151,8 @@ static void direct_mappings_cost_no_kernel_mappings(void **state)
 	assert_true(most <= before + 64);
 }
 
-/* A remapped block is a mapping of its own until it is freed: there are at most 8192 of them, of 65530 that a process may
- * have. */
-static void resized_mappings_stay_bounded(void **state)
+/* A remapped block is a mapping of its own until it is freed, and so is what lies behind it. */
+static void resized_mappings_are_given_back(void **state)
 {
 	static char *blocks[SLOTS];
 	size_t before = mappings();
@@ -167,6 +166,32 @@ static void resized_mappings_stay_bounded(void **state)
 		}
 	assert_true(mappings() <= before + 3 * 8192);
 	for (size_t at = 0; at < SLOTS; at++) {
+		assert_int_equal(blocks[at][0], (char)at);
+		strata_free(blocks[at]);
+	}
+	strata_trim();
+	assert_true(mappings() <= before + 64);
+}
+
+/* Of 65530 mappings that a process may have. Beyond so many, blocks are copied. */
+static void at_most_8192_blocks_are_remapped(void **state)
+{
+	enum { REMAPPED = 8192, BLOCKS = REMAPPED + 500 };
+	static char *blocks[BLOCKS];
+	size_t before = mappings();
+
+	(void)state;
+	if (checked_mode())
+		skip();
+	for (size_t round = 1; round <= 2; round++)
+		for (size_t at = 0; at < BLOCKS; at++) {
+			blocks[at] = strata_realloc(blocks[at], round * 700 * KIB);
+			assert_non_null(blocks[at]);
+			blocks[at][0] = (char)at;
+		}
+	assert_true(mappings() > before + REMAPPED);
+	assert_true(mappings() <= before + 2 * REMAPPED + 64);
+	for (size_t at = 0; at < BLOCKS; at++) {
 		assert_int_equal(blocks[at][0], (char)at);
 		strata_free(blocks[at]);
 	}
@@ -206,7 +231,8 @@ int main(void)
 		cmocka_unit_test(a_thread_with_one_small_block_costs_16_kib),
 		cmocka_unit_test(metadata_is_at_most_2_percent_and_128_kib),
 		cmocka_unit_test(direct_mappings_cost_no_kernel_mappings),
-		cmocka_unit_test(resized_mappings_stay_bounded),
+		cmocka_unit_test(resized_mappings_are_given_back),
+		cmocka_unit_test(at_most_8192_blocks_are_remapped),
 		cmocka_unit_test(purged_holes_cost_no_kernel_mappings),
 	};
 
