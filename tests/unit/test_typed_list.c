@@ -100,13 +100,17 @@ static void a_long_buffer_is_not_kept(void **state)
 	strata_type *type = list_type(512);
 
 	(void)state;
-	struct list *list = new_list(type, 65);
-	assert_true(list->capacity > 64);
-	strata_list_free(type, list);
-	list = new_list(type, 0);
-	assert_int_equal(list->capacity, 0);
-	assert_null(list->items);
-	strata_list_free(type, list);
+	/* The first is freed by the slow path, for there is no room yet. */
+	for (int turn = 0; turn < 3; turn++) {
+		struct list *list = new_list(type, 65);
+
+		assert_true(list->capacity > 64);
+		strata_list_free(type, list);
+		list = new_list(type, 0);
+		assert_int_equal(list->capacity, 0);
+		assert_null(list->items);
+		strata_list_free(type, list);
+	}
 	unregister(type);
 }
 

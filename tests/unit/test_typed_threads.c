@@ -132,6 +132,31 @@ static void lists_of_the_dead_serve_others(void **state)
 	assert_int_equal(calls.destroyed, calls.constructed);
 }
 
+static void *get_and_free_all(void *argument)
+{
+	get_all(argument);
+	return free_all(argument);
+}
+
+/* This time they are on its own list when it ends. */
+static void what_a_thread_had_for_itself_serves_others(void **state)
+{
+	strata_type *type = with_callbacks(false);
+
+	(void)state;
+	if (checked_mode())
+		skip();
+	run_thread(get_and_free_all, type);
+	uint64_t waiting = stats_of(type).cached_objects;
+	assert_true(waiting >= 4000 && waiting <= 8000);
+	assert_int_equal(calls.destroyed, calls.constructed - waiting);
+	uint64_t made = stats_of(type).constructed;
+	get(type, 0, waiting);
+	assert_int_equal(stats_of(type).constructed, made);
+	put(type, 0, waiting);
+	unregister(type);
+}
+
 static pthread_key_t late;
 static strata_type *late_type;
 
@@ -214,6 +239,7 @@ int main(void)
 	    cmocka_unit_test(lists_of_other_threads_are_emptied),
 	    cmocka_unit_test(a_thread_that_only_frees_keeps_next_to_nothing),
 	    cmocka_unit_test(lists_of_the_dead_serve_others),
+	    cmocka_unit_test(what_a_thread_had_for_itself_serves_others),
 	    cmocka_unit_test(destructors_may_allocate_after_ours),
 	    cmocka_unit_test(a_child_goes_on),
 	};

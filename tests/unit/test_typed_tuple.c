@@ -84,6 +84,10 @@ static void a_tuple_that_is_too_long_is_refused(void **state)
 	assert_int_equal(errno, ENOMEM);
 	assert_null(strata_tuple_alloc(type, opaque(SIZE_MAX / 8)));
 	assert_null(strata_tuple_alloc(type, opaque(PTRDIFF_MAX / 8)));
+	/* Its items would be 8 bytes, but for a bit that is lost. */
+	errno = 0;
+	assert_null(strata_tuple_alloc(type, opaque(SIZE_MAX / 8 + 2)));
+	assert_int_equal(errno, ENOMEM);
 	unregister(type);
 }
 
