@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# CPython with its domains on strata's, as `strata-run --python` sets it up: a large part of its own regression tests.
-# Each test file is run by itself; those that fail on pymalloc are left out, all others must pass here too and say the
-# same of each of their tests.
+# CPython with its domains on strata's, as `strata-run --python` sets it up: eleven files of its own regression tests, or
+# those that SERVERS_PYTHON_TESTS names. Each test file is run by itself; those that fail on pymalloc are left out, all
+# others must pass here too and say the same of each of their tests.
 . "$(dirname "$0")/lib.sh"
 
 need_python_tests
