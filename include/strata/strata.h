@@ -15,6 +15,9 @@
  * Alignment: the native functions use every 8-byte size class, so a block of 8 ... 512 bytes is aligned to 8 bytes, or
  * to 16 where its class is a multiple of 16; a larger block is aligned to at least 16 bytes. malloc(3) and operator new
  * as served by strata return 16-byte alignment for every size >= 16.
+ *
+ * Bounds: 262143 threads that allocate may live at once; with the setting reserve below 256 GiB (or where less could be
+ * reserved) one for each MiB of it, but always 2047. Calls of further threads fail with ENOMEM until some have ended.
  */
 #ifndef STRATA_STRATA_H
 #define STRATA_STRATA_H
@@ -170,7 +173,9 @@ struct strata_pressure_handler *strata_on_pressure(struct strata_pressure_handle
 
 /* ---- Statistics --------------------------------------------------------------------------------------------------- */
 
-/* Totals over the process. Exact when no call is in progress; otherwise within what the calls in progress change. */
+/* Totals over the process. Exact when no call is in progress; otherwise within what the calls in progress change. A
+ * thread's blocks of one size are counted in 32 bits: live_bytes, live_blocks and pooled_bytes are true as long as none has
+ * 2^32 of them, which are 32 GiB of the smallest. */
 struct strata_stats {
 	uint64_t live_bytes;     /* in blocks held by the program, by usable size */
 	uint64_t live_blocks;    /* number of them */
