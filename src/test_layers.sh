@@ -7,7 +7,7 @@ set -eu
 : "${top_srcdir:=.}"
 cd "$top_srcdir/src"
 
-ls | awk '
+printf '%s\n' * | awk '
 	function fail(what) { print "FAIL: " what; failed = 1 }
 
 	# The map: rows begin with names between backquotes, knots are "    file -> file  why".
