@@ -9,7 +9,7 @@ fedora_packages="autoconf automake libtool pkgconf-pkg-config make gcc gcc-c++ u
 google-benchmark-devel"
 check_lists="tests/packages"
 demo_lists="tools/demo.packages"
-all_lists="tests/packages tests/servers/packages bench/packages"
+all_lists="tests/packages tests/aarch64/packages tests/servers/packages bench/packages"
 all_packages="clang"
 
 # listed FILE...: the packages in those lists that exist
