@@ -10,14 +10,24 @@
 #include "os.h"
 #include "region.h"
 
+/* The pages that lie in a row of at least so many. */
+static uint64_t in_runs_of(uint64_t pages, unsigned least)
+{
+	uint64_t firsts = first_of_runs(pages, least);
+	uint64_t runs = 0;
+	for (unsigned i = 0; i < least; i++)
+		runs |= firsts << i;
+	return runs;
+}
+
 /* Of the free pages those that are worth a purge: what costs memory. With pages of the system larger than ours, only groups
  * that fill one can go, and do if any page of theirs costs. */
-static uint64_t worth_it(arena_index index, uint64_t free)
+static uint64_t worth_it(arena_index index, uint64_t free, unsigned least_run)
 {
 	uint64_t costly = arena_costly_pages(index);
 	unsigned group = (unsigned)(os_page_size() / PAGE_SIZE);
 	if (likely(group <= 1))
-		return free & costly;
+		return in_runs_of(free & costly, least_run);
 	uint64_t firsts = first_of_runs(free, group) & multiples_of(group);
 	uint64_t whole = 0;
 	for (; firsts != 0; firsts &= firsts - 1) {
@@ -27,22 +37,30 @@ static uint64_t worth_it(arena_index index, uint64_t free)
 	return whole;
 }
 
-/* Purges pages that the caller has claimed; returns the bytes that went. Which of them are worth it is asked now: before
- * they were claimed another purge may have come and gone. */
-static size_t purge_pages(arena_index index, uint64_t claimed)
+/* The row of ones that begins at the word's lowest. */
+static uint64_t lowest_run(uint64_t word)
 {
-	uint64_t pages = worth_it(index, claimed);
+	unsigned first = bit_lowest(word);
+	uint64_t zeros = ~(word >> first);
+	return (zeros != 0 ? bits_below((unsigned)size_min(bit_lowest(zeros), 64 - first)) : ALL_BITS) << first;
+}
+
+/* Purges pages that the caller has claimed; returns the bytes that went. Which of them are worth it is asked now: before
+ * they were claimed another purge may have come and gone. Those between that cost nothing go along in the same call. */
+static size_t purge_pages(arena_index index, uint64_t claimed, unsigned least_run)
+{
+	uint64_t pages = worth_it(index, claimed, least_run);
 	uint64_t gone = 0;
 	/* Read once: strata_option_set may change it meanwhile, and what MADV_FREE took may still hold its contents. */
 	bool lazily = options()->purge_lazily;
 	while (pages != 0) {
 		unsigned first = bit_lowest(pages);
-		uint64_t ones = ~(pages >> first);
-		unsigned count = ones != 0 ? size_min(bit_lowest(ones), 64 - first) : 64 - first;
-		uint64_t run = bits_below(count) << first;
+		uint64_t run = lowest_run(claimed & ~bits_below(first));
+		unsigned count = bit_highest(run & pages) + 1 - first;
+		run = bits_below(count) << first;
 		if (os_purge(page_start(index * ARENA_PAGES + first), count * PAGE_SIZE, lazily) != 0)
 			break;
-		gone |= run;
+		gone |= run & pages;
 		pages &= ~run;
 	}
 	return arena_count_purged(index, gone, !lazily);
@@ -62,7 +80,7 @@ static size_t purge_unused_arena(arena_index index)
 {
 	if (!arena_claim_unused(index))
 		return 0;
-	size_t bytes = purge_pages(index, ALL_BITS);
+	size_t bytes = purge_pages(index, ALL_BITS, 1);
 	if (arena_costly_pages(index) == 0) {
 		if (bytes != 0)
 			arena_count_clean(index);
@@ -77,27 +95,40 @@ static bool is_used(arena_index index)
 	return atomic_load(&chunk_of(index)->used) & arena_bit(index);
 }
 
-static size_t purge_pages_arena(arena_index index)
+static size_t purge_pages_arena(arena_index index, unsigned least_run)
 {
 	struct arena *arena = &region.arenas[index];
 	uint64_t free = atomic_load(&arena->free);
 	uint64_t pages;
 	do {
-		pages = worth_it(index, free);
+		pages = worth_it(index, free, least_run);
 		if (pages == 0)
 			return 0;
 	} while (!atomic_compare_exchange_weak(&arena->free, &free, free & ~pages));
 	arena_word_changed(index, free, free & ~pages);
-	size_t bytes = purge_pages(index, pages);
+	size_t bytes = purge_pages(index, pages, least_run);
 	arena_put_back(index, pages);
 	if (!is_used(index) && arena_costly_pages(index) == 0)
 		bytes += purge_unused_arena(index);
 	return bytes;
 }
 
+/* Whole arenas that nobody uses: most for one call of the system, and found by their bits. */
+static size_t purge_unused(size_t limit)
+{
+	size_t purged = 0;
+	uint32_t chunks = (region_arenas() + CHUNK_ARENAS - 1) / CHUNK_ARENAS;
+	for (uint32_t chunk = 0; chunk < chunks && purged < limit && arena_any_dirty_unused(); chunk++) {
+		uint64_t arenas = atomic_load_explicit(&region.chunks[chunk].dirty, memory_order_relaxed);
+		for (; arenas != 0 && purged < limit; arenas &= arenas - 1)
+			purged += purge_unused_arena(chunk * CHUNK_ARENAS + bit_lowest(arenas));
+	}
+	return purged;
+}
+
 static _Atomic uint32_t purge_cursor;
 
-size_t arena_purge(size_t limit, uint32_t idle_ms)
+static size_t purge_scan(size_t limit, uint32_t idle_ms, unsigned least_run)
 {
 	uint32_t arenas = region_arenas();
 	uint32_t to_scan = limit == SIZE_MAX ? arenas : (uint32_t)size_min(arenas, PURGE_SCAN);
@@ -108,7 +139,18 @@ size_t arena_purge(size_t limit, uint32_t idle_ms)
 		uint32_t since = atomic_load_explicit(&region.arenas[index].idle_since, memory_order_relaxed);
 		if (arena_costly_pages(index) == 0 || (!is_older(now, since, idle_ms) && limit != SIZE_MAX))
 			continue;
-		purged += is_used(index) ? purge_pages_arena(index) : purge_unused_arena(index);
+		purged += is_used(index) ? purge_pages_arena(index, least_run) : purge_unused_arena(index);
 	}
 	return purged;
+}
+
+size_t arena_purge(size_t limit, uint32_t idle_ms)
+{
+	return purge_scan(limit, idle_ms, 1);
+}
+
+size_t arena_purge_young(size_t limit, unsigned least_run)
+{
+	size_t purged = purge_unused(limit);
+	return purged > 0 ? purged : purge_scan(limit, 0, least_run);
 }

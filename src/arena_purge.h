@@ -14,4 +14,7 @@
  * the last call stopped. Returns the bytes given back. */
 size_t arena_purge(size_t limit, uint32_t idle_ms);
 
+/* The same for pages however young: whole arenas first, then rows of at least so many pages. */
+size_t arena_purge_young(size_t limit, unsigned least_run);
+
 #endif

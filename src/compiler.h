@@ -88,6 +88,11 @@ static inline unsigned bit_lowest(uint64_t word)
 	return (unsigned)__builtin_ctzll(word);
 }
 
+static inline unsigned bit_highest(uint64_t word)
+{
+	return 63 - (unsigned)__builtin_clzll(word);
+}
+
 /* In line: for processors at large __builtin_popcountll is a call into libgcc. */
 static inline unsigned bit_count(uint64_t word)
 {

@@ -6,7 +6,6 @@
 #ifndef STRATA_DECAY_H
 #define STRATA_DECAY_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,15 +14,6 @@ void decay_tick(void);
 
 /* The clock as the last tick saw it, in ms: a few ms old in a busy process, older in an idle one. Costs one load. */
 uint32_t decay_now(void);
-
-/* Called after pages were returned: keeps what is free, whatever its age, within a bound (decay.c). */
-void decay_bound(void);
-
-/* So many pages went back at once, for want of room. */
-void decay_gave_young(size_t pages);
-
-/* Whether that many more free pages may be kept for now. */
-bool decay_has_room(size_t pages);
 
 /* The bounded part now, whatever the clock says. Returns the bytes given back,
  * and those taken home from sleeping threads. */

@@ -23,6 +23,7 @@ STRATA_SOURCES = \
 	src/cgroup.h src/cgroup.c \
 	src/hunger.h src/hunger.c \
 	src/decay.h src/decay.c \
+	src/retain.h src/retain.c \
 	src/pool.h src/pool.c \
 	src/bin_limit.h src/bin_limit.c \
 	src/heap.h src/heap.c src/heap_bins.c \

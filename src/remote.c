@@ -5,6 +5,7 @@
 #include "decay.h"
 #include "heap.h"
 #include "pool.h"
+#include "retain.h"
 
 /* A slot is handed over when it holds this much. */
 #define BATCH_BLOCKS 64u
@@ -196,5 +197,5 @@ void remote_drain_for(struct heap *heap)
 		pool_check_heap(heap);
 		heap_unlock(heap);
 	} while (atomic_load(&heap->state) == HEAP_DEAD && atomic_load(&heap->inbox) != NULL);
-	decay_bound();
+	retain_bound();
 }

@@ -8,6 +8,7 @@
 #include "heap.h"
 #include "os.h"
 #include "region.h"
+#include "retain.h"
 #include "run_cache.h"
 #include "thread.h"
 
@@ -188,9 +189,9 @@ static void free_arenas(page_index first, size_t pages, size_t arenas, bool move
 		atomic_fetch_sub_explicit(&moved_runs, 1, memory_order_relaxed);
 		if (region_refresh(first / ARENA_PAGES, arenas) == 0)
 			mark_range(first, arenas * ARENA_PAGES, arena_mark_clean);
-	} else if (!decay_has_room(pages)) {
+	} else if (!retain_has_room(pages)) {
 		purge_range(first, pages);
-		decay_gave_young(pages);
+		retain_gave_young(pages);
 	}
 	arena_return_whole(first / ARENA_PAGES, arenas);
 }

@@ -64,7 +64,11 @@ cached_run run_cache_put(cached_run run)
 		for (unsigned slot = 0; slot < SLOTS; slot++)
 			if (fill(slot, run))
 				return 0;
+	/* In place of another: a larger one only if all together may be so much more. */
 	unsigned slot = atomic_fetch_add_explicit(&hand, 1, memory_order_relaxed) % SLOTS;
+	size_t replaced = cached_run_pages(atomic_load_explicit(&slots[slot], memory_order_relaxed)) * PAGE_SIZE;
+	if (bytes > replaced && run_cache_bytes() + (bytes - replaced) > most)
+		return run;
 	atomic_store_explicit(&filled_at[slot], decay_now(), memory_order_relaxed);
 	return atomic_exchange_explicit(&slots[slot], run, memory_order_acq_rel);
 }

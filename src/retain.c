@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A process that falls idle after a peak, without a further call, keeps no more than the bound. One whose use rises and falls
+ * again and again would pay a page fault for each page each time. It shows by wanting back what it just gave: so much more it
+ * may keep from then on, the allowance, up to a most that grows fourfold each time that it was reached and memory went back
+ * again. What of the allowance lies unused for decay_ms is halved.
+ */
+#include "retain.h"
+
+#include "arena_count.h"
+#include "arena_purge.h"
+#include "hunger.h"
+#include "options.h"
+#include "os.h"
+
+/* A call gives back at most 1 MiB: a purge may go beyond its limit by an arena. */
+#define STEP_BYTES (((size_t)1 << 20) - ARENA_SIZE)
+
+/* ---- The allowance -------------------------------------------------------------------------------------------------- */
+
+/* Written and read by every thread that returns memory, each by itself and relaxed: nothing else is ordered by them. */
+static _Atomic uint64_t given_young;   /* pages that went back before their time and were not wanted since */
+static _Atomic uint64_t soiled_seen;   /* soiled_pages when last looked at */
+static _Atomic uint64_t allowance;     /* pages */
+static _Atomic uint32_t times_reached; /* how often the allowance was at its most and more was wanted back */
+static _Atomic uint64_t given_since;   /* pages that went back before their time since that was last counted */
+static _Atomic uint64_t window_since;  /* ms: when what follows began */
+static _Atomic uint64_t lowest_free;   /* the fewest pages that were seen free since then */
+
+#define FIRST_MOST 3u /* in times of the setting */
+#define TIMES_LIMIT 8u
+
+/* How many clean pages were claimed since this was last asked; each is told to one caller. */
+static uint64_t soiled_since(uint64_t soiled)
+{
+	uint64_t seen = atomic_load_explicit(&soiled_seen, memory_order_relaxed);
+	while (seen < soiled)
+		if (atomic_compare_exchange_weak_explicit(&soiled_seen, &seen, soiled, memory_order_relaxed,
+							  memory_order_relaxed))
+			return soiled - seen;
+	return 0;
+}
+
+/* Takes as much from a number as it has, at most that. */
+static uint64_t take_from(_Atomic uint64_t *number, uint64_t most)
+{
+	uint64_t has = atomic_load_explicit(number, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(number, &has, has - size_min(has, most), memory_order_relaxed,
+						      memory_order_relaxed))
+		;
+	return size_min(has, most);
+}
+
+static void add_up_to(_Atomic uint64_t *number, uint64_t more, uint64_t most)
+{
+	uint64_t has = atomic_load_explicit(number, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(number, &has, size_max(has, size_min(has + more, most)),
+						      memory_order_relaxed, memory_order_relaxed))
+		;
+}
+
+/* Pages. Once it has been reached it must be reached again, after memory went back, to grow. */
+static size_t allowance_most(void)
+{
+	uint32_t times = atomic_load_explicit(&times_reached, memory_order_relaxed);
+	size_t first = FIRST_MOST * options()->retain_bytes / PAGE_SIZE;
+	return times > 1 ? first << 2 * (times - 1) : first;
+}
+
+void retain_gave_young(size_t pages)
+{
+	soiled_since(arena_count().soiled_pages);
+	atomic_fetch_add_explicit(&given_young, pages, memory_order_relaxed);
+	atomic_fetch_add_explicit(&given_since, pages, memory_order_relaxed);
+}
+
+/* Once for each time that a good part of it went back. */
+static void count_reached(size_t most)
+{
+	uint64_t given = atomic_load_explicit(&given_since, memory_order_relaxed);
+	if (given < most / 2 || atomic_load_explicit(&times_reached, memory_order_relaxed) >= TIMES_LIMIT)
+		return;
+	if (atomic_compare_exchange_strong_explicit(&given_since, &given, 0, memory_order_relaxed, memory_order_relaxed))
+		atomic_fetch_add_explicit(&times_reached, 1, memory_order_relaxed);
+}
+
+static void widen(const struct arena_counters *counters)
+{
+	uint64_t back = take_from(&given_young, soiled_since(counters->soiled_pages));
+	if (back == 0)
+		return;
+	size_t most = allowance_most();
+	if (atomic_load_explicit(&allowance, memory_order_relaxed) + back > most)
+		count_reached(most);
+	add_up_to(&allowance, back, most);
+	atomic_store_explicit(&lowest_free, UINT64_MAX, memory_order_relaxed);
+	atomic_store_explicit(&window_since, os_clock_ms(), memory_order_relaxed);
+}
+
+/* ---- The bound ------------------------------------------------------------------------------------------------------ */
+
+/* Pages, without the allowance. */
+static size_t least_most(size_t used)
+{
+	return size_max(options()->retain_bytes / PAGE_SIZE, used / 8);
+}
+
+void retain_narrow(uint64_t now)
+{
+	uint64_t since = atomic_load_explicit(&window_since, memory_order_relaxed);
+	if (now < since + (uint64_t)options()->decay_ms ||
+	    !atomic_compare_exchange_strong_explicit(&window_since, &since, now, memory_order_relaxed, memory_order_relaxed))
+		return;
+	uint64_t lowest = atomic_exchange_explicit(&lowest_free, UINT64_MAX, memory_order_relaxed);
+	size_t most = least_most(arena_count().used_pages);
+	take_from(&given_young, UINT64_MAX);
+	if (lowest <= most)
+		return;
+	uint64_t unused = size_min(lowest - most, atomic_load_explicit(&allowance, memory_order_relaxed));
+	take_from(&allowance, unused / 2 + 1);
+	if (atomic_load_explicit(&times_reached, memory_order_relaxed) > 0)
+		atomic_fetch_sub_explicit(&times_reached, 1, memory_order_relaxed);
+}
+
+static void note_free(uint64_t pages)
+{
+	if (pages < atomic_load_explicit(&lowest_free, memory_order_relaxed))
+		atomic_store_explicit(&lowest_free, pages, memory_order_relaxed);
+}
+
+/* Pages that may be free. */
+static size_t free_most(const struct arena_counters *counters)
+{
+	size_t used = counters->used_pages;
+	note_free(counters->dirty_pages);
+	if (unlikely(atomic_load_explicit(&given_young, memory_order_relaxed) != 0))
+		widen(counters);
+	size_t allowed = (size_t)atomic_load_explicit(&allowance, memory_order_relaxed);
+	size_t most = hunger_shrink(least_most(used) + size_min(allowed, allowance_most()));
+	return size_min(most, hunger_room(used * PAGE_SIZE, counters->dirty_pages * PAGE_SIZE) / 4 / PAGE_SIZE);
+}
+
+bool retain_has_room(size_t pages)
+{
+	struct arena_counters counters = arena_count();
+	return options()->decay_ms > 0 && counters.dirty_pages + pages <= free_most(&counters);
+}
+
+/* ---- Giving back what is beyond it ---------------------------------------------------------------------------------- */
+
+/* A call of the system for each hole is dear where holes are small, and most are part of larger ones a little later. So those
+ * below 64 KiB stay for the clock, unless they are half as much as what is in use. */
+#define LARGE_HOLE_PAGES 16u
+
+static unsigned least_hole(const struct arena_counters *counters, size_t most)
+{
+	bool many = counters->dirty_pages > most + counters->used_pages / 2;
+	return many || hunger() > 0 || options()->decay_ms == 0 ? 1 : LARGE_HOLE_PAGES;
+}
+
+/* How many pages were free when there was nothing to purge: no reason for another look until there are more, or fewer.
+ * Relaxed, by any thread: at worst there is a look too many, or one comes a little later. */
+static _Atomic uint64_t looked_in_vain;
+#define LOOK_AGAIN_PAGES 64u
+
+static void give_back(const struct arena_counters *counters, size_t most)
+{
+	uint64_t seen = atomic_load_explicit(&looked_in_vain, memory_order_relaxed);
+	unsigned least = least_hole(counters, most);
+	if (least > 1 && counters->dirty_pages >= seen && counters->dirty_pages < seen + LOOK_AGAIN_PAGES)
+		return;
+	size_t bytes = arena_purge_young(STEP_BYTES, least);
+	atomic_store_explicit(&looked_in_vain, bytes == 0 ? counters->dirty_pages : 0, memory_order_relaxed);
+	if (bytes > 0)
+		retain_gave_young(bytes / PAGE_SIZE);
+}
+
+void retain_bound(void)
+{
+	struct arena_counters counters = arena_count();
+	size_t most = options()->decay_ms > 0 ? free_most(&counters) : 0;
+	if (unlikely(counters.dirty_pages > most))
+		give_back(&counters, most);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What may stay free, whatever its age: a process that falls idle after a peak keeps little, one whose use rises and falls
+ * again and again is served from what it kept. Each in a process of its own: what one learns the next must not know.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <strata/strata.h>
+
+#include "support.h"
+
+#define PEAK (256 * MIB)
+#define BURST (160 * MIB)
+#define BLOCKS_MOST (PEAK / 400)
+
+static void *blocks[BLOCKS_MOST];
+
+static struct strata_stats totals(void)
+{
+	struct strata_stats stats;
+
+	strata_stats_read(&stats, sizeof stats);
+	return stats;
+}
+
+/* Time is left out: no page becomes old. */
+static void stop_the_clock(void)
+{
+	const struct strata_option option = {.type = STRATA_OPTION_NUMBER, .number = 3600000};
+
+	if (strata_option_set("decay_ms", &option) != 0)
+		fatal("decay_ms cannot be set");
+}
+
+static size_t build_up(size_t size, size_t bytes)
+{
+	size_t count = bytes / size;
+
+	for (size_t i = 0; i < count; i++) {
+		blocks[i] = strata_malloc(size);
+		if (blocks[i] == NULL)
+			fatal("no memory");
+		*(volatile char *)blocks[i] = 1;
+	}
+	return count;
+}
+
+static void shuffle(size_t count)
+{
+	uint64_t state = 1;
+
+	for (size_t i = count; i > 1; i--) {
+		size_t other = random_below(&state, i);
+		void *block = blocks[i - 1];
+
+		blocks[i - 1] = blocks[other];
+		blocks[other] = block;
+	}
+}
+
+static void tear_down(size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		strata_free(blocks[i]);
+}
+
+static int passes_in_a_child(bool (*test)(size_t), size_t size)
+{
+	pid_t child = fork();
+	int status = 0;
+
+	if (child == 0)
+		_exit(test(size) ? 0 : 1);
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* The bound is 16 MiB, and 16 for runs that wait for the next of their size; bins may hold 8. */
+static bool little_is_left(size_t size)
+{
+	size_t before = totals().heap_bytes;
+	size_t left;
+
+	tear_down(build_up(size, PEAK));
+	left = totals().heap_bytes - before;
+	if (left > 40 * MIB)
+		fprintf(stderr, "of %zu-byte blocks %zu KiB are left\n", size, left / KIB);
+	return left <= 40 * MIB;
+}
+
+static const size_t sizes[] = {400, 4000, 16000, 100000, 1000000};
+
+static void of_a_peak_little_is_left(void **state)
+{
+	(void)state;
+	if (checked_mode())
+		skip();
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+		assert_true(passes_in_a_child(little_is_left, sizes[i]));
+}
+
+/* The third and all that follow cost no page. */
+static bool bursts_are_kept(size_t size)
+{
+	uint64_t purged = 0;
+
+	stop_the_clock();
+	for (int burst = 0; burst < 6; burst++) {
+		size_t count = build_up(size, BURST);
+
+		if (burst == 3)
+			purged = totals().purged_bytes;
+		shuffle(count);
+		tear_down(count);
+	}
+	purged = totals().purged_bytes - purged;
+	if (purged > 8 * MIB)
+		fprintf(stderr, "bursts of %zu-byte blocks give back %llu KiB\n", size, (unsigned long long)purged / KIB);
+	return purged <= 8 * MIB;
+}
+
+static void what_is_wanted_again_and_again_is_kept(void **state)
+{
+	(void)state;
+	if (checked_mode())
+		skip();
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+		assert_true(passes_in_a_child(bursts_are_kept, sizes[i]));
+}
+
+/* Two phases are no habit: 48 MiB more than the bound at the most. */
+static bool two_phases_leave(size_t size)
+{
+	size_t before = totals().heap_bytes;
+	size_t left;
+
+	stop_the_clock();
+	tear_down(build_up(size, PEAK));
+	tear_down(build_up(2 * size, PEAK));
+	left = totals().heap_bytes - before;
+	if (left > 88 * MIB)
+		fprintf(stderr, "two phases of %zu-byte blocks leave %zu KiB\n", size, left / KIB);
+	return left <= 88 * MIB;
+}
+
+static void a_phase_that_comes_twice_is_no_habit(void **state)
+{
+	(void)state;
+	if (checked_mode())
+		skip();
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+		assert_true(passes_in_a_child(two_phases_leave, sizes[i]));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(of_a_peak_little_is_left),
+		cmocka_unit_test(what_is_wanted_again_and_again_is_kept),
+		cmocka_unit_test(a_phase_that_comes_twice_is_no_habit),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
