@@ -2,6 +2,7 @@
 #include "domain_count.h"
 
 #include "domain_quota.h"
+#include "stats_copy.h"
 
 _Static_assert(DOMAIN_BATCH == STRATA_DOMAIN_BATCH, "as the interface states it");
 
@@ -104,11 +105,11 @@ static bool is_above(unsigned domain, uint64_t limit, uint64_t bytes)
 	if (limit == 0)
 		return false;
 	int64_t reported = atomic_load_explicit(&totals[domain].reported, memory_order_relaxed);
-	uint64_t most = (uint64_t)(reported > 0 ? reported : 0) + (uint64_t)DOMAIN_BATCH * record_count();
+	uint64_t most = at_least_zero(reported) + (uint64_t)DOMAIN_BATCH * record_count();
 	if (most <= limit && bytes <= limit - most)
 		return false;
 	int64_t live = count_live(domain);
-	uint64_t now = live > 0 ? (uint64_t)live : 0;
+	uint64_t now = at_least_zero(live);
 	return now > limit || bytes > limit - now;
 }
 
@@ -287,7 +288,7 @@ void count_read(unsigned domain, struct strata_domain_stats *stats)
 	struct total *total = &totals[domain];
 	int64_t live = count_live(domain);
 	note_peak(total, live);
-	stats->live_bytes = live > 0 ? (uint64_t)live : 0;
+	stats->live_bytes = at_least_zero(live);
 	stats->peak_bytes = (uint64_t)atomic_load_explicit(&total->peak, memory_order_relaxed);
 	stats->refused = atomic_load_explicit(&total->refused, memory_order_relaxed);
 	/* Frees first: a block that is freed meanwhile was allocated, too, by the time that is read. */
@@ -297,7 +298,7 @@ void count_read(unsigned domain, struct strata_domain_stats *stats)
 	stats->allocations = atomic_load_explicit(&total->allocations, memory_order_relaxed);
 	for (uint32_t number = record_count(); number > 0; number--)
 		stats->allocations += others_read(record_at(number)->allocations[domain]);
-	stats->live_blocks = stats->allocations > stats->frees ? stats->allocations - stats->frees : 0;
+	stats->live_blocks = at_least_zero((int64_t)(stats->allocations - stats->frees));
 }
 
 void count_reset_peak(unsigned domain)

@@ -2,10 +2,8 @@
 /* The accounts of all domains, typed included, as include/strata/domain.h has them. */
 #include "check.h"
 #include "domain_count.h"
+#include "stats_copy.h"
 #include "typed.h"
-
-#include <errno.h>
-#include <string.h>
 
 /* What the registered types have. They keep no peak. */
 static void read_typed(struct strata_domain_stats *stats)
@@ -15,22 +13,19 @@ static void read_typed(struct strata_domain_stats *stats)
 	stats->live_bytes = stats->peak_bytes = totals.live_bytes;
 	stats->live_blocks = totals.live_objects;
 	stats->allocations = totals.hits + totals.misses;
-	stats->frees = stats->allocations > totals.live_objects ? stats->allocations - totals.live_objects : 0;
+	stats->frees = at_least_zero((int64_t)(stats->allocations - totals.live_objects));
 }
 
 STRATA_PUBLIC int strata_domain_stats_read(enum strata_domain domain, struct strata_domain_stats *out, size_t size)
 {
 	struct strata_domain_stats stats = { .live_bytes = 0 };
-	if (domain >= STRATA_DOMAIN_COUNT || out == NULL || size == 0)
+	if (domain >= STRATA_DOMAIN_COUNT)
 		return EINVAL;
 	if (domain < DOMAINS)
 		count_read(domain, &stats);
 	else
 		read_typed(&stats);
-	memcpy(out, &stats, size_min(size, sizeof stats));
-	if (size > sizeof stats)
-		memset((char *)out + sizeof stats, 0, size - sizeof stats);
-	return 0;
+	return stats_copy(out, size, &stats, sizeof stats);
 }
 
 STRATA_PUBLIC int strata_domain_reset_peak(enum strata_domain domain)

@@ -44,7 +44,7 @@ STRATA_SOURCES = \
 	src/api.c src/options_api.c \
 	src/libc_names.h \
 	src/malloc.c src/malloc_info.c \
-	src/stats.h src/stats.c \
+	src/stats_copy.h src/stats.h src/stats.c \
 	src/checked.h src/checked.c \
 	src/domain_record.h src/domain_record.c \
 	src/domain_count.h src/domain_count.c \

@@ -8,16 +8,10 @@
 #include "region.h"
 #include "run.h"
 #include "run_cache.h"
+#include "stats_copy.h"
 #include "typed.h"
 
-#include <errno.h>
 #include <string.h>
-
-/* A difference of counters read at different times may be negative while calls are in progress. */
-static uint64_t at_least_zero(int64_t value)
-{
-	return value > 0 ? (uint64_t)value : 0;
-}
 
 static void sum_heap(const struct heap *heap, struct heap_sums *sums)
 {
@@ -96,13 +90,8 @@ static void fill(struct strata_stats *stats)
 STRATA_PUBLIC int strata_stats_read(struct strata_stats *out, size_t size)
 {
 	struct strata_stats stats;
-	if (out == NULL || size == 0)
-		return EINVAL;
 	fill(&stats);
-	memcpy(out, &stats, size_min(size, sizeof stats));
-	if (size > sizeof stats)
-		memset((char *)out + sizeof stats, 0, size - sizeof stats);
-	return 0;
+	return stats_copy(out, size, &stats, sizeof stats);
 }
 
 void stats_print(void)

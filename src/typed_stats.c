@@ -2,12 +2,10 @@
 /* Counts of types: sums over all threads' caches, without stopping anyone. */
 #include "check.h"
 #include "core.h"
+#include "stats_copy.h"
 #include "typed_below.h"
 #include "typed_cache.h"
 #include "typed_depot.h"
-
-#include <errno.h>
-#include <string.h>
 
 struct sums {
 	uint64_t constructed, returned, hits, refills;
@@ -55,11 +53,6 @@ static struct sums sum_record(const strata_type *record)
 	sums.refills = depot.refills;
 	add_kept(&sums, depot.kept);
 	return sums;
-}
-
-static uint64_t at_least_zero(int64_t value)
-{
-	return value > 0 ? (uint64_t)value : 0;
 }
 
 static uint64_t live_in(const struct sums *sums)
@@ -120,13 +113,10 @@ STRATA_PUBLIC int strata_type_stats_read(const strata_type *handle, struct strat
 {
 	struct strata_type_stats stats;
 	struct typed_totals totals = { 0 };
-	if (handle == NULL || handle->type == NULL || out == NULL || size == 0)
+	if (handle == NULL || handle->type == NULL)
 		return EINVAL;
 	read_type(handle->type, &stats, &totals);
-	memcpy(out, &stats, size_min(size, sizeof stats));
-	if (size > sizeof stats)
-		memset((char *)out + sizeof stats, 0, size - sizeof stats);
-	return 0;
+	return stats_copy(out, size, &stats, sizeof stats);
 }
 
 void typed_print_live(void)
