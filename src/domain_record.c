@@ -3,6 +3,7 @@
 
 #include "domain_count.h"
 #include "domain_table.h"
+#include "number_stack.h"
 #include "region.h"
 #include "thread.h"
 
@@ -15,36 +16,15 @@ uint32_t record_count(void)
 	return atomic_load(&records_created);
 }
 
-/* ---- Records without a thread: a stack, as that of dead heaps (heap.c) ---------------------------------------------- */
-
-/* The number of the first in the low half; in the high half a tag that every change increments. */
-static _Atomic uint64_t free_stack;
-
-static void push(struct domain_record *record)
-{
-	uint64_t top = atomic_load(&free_stack);
-	uint64_t pushed;
-	do {
-		atomic_store_explicit(&record->next_free, (uint32_t)top, memory_order_relaxed);
-		pushed = ((top >> 32) + 1) << 32 | (uint32_t)(record - region.records);
-	} while (!atomic_compare_exchange_weak(&free_stack, &top, pushed));
-}
-
-static struct domain_record *pop(void)
-{
-	uint64_t top = atomic_load(&free_stack);
-	uint64_t popped;
-	struct domain_record *record;
-	do {
-		if ((uint32_t)top == 0)
-			return NULL;
-		record = record_at((uint32_t)top);
-		popped = ((top >> 32) + 1) << 32 | atomic_load_explicit(&record->next_free, memory_order_relaxed);
-	} while (!atomic_compare_exchange_weak(&free_stack, &top, popped));
-	return record;
-}
-
 /* ---- Taking and giving up ------------------------------------------------------------------------------------------- */
+
+/* Records without a thread. */
+static number_stack unused;
+
+static _Atomic uint32_t *next_of(uint32_t number)
+{
+	return &record_at(number)->next_free;
+}
 
 static struct domain_record *create(void)
 {
@@ -66,9 +46,8 @@ struct domain_record *record_own(void)
 	/* The heap comes first: with it comes the call at the thread's end. */
 	if (thread_self.leaving || thread_attach() == NULL)
 		return NULL;
-	struct domain_record *record = pop();
-	if (record == NULL)
-		record = create();
+	uint32_t number = number_stack_pop(&unused, next_of);
+	struct domain_record *record = number != 0 ? record_at(number) : create();
 	if (record == NULL)
 		return NULL;
 	atomic_store_explicit(&record->taken, true, memory_order_relaxed);
@@ -80,7 +59,7 @@ struct domain_record *record_own(void)
 static void give_up(struct domain_record *record)
 {
 	atomic_store_explicit(&record->taken, false, memory_order_relaxed);
-	push(record);
+	number_stack_push(&unused, (uint32_t)(record - region.records), next_of);
 }
 
 void record_give_up(void)

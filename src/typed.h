@@ -84,8 +84,7 @@ struct type_cache {
 	/* 1: some thread's; 0: waits in the stack of dead caches. Written by the thread that takes it or ends; read by the child
 	 * of a fork, which is alone. */
 	_Atomic uint32_t live;
-	/* Written by who pushes it, read by who pops; relaxed: the tag of dead_stack makes the exchange of a stale one fail. */
-	_Atomic uint32_t next_dead;
+	_Atomic uint32_t next_dead; /* in the stack of dead caches: number_stack.h */
 };
 
 /* A type's state: a phase, and above it how many walks over its lists there are without the program having called for them.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "typed_cache.h"
 
+#include "number_stack.h"
 #include "options.h"
 #include "os.h"
 #include "typed_below.h"
@@ -33,32 +34,23 @@ struct type_cache *cache_at(uint32_t number)
 	return atomic_load_explicit(&caches[number], memory_order_acquire);
 }
 
-/* Dead caches, a stack: the number, plus 1, of the first in the low half; above it a tag that every change increments.
- * Sequentially consistent: who pops a cache sees what its former owner did. */
-static _Atomic uint64_t dead_stack STRATA_ALIGNED(CACHE_LINE);
+/* Dead caches, by number plus 1. */
+static number_stack dead_stack STRATA_ALIGNED(CACHE_LINE);
 
-static void dead_push(struct type_cache *cache)
+static _Atomic uint32_t *next_of(uint32_t number)
 {
-	uint64_t top = atomic_load(&dead_stack);
-	uint64_t pushed;
-	do {
-		atomic_store_explicit(&cache->next_dead, (uint32_t)top, memory_order_relaxed);
-		pushed = ((top >> 32) + 1) << 32 | (cache->number + 1);
-	} while (!atomic_compare_exchange_weak(&dead_stack, &top, pushed));
+	return &cache_at(number - 1)->next_dead;
 }
 
-static struct type_cache *dead_pop(void)
+static struct type_cache *revive(void)
 {
-	uint64_t top = atomic_load(&dead_stack);
-	uint64_t popped;
-	struct type_cache *cache;
-	do {
-		if ((uint32_t)top == 0)
-			return NULL;
-		cache = cache_at((uint32_t)top - 1);
-		popped = ((top >> 32) + 1) << 32 | atomic_load_explicit(&cache->next_dead, memory_order_relaxed);
-	} while (!atomic_compare_exchange_weak(&dead_stack, &top, popped));
-	return cache;
+	uint32_t number = number_stack_pop(&dead_stack, next_of);
+	return number != 0 ? cache_at(number - 1) : NULL;
+}
+
+static void bury(struct type_cache *cache)
+{
+	number_stack_push(&dead_stack, cache->number + 1, next_of);
 }
 
 static struct type_cache *create(void)
@@ -83,7 +75,7 @@ static struct type_cache *attach(void)
 {
 	if (typed_self.ended || options()->check)
 		return NULL;
-	struct type_cache *cache = dead_pop();
+	struct type_cache *cache = revive();
 	if (cache == NULL && (cache = create()) == NULL)
 		return NULL;
 	cache->last_pass = os_clock_ms();
@@ -228,7 +220,7 @@ void typed_thread_end(void)
 		type_walk_end(&walk);
 	}
 	atomic_store(&cache->live, 0);
-	dead_push(cache);
+	bury(cache);
 }
 
 static void forget_lists(struct type_cache *cache)
@@ -275,7 +267,7 @@ void typed_fork_child(void)
 			continue;
 		others |= atomic_exchange(&cache->live, 0) != 0;
 		forget_lists(cache);
-		dead_push(cache);
+		bury(cache);
 	}
 	if (others)
 		forget_depots();

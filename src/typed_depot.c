@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "typed_depot.h"
 
+#include "number_stack.h"
 #include "os.h"
 
 #include <string.h>
 
 struct batch {
-	/* The number of the next in the stack. Written by who pushes the batch, read by who tries to pop it. Relaxed: what is
-	 * out of date fails by the head's tag. */
-	_Atomic uint32_t next;
+	_Atomic uint32_t next; /* in the stack: number_stack.h */
 	/* Written by who has the batch to itself before it is put in, read by who has taken it out; push and pop order them. */
 	uint32_t count;
 	void *objects[BATCH_OBJECTS];
@@ -17,7 +16,7 @@ struct batch {
 _Static_assert(sizeof(struct batch) == 256, "four cache lines");
 
 struct depot {
-	_Atomic uint64_t head;    /* tag << 32 | number of the first batch; 0: none. Changed by all, in push and pop */
+	number_stack batches; /* changed by all */
 	/* Added to by who puts a batch in, before, and taken from by who took one out, after: never less than there is. Read for
 	 * bounds and statistics. Relaxed: they order nothing. */
 	_Atomic uint64_t objects;
@@ -38,8 +37,8 @@ static struct depot depots[RECORD_COUNT];
 static _Atomic(struct batch *) batches;
 /* Incremented by who makes a batch, in make_batch alone, which orders the commit of its step. */
 static _Atomic uint32_t batches_made STRATA_ALIGNED(CACHE_LINE);
-/* A stack as a depot's: changed by all, in push and pop. */
-static _Atomic uint64_t batches_free;
+/* Changed by all. */
+static number_stack batches_free;
 
 /* Acquire: the reservation; partner: the exchange in have_batches. */
 static struct batch *batch_at(uint32_t number)
@@ -47,30 +46,9 @@ static struct batch *batch_at(uint32_t number)
 	return atomic_load_explicit(&batches, memory_order_acquire) + number;
 }
 
-/* Release: what the batch holds is seen by who pops it; partner: the acquire in pop. */
-static void push(_Atomic uint64_t *head, uint32_t number)
+static _Atomic uint32_t *next_of(uint32_t number)
 {
-	uint64_t top = atomic_load_explicit(head, memory_order_relaxed);
-	uint64_t pushed;
-	do {
-		atomic_store_explicit(&batch_at(number)->next, (uint32_t)top, memory_order_relaxed);
-		pushed = ((top >> 32) + 1) << 32 | number;
-	} while (!atomic_compare_exchange_weak_explicit(head, &top, pushed, memory_order_release, memory_order_relaxed));
-}
-
-/* The next of a batch that another thread has popped may be any number: the tag makes the exchange fail then. Acquire: what
- * the batch holds; partner: the release in push. */
-static uint32_t pop(_Atomic uint64_t *head)
-{
-	uint64_t top = atomic_load_explicit(head, memory_order_acquire);
-	uint64_t popped;
-	do {
-		if ((uint32_t)top == 0)
-			return 0;
-		uint32_t next = atomic_load_explicit(&batch_at((uint32_t)top)->next, memory_order_relaxed);
-		popped = ((top >> 32) + 1) << 32 | next;
-	} while (!atomic_compare_exchange_weak_explicit(head, &top, popped, memory_order_acquire, memory_order_acquire));
-	return (uint32_t)top;
+	return &batch_at(number)->next;
 }
 
 /* Acquire: another thread's reservation; partner: the exchange below. */
@@ -127,7 +105,7 @@ bool typed_depot_put(const strata_type *record, void *const *objects, unsigned c
 	struct depot *depot = depot_of(record);
 	if (atomic_load_explicit(&depot->objects, memory_order_relaxed) + count > most || !have_batches())
 		return false;
-	uint32_t number = pop(&batches_free);
+	uint32_t number = number_stack_pop(&batches_free, next_of);
 	if (number == 0 && (number = make_batch()) == 0)
 		return false;
 	struct batch *batch = batch_at(number);
@@ -135,22 +113,22 @@ bool typed_depot_put(const strata_type *record, void *const *objects, unsigned c
 	memcpy(batch->objects, objects, count * sizeof *objects);
 	atomic_fetch_add_explicit(&depot->kept, kept_in(record, objects, count), memory_order_relaxed);
 	atomic_fetch_add_explicit(&depot->objects, count, memory_order_relaxed);
-	push(&depot->head, number);
+	number_stack_push(&depot->batches, number, next_of);
 	return true;
 }
 
 unsigned typed_depot_take(const strata_type *record, void *objects[BATCH_OBJECTS])
 {
 	struct depot *depot = depot_of(record);
-	if ((uint32_t)atomic_load_explicit(&depot->head, memory_order_relaxed) == 0)
+	if ((uint32_t)atomic_load_explicit(&depot->batches, memory_order_relaxed) == 0)
 		return 0;
-	uint32_t number = pop(&depot->head);
+	uint32_t number = number_stack_pop(&depot->batches, next_of);
 	if (number == 0)
 		return 0;
 	struct batch *batch = batch_at(number);
 	unsigned count = batch->count;
 	memcpy(objects, batch->objects, count * sizeof *objects);
-	push(&batches_free, number);
+	number_stack_push(&batches_free, number, next_of);
 	atomic_fetch_sub_explicit(&depot->objects, count, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&depot->kept, kept_in(record, objects, count), memory_order_relaxed);
 	return count;
@@ -187,7 +165,7 @@ void typed_depot_reset_counters(const strata_type *record)
 uint64_t typed_depot_forget(const strata_type *record)
 {
 	struct depot *depot = depot_of(record);
-	atomic_store(&depot->head, 0);
+	atomic_store(&depot->batches, 0);
 	atomic_store(&depot->kept, 0);
 	return atomic_exchange(&depot->objects, 0);
 }

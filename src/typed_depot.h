@@ -3,8 +3,7 @@
  * Depots: for each record a lock-free stack of batches of free objects that overflowed a thread's list, or were left by a
  * thread that ended (the magazines of Bonwick and Adams, "Magazines and Vmem", USENIX 2001).
  *
- * A batch is a type-stable record that has a number. A stack's head is a number and, above it, a tag that each change
- * increments, so that a pop which others overtook fails: every pair of operations may run at the same time.
+ * A batch is a type-stable record that has a number (number_stack.h).
  */
 #ifndef STRATA_TYPED_DEPOT_H
 #define STRATA_TYPED_DEPOT_H
