@@ -74,6 +74,10 @@ size_t resident_bytes(void);
 /* True under check:1, where blocks may be laid out and moved otherwise. */
 bool checked_mode(void);
 
+/* Begins the program again with cgroup:off, unless it is: for tests of what may stay free, of which there is less while
+ * the machine is short of memory. To be called first in main. */
+void leave_out_the_container(char *const *argv);
+
 /* Ends the program unless libc's malloc is served by strata. For programs that test libc's names. */
 void require_strata_serves_malloc(void);
 

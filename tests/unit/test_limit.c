@@ -434,7 +434,7 @@ static void free_memory_is_kept_in_less_measure_near_the_limit(void **state)
 	assert_true(kept[1] < 16 * MIB);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(one_thread_is_refused_and_served_again, no_limits),
@@ -450,6 +450,8 @@ int main(void)
 		cmocka_unit_test_teardown(free_memory_is_kept_in_less_measure_near_the_limit, no_limits),
 	};
 
+	(void)argc;
+	leave_out_the_container(argv);
 	require_strata_serves_malloc();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

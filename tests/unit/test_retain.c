@@ -161,12 +161,14 @@ static void a_phase_that_comes_twice_is_no_habit(void **state)
 		assert_true(passes_in_a_child(two_phases_leave, sizes[i]));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(of_a_peak_little_is_left),
 		cmocka_unit_test(what_is_wanted_again_and_again_is_kept),
 		cmocka_unit_test(a_phase_that_comes_twice_is_no_habit),
 	};
+	(void)argc;
+	leave_out_the_container(argv);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
