@@ -62,7 +62,13 @@
 		negative_;                                                             \
 	})
 #else
-#define owner_decrement_is_negative(object) (owner_add(object, -1), compiler_fence(), (object) < 0)
+#define owner_decrement_is_negative(object)               \
+	({                                                \
+		__typeof__(object) less_ = (object) - 1;  \
+		owner_set(object, less_);                 \
+		compiler_fence();                         \
+		less_ < 0;                                \
+	})
 #endif
 
 /* Moves a pointer of the owner's by n elements of 8 bytes. gcc 12 computes the new value in a register for it. */
