@@ -65,7 +65,7 @@ void *core_allocate(size_t size, size_t alignment, bool zero)
 	return block;
 }
 
-void *core_aligned(size_t alignment, size_t size)
+STRATA_NOINLINE static void *aligned_slow(size_t alignment, size_t size)
 {
 	void *block;
 	if (unlikely(options()->check))
@@ -79,6 +79,18 @@ void *core_aligned(size_t alignment, size_t size)
 	if (unlikely(block == NULL))
 		errno = ENOMEM;
 	return block;
+}
+
+/* There is a class for every 8 bytes up to 512: that of the size rounded up to the alignment is aligned. */
+void *core_aligned(size_t alignment, size_t size)
+{
+	size_t bytes = round_up(size, alignment);
+	if (likely(size <= OBJECT_MAX && bytes <= OBJECT_MAX)) {
+		void *block = bin_pop(bin_of_object(thread_fast.heap, bytes));
+		if (likely(block != NULL))
+			return block;
+	}
+	return aligned_slow(alignment, size);
 }
 
 /* ---- Resizing ------------------------------------------------------------------------------------------------------- */
