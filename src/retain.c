@@ -26,6 +26,7 @@ static _Atomic uint32_t times_reached; /* how often the allowance was at its mos
 static _Atomic uint64_t given_since;   /* pages that went back before their time since that was last counted */
 static _Atomic uint64_t window_since;  /* ms: when what follows began */
 static _Atomic uint64_t lowest_free;   /* the fewest pages that were seen free since then */
+static _Atomic uint64_t highest_held;  /* and the most that were seen in use or free */
 
 #define FIRST_MOST 3u /* in times of the setting */
 #define TIMES_LIMIT 8u
@@ -92,7 +93,8 @@ static void widen(const struct arena_counters *counters)
 	size_t most = allowance_most();
 	if (atomic_load_explicit(&allowance, memory_order_relaxed) + back > most)
 		count_reached(most);
-	add_up_to(&allowance, back, most);
+	/* More than it ever holds is of no use to it: near a limit it is not the allowance that is missing. */
+	add_up_to(&allowance, back, size_min(most, atomic_load_explicit(&highest_held, memory_order_relaxed)));
 	atomic_store_explicit(&lowest_free, UINT64_MAX, memory_order_relaxed);
 	atomic_store_explicit(&window_since, os_clock_ms(), memory_order_relaxed);
 }
@@ -112,6 +114,7 @@ void retain_narrow(uint64_t now)
 	    !atomic_compare_exchange_strong_explicit(&window_since, &since, now, memory_order_relaxed, memory_order_relaxed))
 		return;
 	uint64_t lowest = atomic_exchange_explicit(&lowest_free, UINT64_MAX, memory_order_relaxed);
+	atomic_store_explicit(&highest_held, 0, memory_order_relaxed);
 	size_t most = least_most(arena_count().used_pages);
 	take_from(&given_young, UINT64_MAX);
 	if (lowest <= most)
@@ -122,18 +125,21 @@ void retain_narrow(uint64_t now)
 		atomic_fetch_sub_explicit(&times_reached, 1, memory_order_relaxed);
 }
 
-static void note_free(uint64_t pages)
+static void note(const struct arena_counters *counters)
 {
-	if (pages < atomic_load_explicit(&lowest_free, memory_order_relaxed))
-		atomic_store_explicit(&lowest_free, pages, memory_order_relaxed);
+	if (counters->dirty_pages < atomic_load_explicit(&lowest_free, memory_order_relaxed))
+		atomic_store_explicit(&lowest_free, counters->dirty_pages, memory_order_relaxed);
+	uint64_t held = counters->used_pages + counters->dirty_pages;
+	if (held > atomic_load_explicit(&highest_held, memory_order_relaxed))
+		atomic_store_explicit(&highest_held, held, memory_order_relaxed);
 }
 
 /* Pages that may be free. */
 static size_t free_most(const struct arena_counters *counters)
 {
 	size_t used = counters->used_pages;
-	note_free(counters->dirty_pages);
-	if (unlikely(atomic_load_explicit(&given_young, memory_order_relaxed) != 0))
+	note(counters);
+	if (unlikely(atomic_load_explicit(&given_young, memory_order_relaxed) != 0) && hunger() == 0)
 		widen(counters);
 	size_t allowed = (size_t)atomic_load_explicit(&allowance, memory_order_relaxed);
 	size_t most = hunger_shrink(least_most(used) + size_min(allowed, allowance_most()));
