@@ -152,15 +152,28 @@ bool arena_any_dirty_unused(void)
 	return atomic_load_explicit(&dirty_unused_arenas, memory_order_relaxed) > 0;
 }
 
-size_t arena_count_purged(arena_index index, uint64_t pages, bool certainly)
+static unsigned note_purged(arena_index index, uint64_t pages, bool certainly)
 {
 	unsigned count = bit_count(pages & arena_costly_pages(index));
 	if (certainly)
 		arena_mark_clean(index, pages);
 	else
 		mark_given(index, pages);
-	add(&dirty_free_pages, -(int64_t)count);
 	atomic_fetch_add_explicit(&purged_bytes, count * PAGE_SIZE, memory_order_relaxed);
+	return count;
+}
+
+size_t arena_count_purged(arena_index index, uint64_t pages, bool certainly)
+{
+	unsigned count = note_purged(index, pages, certainly);
+	add(&dirty_free_pages, -(int64_t)count);
+	return count * PAGE_SIZE;
+}
+
+size_t arena_count_purged_used(arena_index index, uint64_t pages, bool certainly)
+{
+	unsigned count = note_purged(index, pages, certainly);
+	arena_recharge(-(int64_t)count);
 	return count * PAGE_SIZE;
 }
 

@@ -44,6 +44,8 @@ bool arena_any_dirty_unused(void);
 /* The pages, free until the caller claimed them, went back to the operating system: certainly, or when it pleases. Returns
  * the bytes of those that cost memory. */
 size_t arena_count_purged(arena_index arena, uint64_t pages, bool certainly);
+/* The same of pages that are in use and stay so: they are not counted as used any more. */
+size_t arena_count_purged_used(arena_index arena, uint64_t pages, bool certainly);
 
 /* The last page of the unused arena that cost memory went. */
 void arena_count_clean(arena_index arena);

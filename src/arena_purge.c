@@ -45,14 +45,12 @@ static uint64_t lowest_run(uint64_t word)
 	return (zeros != 0 ? bits_below((unsigned)size_min(bit_lowest(zeros), 64 - first)) : ALL_BITS) << first;
 }
 
-/* Purges pages that the caller has claimed; returns the bytes that went. Which of them are worth it is asked now: before
- * they were claimed another purge may have come and gone. Those between that cost nothing go along in the same call. */
-static size_t purge_pages(arena_index index, uint64_t claimed, unsigned least_run)
+/* Purges pages that the caller has claimed; returns those that went. Which of them are worth it is asked now: before they
+ * were claimed another purge may have come and gone. Those between that cost nothing go along in the same call. */
+static uint64_t purge_claimed(arena_index index, uint64_t claimed, unsigned least_run, bool lazily)
 {
 	uint64_t pages = worth_it(index, claimed, least_run);
 	uint64_t gone = 0;
-	/* Read once: strata_option_set may change it meanwhile, and what MADV_FREE took may still hold its contents. */
-	bool lazily = options()->purge_lazily;
 	while (pages != 0) {
 		unsigned first = bit_lowest(pages);
 		uint64_t run = lowest_run(claimed & ~bits_below(first));
@@ -63,7 +61,20 @@ static size_t purge_pages(arena_index index, uint64_t claimed, unsigned least_ru
 		gone |= run & pages;
 		pages &= ~run;
 	}
-	return arena_count_purged(index, gone, !lazily);
+	return gone;
+}
+
+/* The setting is read once: strata_option_set may change it meanwhile, and what MADV_FREE took may still hold its contents. */
+static size_t purge_pages(arena_index index, uint64_t claimed, unsigned least_run)
+{
+	bool lazily = options()->purge_lazily;
+	return arena_count_purged(index, purge_claimed(index, claimed, least_run, lazily), !lazily);
+}
+
+size_t arena_purge_used(arena_index index, uint64_t pages)
+{
+	bool lazily = options()->purge_lazily;
+	return arena_count_purged_used(index, purge_claimed(index, pages, 1, lazily), !lazily);
 }
 
 _Static_assert(ARENA_PAGES * sizeof(struct pool) == PAGE_SIZE, "the records of an arena's pages fill one page");

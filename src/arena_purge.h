@@ -5,8 +5,9 @@
 #ifndef STRATA_ARENA_PURGE_H
 #define STRATA_ARENA_PURGE_H
 
+#include "layout.h"
+
 #include <stddef.h>
-#include <stdint.h>
 
 #define PURGE_SCAN 1024 /* arenas looked at in one bounded call */
 
@@ -16,5 +17,9 @@ size_t arena_purge(size_t limit, uint32_t idle_ms);
 
 /* The same for pages however young: whole arenas first, then rows of at least so many pages. */
 size_t arena_purge_young(size_t limit, unsigned least_run);
+
+/* Pages that the caller has in use and has no need of: they no longer count as used, until arena_charge and arena_mark_dirty
+ * say otherwise. Returns the bytes. */
+size_t arena_purge_used(arena_index arena, uint64_t pages);
 
 #endif

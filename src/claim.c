@@ -61,6 +61,7 @@
 #include "options.h"
 #include "os.h"
 #include "pool.h"
+#include "pool_purge.h"
 #include "region.h"
 #include "remote.h"
 
@@ -357,6 +358,8 @@ static void let_go(struct batch *batch, bool claimed)
 		if (claimed && all)
 			limits_forget(heap);
 		pool_settle(heap, true);
+		if (batch->budget == SIZE_MAX)
+			pool_purge_all(heap);
 		pool_check_heap(heap);
 		heap_unlock_other(heap);
 	}

@@ -45,15 +45,16 @@ size_t decay_step(void)
 	return taken + arena_purge(STEP_BYTES - ARENA_SIZE - taken, idle_ms);
 }
 
-void decay_tick(void)
+bool decay_tick(void)
 {
 	retain_bound();
 	uint64_t now = os_clock_ms();
 	uint64_t last = atomic_load_explicit(&last_tick, memory_order_relaxed);
 	if (now < last + TICK_MS)
-		return;
+		return false;
 	if (!atomic_compare_exchange_strong_explicit(&last_tick, &last, now, memory_order_relaxed, memory_order_relaxed))
-		return;
+		return false;
 	retain_narrow(now);
 	decay_step();
+	return true;
 }

@@ -6,11 +6,12 @@
 #ifndef STRATA_DECAY_H
 #define STRATA_DECAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Called on slow paths, often; does something at most every few milliseconds. */
-void decay_tick(void);
+/* Called on slow paths, often; does something at most every few milliseconds, and says whether it did. */
+bool decay_tick(void);
 
 /* The clock as the last tick saw it, in ms: a few ms old in a busy process, older in an idle one. Costs one load. */
 uint32_t decay_now(void);

@@ -5,6 +5,7 @@
 #include "check.h"
 #include "claim.h"
 #include "pool.h"
+#include "pool_purge.h"
 #include "region.h"
 #include "remote.h"
 
@@ -113,6 +114,7 @@ static void initialise(struct heap *heap, uint32_t number)
 	heap->number = number;
 	owner_set(heap->tag, heap_tag(heap));
 	heap->reserve_step = 1;
+	heap->purge_class = CLASS_COUNT;
 	for (unsigned class = 1; class < CLASS_COUNT; class++)
 		heap->pools[class] = (struct pool_list){ NO_PAGE, NO_PAGE };
 	limits_reset(heap);
@@ -256,6 +258,7 @@ int heap_empty(struct heap *heap)
 		return -EBUSY;
 	remote_flush(heap);
 	bring_all_home(heap);
+	pool_purge_all(heap);
 	heap_unlock(heap);
 	return 0;
 }
@@ -270,6 +273,7 @@ void heap_empty_dead(void)
 			heap_settle_dead(heap);
 			remote_drain(heap, false);
 			pool_settle(heap, true);
+			pool_purge_all(heap);
 		}
 		heap_unlock_other(heap);
 	}

@@ -6,7 +6,10 @@
 #include "bin_limit.h"
 #include "check.h"
 #include "decay.h"
+#include "hunger.h"
+#include "options.h"
 #include "pool.h"
+#include "pool_purge.h"
 #include "remote.h"
 #include "retain.h"
 #include "walk.h"
@@ -63,11 +66,14 @@ static int fill(struct heap *heap, unsigned class)
 
 /* Looking at the clock costs as much as a small refill: not each time; but a process that allocates little must come to it
  * often enough for what it freed before to go back. */
-static bool tick_sometimes(const struct heap *heap)
+static bool tick_sometimes(struct heap *heap)
 {
 	if (heap->slow_calls % 4 != 0)
 		return false;
-	decay_tick();
+	if (decay_tick() && heap_try_lock_own(heap)) {
+		pool_purge_idle(heap, (uint32_t)hunger_shrink(options()->decay_ms));
+		heap_unlock(heap);
+	}
 	return true;
 }
 

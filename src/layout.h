@@ -166,6 +166,8 @@ struct pool {
 	uint8_t class;
 	bool listed;
 	bool target; /* strata_should_move fills it: its blocks in a bin are what comes next */
+	bool idle;   /* nothing was taken or came home since pool_purge_idle last looked */
+	uint8_t purged; /* pages of it that are not counted as used: no block of theirs is out (pool_purge.c) */
 } STRATA_ALIGNED(CACHE_LINE);
 
 _Static_assert(sizeof(struct pool) == CACHE_LINE, "metadata is at most 2 % of the heap: 64 + 4 bytes of 4096, and some");
@@ -265,6 +267,9 @@ struct heap {
 	struct page_set returning;     /* pages on the way back, collected by arena */
 	uint32_t out_blocks[CLASS_COUNT]; /* sum of out over the pools owned; below 2^32, which is 32 GiB; read by others */
 	uint32_t reserve_step;         /* how many pages to claim next */
+	page_index purge_next;         /* where pool_purge_idle goes on: a hint */
+	uint32_t purge_since;          /* clock_ms, 32 bits of it, when its round began */
+	uint8_t purge_class;           /* CLASS_COUNT: the round is over */
 	struct limbo limbo[LIMBO_SLOTS];
 	uint8_t limbo_count;
 	/* enum claim_state. Written under busy, but CLAIM_BARRED is taken away by the owner without; read by others as a hint. */

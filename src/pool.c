@@ -2,6 +2,7 @@
 #include "pool.h"
 
 #include "arena.h"
+#include "arena_count.h"
 #include "bit_word.h"
 #include "check.h"
 #include "walk.h"
@@ -170,6 +171,8 @@ int pool_make(struct heap *heap, unsigned class)
 	pool->home_count = 0;
 	pool->carved = 0;
 	pool->target = false;
+	pool->idle = false;
+	pool->purged = 0;
 	if (class == 1)
 		memset(page_start(page), 0, size_classes[1].start);
 	note_backs(page, count);
@@ -182,6 +185,8 @@ int pool_make(struct heap *heap, unsigned class)
 static void release_pool(struct heap *heap, struct pool *pool)
 {
 	unsigned count = size_classes[pool->class].pages;
+	if (unlikely(pool->purged != 0))
+		arena_recharge(pool->purged);
 	if (pool->listed)
 		list_remove(heap, pool);
 	tag_pages(page_of_pool(pool), count, 0);
@@ -226,6 +231,17 @@ static void **link_fresh(struct pool *pool, const struct size_class *class, void
 	return tail;
 }
 
+/* Before blocks are given out of pages that went back to the system. False: the limit does not allow them. */
+static bool want_purged(struct pool *pool, const struct size_class *class)
+{
+	page_index page = page_of_pool(pool);
+	if (!arena_charge(pool->purged))
+		return false;
+	arena_mark_dirty(page / ARENA_PAGES, bits_below(class->pages) << (page % ARENA_PAGES));
+	pool->purged = 0;
+	return true;
+}
+
 unsigned pool_take(struct heap *heap, unsigned class_index, struct bin *bin)
 {
 	const struct size_class *class = &size_classes[class_index];
@@ -233,6 +249,12 @@ unsigned pool_take(struct heap *heap, unsigned class_index, struct bin *bin)
 	if (page == NO_PAGE)
 		return 0;
 	struct pool *pool = &region.pools[page];
+	pool->idle = false;
+	if (unlikely(pool->purged != 0) && !want_purged(pool, class)) {
+		list_remove(heap, pool);
+		list_insert(heap, pool, false);
+		return 0;
+	}
 	unsigned count = pool->home_count;
 	void *first = NULL;
 	void **tail = &first;
@@ -269,6 +291,7 @@ STRATA_FAST enum homecoming locate(struct pool *pool, const struct size_class *c
 STRATA_FAST void came_home(struct heap *heap, struct pool *pool, unsigned count)
 {
 	pool->home_count += (uint16_t)count;
+	pool->idle = false;
 	if (pool->home_count == pool->carved)
 		release_pool(heap, pool);
 	else if (!pool->listed)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "trim.h"
 
+#include "arena_count.h"
 #include "arena_purge.h"
 #include "claim.h"
 #include "heap.h"
@@ -13,11 +14,13 @@ size_t trim_all(void)
 {
 	if (__atomic_load_n(&region_span, __ATOMIC_ACQUIRE) == 0)
 		return 0;
+	uint64_t before = arena_count().purged_bytes;
 	typed_trim();
 	if (thread_self.own != NULL && heap_empty(thread_self.own) != 0)
 		thread_switch_heap();
 	claim_all();
 	heap_empty_dead();
 	run_expire(0);
-	return arena_purge(SIZE_MAX, 0);
+	arena_purge(SIZE_MAX, 0);
+	return (size_t)(arena_count().purged_bytes - before);
 }

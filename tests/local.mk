@@ -25,6 +25,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_limit \
 	tests/unit/test_bounds \
 	tests/unit/test_retain \
+	tests/unit/test_pool_purge \
 	tests/unit/test_cgroup \
 	tests/unit/test_should_move \
 	tests/unit/test_domain_blocks \
@@ -96,6 +97,9 @@ tests_unit_test_typed_dict_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_limit_SOURCES = tests/unit/test_limit.c
 tests_unit_test_limit_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_limit_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_pool_purge_SOURCES = tests/unit/test_pool_purge.c
+tests_unit_test_pool_purge_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_pool_purge_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_retain_SOURCES = tests/unit/test_retain.c
 tests_unit_test_retain_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_retain_LDADD = $(CONTRACT_LIBS)

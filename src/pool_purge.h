@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pages that a partly used pool does without go back to the system, and the pool stays in use.
+ */
+#ifndef STRATA_POOL_PURGE_H
+#define STRATA_POOL_PURGE_H
+
+#include "layout.h"
+
+/* The next of the heap's pools: those from which nothing was taken, and to which nothing came home, since the last round, which
+ * was at least idle_ms ago. At most 1 MiB. The heap is locked. Returns the bytes. */
+size_t pool_purge_idle(struct heap *heap, uint32_t idle_ms);
+
+/* All pools of the heap, which is locked. Returns the bytes. */
+size_t pool_purge_all(struct heap *heap);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pages between the blocks that are left of many go back, though each pool is still in use, and come again.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <strata/strata.h>
+
+#include "support.h"
+
+/* Eight in a pool of six pages, of which one stays: it lies on one page, or on two. */
+#define SIZE 3072
+#define BLOCKS ((size_t)16000)
+#define KEEP 8
+
+static void *blocks[BLOCKS];
+static void *more[2 * BLOCKS];
+
+static struct strata_stats totals(void)
+{
+	struct strata_stats stats;
+
+	strata_stats_read(&stats, sizeof stats);
+	return stats;
+}
+
+static void set_number(const char *name, uint64_t number, enum strata_option_type type)
+{
+	const struct strata_option option = {.type = type, .number = number};
+
+	assert_int_equal(strata_option_set(name, &option), 0);
+}
+
+static void build_up(void)
+{
+	for (size_t i = 0; i < BLOCKS; i++) {
+		blocks[i] = strata_malloc(SIZE);
+		assert_non_null(blocks[i]);
+		pattern_write(blocks[i], SIZE, i);
+	}
+}
+
+static void thin_out(void)
+{
+	for (size_t i = 0; i < BLOCKS; i++)
+		if (i % KEEP != 3) {
+			strata_free(blocks[i]);
+			blocks[i] = NULL;
+		}
+}
+
+static void tear_down(void)
+{
+	for (size_t i = 0; i < BLOCKS; i++) {
+		assert_true(blocks[i] == NULL || pattern_holds(blocks[i], SIZE, i));
+		strata_free(blocks[i]);
+		blocks[i] = NULL;
+	}
+}
+
+static void refill(void)
+{
+	for (size_t i = 0; i < BLOCKS; i++)
+		if (blocks[i] == NULL) {
+			blocks[i] = strata_malloc(SIZE);
+			assert_non_null(blocks[i]);
+			pattern_write(blocks[i], SIZE, i);
+		}
+}
+
+/* The owner's slow path, now and then; until the memory is there, or the alarm comes. */
+static void work_until_heap_is_below(size_t bytes)
+{
+	while (totals().heap_bytes > bytes) {
+		for (size_t i = 0; i < 60; i++)
+			more[i] = strata_malloc(100 * KIB);
+		for (size_t i = 0; i < 60; i++)
+			strata_free(more[i]);
+		usleep(2000);
+	}
+}
+
+static void idle_pages_go_and_come_again(void **state)
+{
+	size_t full, resident;
+
+	(void)state;
+	if (checked_mode())
+		skip();
+	set_number("decay_ms", 20, STRATA_OPTION_NUMBER);
+	for (int round = 0; round < 3; round++) {
+		build_up();
+		full = totals().heap_bytes;
+		resident = resident_bytes();
+		thin_out();
+		work_until_heap_is_below(full * 2 / 3);
+		assert_true(resident_bytes() < resident - full / 4);
+		refill();
+		assert_true(totals().heap_bytes >= BLOCKS * SIZE);
+		tear_down();
+	}
+}
+
+static void trim_takes_them_at_once(void **state)
+{
+	size_t full, resident, said;
+
+	(void)state;
+	if (checked_mode())
+		skip();
+	set_number("decay_ms", 3600000, STRATA_OPTION_NUMBER);
+	build_up();
+	strata_trim();
+	full = totals().heap_bytes;
+	resident = resident_bytes();
+	thin_out();
+	said = strata_trim();
+	/* At most two pages of six are left, and little else. */
+	assert_true(said > full / 2);
+	assert_true(totals().heap_bytes < full / 6 * 2 + 2 * MIB);
+	assert_true(resident_bytes() < resident - full / 2);
+	assert_true(totals().heap_bytes >= totals().live_bytes);
+	tear_down();
+	strata_trim();
+	assert_true(totals().heap_bytes < 2 * MIB);
+}
+
+/* What does not count as used is charged again before it is given out. */
+static void the_limit_holds(void **state)
+{
+	uint64_t limit;
+	size_t count = 0;
+
+	(void)state;
+	if (checked_mode())
+		skip();
+	build_up();
+	thin_out();
+	strata_trim();
+	limit = totals().heap_bytes + 4 * MIB;
+	set_number("limit", limit, STRATA_OPTION_BYTES);
+	while ((more[count] = strata_malloc(SIZE)) != NULL) {
+		pattern_write(more[count], SIZE, count);
+		count++;
+		assert_true(totals().live_bytes <= limit);
+	}
+	assert_true(count > MIB / SIZE);
+	set_number("limit", 0, STRATA_OPTION_BYTES);
+	refill();
+	for (size_t i = 0; i < count; i++) {
+		assert_true(pattern_holds(more[i], SIZE, i));
+		strata_free(more[i]);
+	}
+	tear_down();
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(idle_pages_go_and_come_again),
+		cmocka_unit_test(trim_takes_them_at_once),
+		cmocka_unit_test(the_limit_holds),
+	};
+	(void)argc;
+	leave_out_the_container(argv);
+	/* Memory that never goes ends the program. */
+	alarm(120);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
