@@ -84,7 +84,7 @@ STRATA_NOINLINE static void *aligned_slow(size_t alignment, size_t size)
 /* There is a class for every 8 bytes up to 512: that of the size rounded up to the alignment is aligned. */
 void *core_aligned(size_t alignment, size_t size)
 {
-	size_t bytes = round_up(size, alignment);
+	size_t bytes = round_up(size, size_max(alignment, 8));
 	if (likely(size <= OBJECT_MAX && bytes <= OBJECT_MAX)) {
 		void *block = bin_pop(bin_of_object(thread_fast.heap, bytes));
 		if (likely(block != NULL))
