@@ -113,13 +113,14 @@ unset LD_PRELOAD STRATA_OPTIONS
 # why_not NAME: why a test is left out; nothing when it is run
 why_not() {
 	case $1 in
-	*/test_bounds | */stress_asleep | */stress_sleeping_owner | */test_locked.sh)
+	*/test_bounds | */stress_asleep | */stress_sleeping_owner | */test_locked.sh | */test_pool_purge)
 		echo "measures what is resident and mapped, of which the emulator's own is a part" ;;
 	*/stress_threads) echo "the emulator keeps 270 KiB of each thread that has ended" ;;
 	*/stress_domain_tables) echo "the two that exchange tables get no turn beside 200 emulated threads" ;;
 	*/test_fork.sh | */test_urcu.sh | */test_domain_fork.sh)
 		echo "the emulator ends itself where a forked child of a program with threads starts one" ;;
 	*/oom_nth | */oom_domain) echo "forks for each call of the system, which takes an emulator minutes" ;;
+	*/test_retain) echo "touches gigabytes, which takes an emulator minutes" ;;
 	*/oom_limit | */test_linking.sh) echo "limits the address space, which is the emulator's" ;;
 	*/test_background.sh) echo "counts threads, of which the emulator has one of its own" ;;
 	*/test_stopped.sh | */test_seccomp.sh) echo "ptrace and seccomp are not emulated" ;;
@@ -130,7 +131,7 @@ why_not() {
 }
 
 # Those that run on larger pages as well.
-paged="tests/unit/test_contract_aligned tests/unit/test_contract_stats tests/unit/test_typed_shapes tests/stress/stress_realloc"
+paged="tests/unit/test_contract_aligned tests/unit/test_contract_stats tests/unit/test_typed_tuple tests/stress/stress_realloc"
 
 # binary PROGRAM: the file itself, where libtool put a script in its place
 binary() {
