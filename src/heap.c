@@ -4,6 +4,7 @@
 #include "bin_limit.h"
 #include "check.h"
 #include "claim.h"
+#include "number_stack.h"
 #include "pool.h"
 #include "pool_purge.h"
 #include "region.h"
@@ -23,42 +24,24 @@ uint32_t heap_count(void)
 	return atomic_load_explicit(&heaps_created, memory_order_acquire);
 }
 
-/* Heaps without a thread, a stack: the number of the first in the low half; in the high half a tag that every change
- * increments, so that a pop which was overtaken by pops and pushes of the same heap fails. 2^32 changes in the middle of one
- * pop would be needed to deceive it. next_dead of a popped heap may be read by others at any time: heaps are type-stable.
- * Spares are kept apart, so that none becomes a thread's for good (fork.h). */
-typedef _Atomic uint64_t heap_stack;
-static heap_stack dead_stack;
-static heap_stack spare_stack;
+/* Heaps without a thread. Spares are kept apart, so that none becomes a thread's for good (fork.h). */
+static number_stack dead_stack;
+static number_stack spare_stack;
 
-static heap_stack *stack_of(const struct heap *heap)
+static _Atomic uint32_t *next_of(uint32_t number)
 {
-	return heap->spare ? &spare_stack : &dead_stack;
+	return &heap_at(number)->next_dead;
 }
 
 static void dead_push(struct heap *heap)
 {
-	heap_stack *stack = stack_of(heap);
-	uint64_t top = atomic_load(stack);
-	uint64_t pushed;
-	do {
-		atomic_store_explicit(&heap->next_dead, (uint32_t)top, memory_order_relaxed);
-		pushed = ((top >> 32) + 1) << 32 | heap->number;
-	} while (!atomic_compare_exchange_weak(stack, &top, pushed));
+	number_stack_push(heap->spare ? &spare_stack : &dead_stack, heap->number, next_of);
 }
 
-static struct heap *dead_pop(heap_stack *stack)
+static struct heap *dead_pop(number_stack *stack)
 {
-	uint64_t top = atomic_load(stack);
-	uint64_t popped;
-	struct heap *heap;
-	do {
-		if ((uint32_t)top == 0)
-			return NULL;
-		heap = heap_at((uint32_t)top);
-		popped = ((top >> 32) + 1) << 32 | atomic_load_explicit(&heap->next_dead, memory_order_relaxed);
-	} while (!atomic_compare_exchange_weak(stack, &top, popped));
-	return heap;
+	uint32_t number = number_stack_pop(stack, next_of);
+	return number != 0 ? heap_at(number) : NULL;
 }
 
 void heap_forget_dead(void)
@@ -148,7 +131,7 @@ static bool try_revive(struct heap *heap)
 }
 
 /* Takes a dead heap, unless somebody is in each of the first few. Ghosts are dropped. */
-static struct heap *revive(heap_stack *stack)
+static struct heap *revive(number_stack *stack)
 {
 	struct heap *passed[4];
 	unsigned count = 0;
@@ -298,7 +281,7 @@ static unsigned adopt_from(struct heap *dead, struct heap *heap, unsigned class)
 }
 
 /* Walks the dead heaps by their stack: the links may change under the walk, which then sees some heaps twice or not. */
-static unsigned adopt_along(heap_stack *stack, struct heap *heap, unsigned class)
+static unsigned adopt_along(number_stack *stack, struct heap *heap, unsigned class)
 {
 	uint32_t number = (uint32_t)atomic_load(stack);
 	for (unsigned seen = 0; number != 0 && seen < ADOPTION_SCAN; seen++) {
