@@ -45,12 +45,16 @@ static uint64_t lowest_run(uint64_t word)
 	return (zeros != 0 ? bits_below((unsigned)size_min(bit_lowest(zeros), 64 - first)) : ALL_BITS) << first;
 }
 
-/* Purges pages that the caller has claimed; returns those that went. Which of them are worth it is asked now: before they
- * were claimed another purge may have come and gone. Those between that cost nothing go along in the same call. */
-static uint64_t purge_claimed(arena_index index, uint64_t claimed, unsigned least_run, bool lazily)
+/* Purges pages that the caller has claimed; count says what becomes of those that went. Which of them are worth it is asked
+ * now: before they were claimed another purge may have come and gone. Those between that cost nothing go along in the same
+ * call. */
+static size_t purge_pages(arena_index index, uint64_t claimed, unsigned least_run,
+			  size_t (*count_purged)(arena_index, uint64_t, bool))
 {
 	uint64_t pages = worth_it(index, claimed, least_run);
 	uint64_t gone = 0;
+	/* Read once: strata_option_set may change it meanwhile, and what MADV_FREE took may still hold its contents. */
+	bool lazily = options()->purge_lazily;
 	while (pages != 0) {
 		unsigned first = bit_lowest(pages);
 		uint64_t run = lowest_run(claimed & ~bits_below(first));
@@ -61,20 +65,12 @@ static uint64_t purge_claimed(arena_index index, uint64_t claimed, unsigned leas
 		gone |= run & pages;
 		pages &= ~run;
 	}
-	return gone;
-}
-
-/* The setting is read once: strata_option_set may change it meanwhile, and what MADV_FREE took may still hold its contents. */
-static size_t purge_pages(arena_index index, uint64_t claimed, unsigned least_run)
-{
-	bool lazily = options()->purge_lazily;
-	return arena_count_purged(index, purge_claimed(index, claimed, least_run, lazily), !lazily);
+	return count_purged(index, gone, !lazily);
 }
 
 size_t arena_purge_used(arena_index index, uint64_t pages)
 {
-	bool lazily = options()->purge_lazily;
-	return arena_count_purged_used(index, purge_claimed(index, pages, 1, lazily), !lazily);
+	return purge_pages(index, pages, 1, arena_count_purged_used);
 }
 
 _Static_assert(ARENA_PAGES * sizeof(struct pool) == PAGE_SIZE, "the records of an arena's pages fill one page");
@@ -91,7 +87,7 @@ static size_t purge_unused_arena(arena_index index)
 {
 	if (!arena_claim_unused(index))
 		return 0;
-	size_t bytes = purge_pages(index, ALL_BITS, 1);
+	size_t bytes = purge_pages(index, ALL_BITS, 1, arena_count_purged);
 	if (arena_costly_pages(index) == 0) {
 		if (bytes != 0)
 			arena_count_clean(index);
@@ -117,7 +113,7 @@ static size_t purge_pages_arena(arena_index index, unsigned least_run)
 			return 0;
 	} while (!atomic_compare_exchange_weak(&arena->free, &free, free & ~pages));
 	arena_word_changed(index, free, free & ~pages);
-	size_t bytes = purge_pages(index, pages, least_run);
+	size_t bytes = purge_pages(index, pages, least_run, arena_count_purged);
 	arena_put_back(index, pages);
 	if (!is_used(index) && arena_costly_pages(index) == 0)
 		bytes += purge_unused_arena(index);

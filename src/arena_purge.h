@@ -11,6 +11,9 @@
 
 #define PURGE_SCAN 1024 /* arenas looked at in one bounded call */
 
+/* A bounded call gives back at most 1 MiB: a purge may go beyond its limit by an arena. */
+#define PURGE_STEP (((size_t)1 << 20) - ARENA_SIZE)
+
 /* Gives back free pages that have been idle for idle_ms, at most limit bytes (and at most one arena more), going on where
  * the last call stopped. Returns the bytes given back. */
 size_t arena_purge(size_t limit, uint32_t idle_ms);

@@ -11,7 +11,6 @@
 #include "retain.h"
 #include "run.h"
 
-#define STEP_BYTES ((size_t)1 << 20)
 #define TICK_MS 8
 
 /* When the last step was made. Who moves it on makes the next one; the others go on with what they were doing. */
@@ -37,24 +36,22 @@ size_t decay_step(void)
 	look_around();
 	uint32_t idle_ms = (uint32_t)hunger_shrink(options()->decay_ms);
 	run_expire(idle_ms);
-	size_t taken = claim_idle(STEP_BYTES, idle_ms);
-	struct arena_counters counters = arena_count();
-	/* A purge may go beyond its limit by an arena. */
-	if (counters.dirty_pages == 0 || taken >= STEP_BYTES - ARENA_SIZE)
+	size_t taken = claim_idle(PURGE_STEP, idle_ms);
+	if (arena_count().dirty_pages == 0 || taken >= PURGE_STEP)
 		return taken;
-	return taken + arena_purge(STEP_BYTES - ARENA_SIZE - taken, idle_ms);
+	return taken + arena_purge(PURGE_STEP - taken, idle_ms);
 }
 
-bool decay_tick(void)
+size_t decay_tick(void)
 {
 	retain_bound();
 	uint64_t now = os_clock_ms();
 	uint64_t last = atomic_load_explicit(&last_tick, memory_order_relaxed);
 	if (now < last + TICK_MS)
-		return false;
+		return 0;
 	if (!atomic_compare_exchange_strong_explicit(&last_tick, &last, now, memory_order_relaxed, memory_order_relaxed))
-		return false;
+		return 0;
 	retain_narrow(now);
-	decay_step();
-	return true;
+	size_t done = decay_step();
+	return done < PURGE_STEP ? PURGE_STEP - done : 0;
 }

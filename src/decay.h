@@ -6,12 +6,12 @@
 #ifndef STRATA_DECAY_H
 #define STRATA_DECAY_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Called on slow paths, often; does something at most every few milliseconds, and says whether it did. */
-bool decay_tick(void);
+/* Called on slow paths, often; does something at most every few milliseconds. Returns how many bytes the caller's heap may
+ * give back beside: 0 when it did nothing, or all that one call may do. */
+size_t decay_tick(void);
 
 /* The clock as the last tick saw it, in ms: a few ms old in a busy process, older in an idle one. Costs one load. */
 uint32_t decay_now(void);

@@ -70,8 +70,9 @@ static bool tick_sometimes(struct heap *heap)
 {
 	if (heap->slow_calls % 4 != 0)
 		return false;
-	if (decay_tick() && heap_try_lock_own(heap)) {
-		pool_purge_idle(heap, (uint32_t)hunger_shrink(options()->decay_ms));
+	size_t left = decay_tick();
+	if (left > 0 && heap_try_lock_own(heap)) {
+		pool_purge_idle(heap, (uint32_t)hunger_shrink(options()->decay_ms), left);
 		heap_unlock(heap);
 	}
 	return true;

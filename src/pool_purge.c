@@ -15,7 +15,6 @@
 #include "os.h"
 #include "pool.h"
 
-#define STEP_BYTES ((size_t)768 << 10) /* a pool may go beyond it by its own pages */
 #define STEP_POOLS 256u
 
 static uint64_t pages_without_blocks(const struct pool *pool, const struct size_class *class)
@@ -72,12 +71,12 @@ static bool begin_round(struct heap *heap, uint32_t idle_ms)
 	return true;
 }
 
-size_t pool_purge_idle(struct heap *heap, uint32_t idle_ms)
+size_t pool_purge_idle(struct heap *heap, uint32_t idle_ms, size_t limit)
 {
 	size_t bytes = 0;
 	if (heap->purge_class >= CLASS_COUNT && !begin_round(heap, idle_ms))
 		return 0;
-	for (unsigned looked = 0; looked < STEP_POOLS && bytes < STEP_BYTES; looked++) {
+	for (unsigned looked = 0; looked < STEP_POOLS && bytes < limit; looked++) {
 		struct pool *pool = next_pool(heap);
 		if (pool == NULL)
 			break;

@@ -8,8 +8,8 @@
 #include "layout.h"
 
 /* The next of the heap's pools: those from which nothing was taken, and to which nothing came home, since the last round, which
- * was at least idle_ms ago. At most 1 MiB. The heap is locked. Returns the bytes. */
-size_t pool_purge_idle(struct heap *heap, uint32_t idle_ms);
+ * was at least idle_ms ago; at most limit bytes, and at most one pool more. The heap is locked. Returns the bytes. */
+size_t pool_purge_idle(struct heap *heap, uint32_t idle_ms, size_t limit);
 
 /* All pools of the heap, which is locked. Returns the bytes. */
 size_t pool_purge_all(struct heap *heap);

@@ -13,9 +13,6 @@
 #include "options.h"
 #include "os.h"
 
-/* A call gives back at most 1 MiB: a purge may go beyond its limit by an arena. */
-#define STEP_BYTES (((size_t)1 << 20) - ARENA_SIZE)
-
 /* ---- The allowance -------------------------------------------------------------------------------------------------- */
 
 /* Written and read by every thread that returns memory, each by itself and relaxed: nothing else is ordered by them. */
@@ -64,7 +61,7 @@ static void add_up_to(_Atomic uint64_t *number, uint64_t more, uint64_t most)
 static size_t allowance_most(void)
 {
 	uint32_t times = atomic_load_explicit(&times_reached, memory_order_relaxed);
-	size_t first = FIRST_MOST * options()->retain_bytes / PAGE_SIZE;
+	size_t first = FIRST_MOST * (options()->retain_bytes / PAGE_SIZE);
 	return times > 1 ? first << 2 * (times - 1) : first;
 }
 
@@ -175,7 +172,7 @@ static void give_back(const struct arena_counters *counters, size_t most)
 	unsigned least = least_hole(counters, most);
 	if (least > 1 && counters->dirty_pages >= seen && counters->dirty_pages < seen + LOOK_AGAIN_PAGES)
 		return;
-	size_t bytes = arena_purge_young(STEP_BYTES, least);
+	size_t bytes = arena_purge_young(PURGE_STEP, least);
 	atomic_store_explicit(&looked_in_vain, bytes == 0 ? counters->dirty_pages : 0, memory_order_relaxed);
 	if (bytes > 0)
 		retain_gave_young(bytes / PAGE_SIZE);
