@@ -3,7 +3,7 @@
  * A process that falls idle after a peak, without a further call, keeps no more than the bound. One whose use rises and falls
  * again and again would pay a page fault for each page each time. It shows by wanting back what it just gave: so much more it
  * may keep from then on, the allowance, up to a most that grows fourfold each time that it was reached and memory went back
- * again. What of the allowance lies unused for decay_ms is halved.
+ * again. It is halved for each decay_ms in which the use did not rise and fall by half as much.
  */
 #include "retain.h"
 
@@ -22,8 +22,9 @@ static _Atomic uint64_t allowance;     /* pages */
 static _Atomic uint32_t times_reached; /* how often the allowance was at its most and more was wanted back */
 static _Atomic uint64_t given_since;   /* pages that went back before their time since that was last counted */
 static _Atomic uint64_t window_since;  /* ms: when what follows began */
-static _Atomic uint64_t lowest_free;   /* the fewest pages that were seen free since then */
-static _Atomic uint64_t highest_held;  /* and the most that were seen in use or free */
+static _Atomic uint64_t lowest_used;   /* the fewest pages that were seen in use since then, */
+static _Atomic uint64_t highest_used;  /* the most */
+static _Atomic uint64_t highest_held;  /* and the most in use or free */
 
 #define FIRST_MOST 3u /* in times of the setting */
 #define TIMES_LIMIT 8u
@@ -82,6 +83,27 @@ static void count_reached(size_t most)
 		atomic_fetch_add_explicit(&times_reached, 1, memory_order_relaxed);
 }
 
+static void begin_window(void)
+{
+	atomic_store_explicit(&lowest_used, UINT64_MAX, memory_order_relaxed);
+	atomic_store_explicit(&highest_used, 0, memory_order_relaxed);
+	atomic_store_explicit(&highest_held, 0, memory_order_relaxed);
+}
+
+static void raise_to(_Atomic uint64_t *number, uint64_t value)
+{
+	if (value > atomic_load_explicit(number, memory_order_relaxed))
+		atomic_store_explicit(number, value, memory_order_relaxed);
+}
+
+static void note(const struct arena_counters *counters)
+{
+	if (counters->used_pages < atomic_load_explicit(&lowest_used, memory_order_relaxed))
+		atomic_store_explicit(&lowest_used, counters->used_pages, memory_order_relaxed);
+	raise_to(&highest_used, counters->used_pages);
+	raise_to(&highest_held, counters->used_pages + counters->dirty_pages);
+}
+
 static void widen(const struct arena_counters *counters)
 {
 	uint64_t back = take_from(&given_young, soiled_since(counters->soiled_pages));
@@ -92,8 +114,25 @@ static void widen(const struct arena_counters *counters)
 		count_reached(most);
 	/* More than it ever holds is of no use to it: near a limit it is not the allowance that is missing. */
 	add_up_to(&allowance, back, size_min(most, atomic_load_explicit(&highest_held, memory_order_relaxed)));
-	atomic_store_explicit(&lowest_free, UINT64_MAX, memory_order_relaxed);
 	atomic_store_explicit(&window_since, os_clock_ms(), memory_order_relaxed);
+}
+
+void retain_narrow(uint64_t now)
+{
+	uint64_t since = atomic_load_explicit(&window_since, memory_order_relaxed);
+	if (now < since + (uint64_t)options()->decay_ms ||
+	    !atomic_compare_exchange_strong_explicit(&window_since, &since, now, memory_order_relaxed, memory_order_relaxed))
+		return;
+	uint64_t lowest = atomic_load_explicit(&lowest_used, memory_order_relaxed);
+	uint64_t highest = atomic_load_explicit(&highest_used, memory_order_relaxed);
+	uint64_t allowed = atomic_load_explicit(&allowance, memory_order_relaxed);
+	begin_window();
+	take_from(&given_young, UINT64_MAX);
+	if (allowed == 0 || (highest > lowest && highest - lowest >= allowed / 2))
+		return;
+	take_from(&allowance, allowed / 2 + 1);
+	if (atomic_load_explicit(&times_reached, memory_order_relaxed) > 0)
+		atomic_fetch_sub_explicit(&times_reached, 1, memory_order_relaxed);
 }
 
 /* ---- The bound ------------------------------------------------------------------------------------------------------ */
@@ -104,39 +143,12 @@ static size_t least_most(size_t used)
 	return size_max(options()->retain_bytes / PAGE_SIZE, used / 8);
 }
 
-void retain_narrow(uint64_t now)
-{
-	uint64_t since = atomic_load_explicit(&window_since, memory_order_relaxed);
-	if (now < since + (uint64_t)options()->decay_ms ||
-	    !atomic_compare_exchange_strong_explicit(&window_since, &since, now, memory_order_relaxed, memory_order_relaxed))
-		return;
-	uint64_t lowest = atomic_exchange_explicit(&lowest_free, UINT64_MAX, memory_order_relaxed);
-	atomic_store_explicit(&highest_held, 0, memory_order_relaxed);
-	size_t most = least_most(arena_count().used_pages);
-	take_from(&given_young, UINT64_MAX);
-	if (lowest <= most)
-		return;
-	uint64_t unused = size_min(lowest - most, atomic_load_explicit(&allowance, memory_order_relaxed));
-	take_from(&allowance, unused / 2 + 1);
-	if (atomic_load_explicit(&times_reached, memory_order_relaxed) > 0)
-		atomic_fetch_sub_explicit(&times_reached, 1, memory_order_relaxed);
-}
-
-static void note(const struct arena_counters *counters)
-{
-	if (counters->dirty_pages < atomic_load_explicit(&lowest_free, memory_order_relaxed))
-		atomic_store_explicit(&lowest_free, counters->dirty_pages, memory_order_relaxed);
-	uint64_t held = counters->used_pages + counters->dirty_pages;
-	if (held > atomic_load_explicit(&highest_held, memory_order_relaxed))
-		atomic_store_explicit(&highest_held, held, memory_order_relaxed);
-}
-
 /* Pages that may be free. */
 static size_t free_most(const struct arena_counters *counters)
 {
 	size_t used = counters->used_pages;
 	note(counters);
-	if (unlikely(atomic_load_explicit(&given_young, memory_order_relaxed) != 0) && hunger() == 0)
+	if (unlikely(atomic_load_explicit(&given_young, memory_order_relaxed) != 0))
 		widen(counters);
 	size_t allowed = (size_t)atomic_load_explicit(&allowance, memory_order_relaxed);
 	size_t most = hunger_shrink(least_most(used) + size_min(allowed, allowance_most()));

@@ -31,13 +31,18 @@ static struct strata_stats totals(void)
 	return stats;
 }
 
-/* Time is left out: no page becomes old. */
-static void stop_the_clock(void)
+static void set_decay(uint64_t ms)
 {
-	const struct strata_option option = {.type = STRATA_OPTION_NUMBER, .number = 3600000};
+	const struct strata_option option = {.type = STRATA_OPTION_NUMBER, .number = ms};
 
 	if (strata_option_set("decay_ms", &option) != 0)
 		fatal("decay_ms cannot be set");
+}
+
+/* Time is left out: no page becomes old. */
+static void stop_the_clock(void)
+{
+	set_decay(3600000);
 }
 
 static size_t build_up(size_t size, size_t bytes)
@@ -108,16 +113,16 @@ static void of_a_peak_little_is_left(void **state)
 		assert_true(passes_in_a_child(little_is_left, sizes[i]));
 }
 
-/* The third and all that follow cost no page. */
+/* After the third nothing goes back. */
 static bool bursts_are_kept(size_t size)
 {
 	uint64_t purged = 0;
 
 	stop_the_clock();
-	for (int burst = 0; burst < 6; burst++) {
+	for (int burst = 0; burst < 5; burst++) {
 		size_t count = build_up(size, BURST);
 
-		if (burst == 3)
+		if (burst == 2)
 			purged = totals().purged_bytes;
 		shuffle(count);
 		tear_down(count);
@@ -161,12 +166,48 @@ static void a_phase_that_comes_twice_is_no_habit(void **state)
 		assert_true(passes_in_a_child(two_phases_leave, sizes[i]));
 }
 
+/* Work that lets the clock tick, for a second at the least. */
+static void work_a_little(void)
+{
+	for (int round = 0; round < 1000; round++) {
+		tear_down(build_up(100 * KIB, 6 * MIB));
+		usleep(1000);
+	}
+}
+
+static bool a_habit_is_forgotten(size_t size)
+{
+	size_t before = totals().heap_bytes;
+	size_t left;
+
+	stop_the_clock();
+	for (int burst = 0; burst < 4; burst++)
+		tear_down(build_up(size, BURST));
+	set_decay(5);
+	work_a_little();
+	stop_the_clock();
+	tear_down(build_up(size, PEAK));
+	left = totals().heap_bytes - before;
+	if (left > 56 * MIB)
+		fprintf(stderr, "of %zu-byte blocks %zu KiB are left\n", size, left / KIB);
+	return left <= 56 * MIB;
+}
+
+static void what_is_not_wanted_for_long_is_no_habit(void **state)
+{
+	(void)state;
+	if (checked_mode())
+		skip();
+	assert_true(passes_in_a_child(a_habit_is_forgotten, 4000));
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(of_a_peak_little_is_left),
 		cmocka_unit_test(what_is_wanted_again_and_again_is_kept),
 		cmocka_unit_test(a_phase_that_comes_twice_is_no_habit),
+		cmocka_unit_test(what_is_not_wanted_for_long_is_no_habit),
 	};
 	(void)argc;
 	leave_out_the_container(argv);
