@@ -152,6 +152,11 @@ bool arena_any_dirty_unused(void)
 	return atomic_load_explicit(&dirty_unused_arenas, memory_order_relaxed) > 0;
 }
 
+void arena_count_given_back(size_t bytes)
+{
+	atomic_fetch_add_explicit(&purged_bytes, bytes, memory_order_relaxed);
+}
+
 static unsigned note_purged(arena_index index, uint64_t pages, bool certainly)
 {
 	unsigned count = bit_count(pages & arena_costly_pages(index));
@@ -159,8 +164,13 @@ static unsigned note_purged(arena_index index, uint64_t pages, bool certainly)
 		arena_mark_clean(index, pages);
 	else
 		mark_given(index, pages);
-	atomic_fetch_add_explicit(&purged_bytes, count * PAGE_SIZE, memory_order_relaxed);
+	arena_count_given_back(count * PAGE_SIZE);
 	return count;
+}
+
+void arena_mark_purged(arena_index index, uint64_t pages)
+{
+	note_purged(index, pages, true);
 }
 
 size_t arena_count_purged(arena_index index, uint64_t pages, bool certainly)

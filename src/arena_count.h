@@ -14,6 +14,11 @@ uint64_t arena_costly_pages(arena_index arena);
 void arena_mark_dirty(arena_index arena, uint64_t pages);
 void arena_mark_clean(arena_index arena, uint64_t pages);
 
+/* The same of pages in use that went back to the operating system. */
+void arena_mark_purged(arena_index arena, uint64_t pages);
+/* So much else went back, of what is not pages of arenas. */
+void arena_count_given_back(size_t bytes);
+
 struct arena_counters {
 	uint64_t used_pages;  /* of pools, runs and reserves */
 	uint64_t dirty_pages; /* free, and costing memory */

@@ -78,9 +78,10 @@ _Static_assert(ARENA_PAGES * sizeof(struct pool) == PAGE_SIZE, "the records of a
 /* Of an arena that nobody uses and that costs nothing any more: the records of its pages. All zero is how they begin. */
 static size_t purge_records(arena_index index)
 {
-	if (os_page_size() != PAGE_SIZE)
+	if (os_page_size() != PAGE_SIZE || os_purge(&region.pools[(size_t)index * ARENA_PAGES], PAGE_SIZE, false) != 0)
 		return 0;
-	return os_purge(&region.pools[(size_t)index * ARENA_PAGES], PAGE_SIZE, false) == 0 ? PAGE_SIZE : 0;
+	arena_count_given_back(PAGE_SIZE);
+	return PAGE_SIZE;
 }
 
 static size_t purge_unused_arena(arena_index index)

@@ -179,7 +179,7 @@ void *run_allocate(size_t size, size_t alignment, bool zero)
 static void purge_range(page_index first, size_t pages)
 {
 	if (pages > 0 && os_purge(page_start(first), pages * PAGE_SIZE, false) == 0)
-		mark_range(first, pages, arena_mark_clean);
+		mark_range(first, pages, arena_mark_purged);
 }
 
 /* The pages of a run on their way back: what there is no room for goes to the system at once. */
@@ -188,7 +188,7 @@ static void free_arenas(page_index first, size_t pages, size_t arenas, bool move
 	if (moved) {
 		atomic_fetch_sub_explicit(&moved_runs, 1, memory_order_relaxed);
 		if (region_refresh(first / ARENA_PAGES, arenas) == 0)
-			mark_range(first, arenas * ARENA_PAGES, arena_mark_clean);
+			mark_range(first, arenas * ARENA_PAGES, arena_mark_purged);
 	} else if (!retain_has_room(pages)) {
 		purge_range(first, pages);
 		retain_gave_young(pages);

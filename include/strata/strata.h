@@ -79,7 +79,8 @@ void strata_free_batch(void *const *blocks, size_t count);
 
 /* Returns everything that can be returned to the operating system now: the free blocks that the calling thread has cached and
  * those of all other threads that are not seen at work meanwhile (with reclaim:1, where the system has membarrier), what was
- * freed to threads that sleep or have ended, every page not in use. Returns the bytes given back. Stops no thread. */
+ * freed to threads that sleep or have ended, every page not in use. Stops no thread. Returns the bytes
+ * that went meanwhile, what other threads gave back among them. */
 size_t strata_trim(void);
 
 /* For the tick of an event loop (a few times a second): a bounded part of the housekeeping that is due: about 1 MiB of blocks
