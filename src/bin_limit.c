@@ -18,7 +18,8 @@ static int32_t first_limit(unsigned class)
 }
 
 /* Sum of limit_bytes over the heaps: what all bins together may hold above a page's worth each. Changed when a limit changes,
- * which is seldom. */
+ * which is seldom, by the thread whose bin it is or who claims that, and set by the child of a fork. Relaxed: it orders
+ * nothing. */
 static _Atomic int64_t all_limits STRATA_ALIGNED(CACHE_LINE);
 
 void limit_raise(struct heap *heap, unsigned class, int32_t by)

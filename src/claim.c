@@ -38,9 +38,9 @@
  *                    sees the store of head after membarrier 3. Then head is NULL only when the owner has taken the whole
  *                    list; after membarrier 4, limit - second <= 0: not equal.
  *     free had       Its credit - 1 came before: from membarrier 2 on limit - credit = L + 1 until it stores head = block, and
- *                    less only after that, when a malloc has begun. A whole list has length L. So first = L tells that head was stored
- *                    before membarrier 3, and is NULL only when all is taken: limit - second <= 0, not equal. A list that is not
- *                    whole: as above.
+ *                    less only after that, when a malloc has begun. A whole list has length L. So first = L tells that head was
+ *                    stored before membarrier 3, and is NULL only when all is taken: limit - second <= 0, not equal. A list
+ *                    that is not whole: as above.
  *
  * (Without membarrier 1, a free might begin after a malloc that put the list back, and make credit fit again.)
  *
@@ -50,8 +50,8 @@
  * docs/models/claim.pml checks this exhaustively for lists of one and two blocks, with stores that reach memory late and in any
  * order, and fails when one of the steps is left out.
  *
- * The gate stays closed when all is taken: such a heap is known to hold nothing but what is in limbo, and the first free of an owner that
- * woke leads to its slow path, where limits begin anew.
+ * The gate stays closed when all is taken: such a heap is known to hold nothing but what is in limbo, and the first free of an
+ * owner that woke leads to its slow path, where limits begin anew.
  */
 #include "claim.h"
 
@@ -211,12 +211,12 @@ static bool barrier(void)
 
 static void add(struct batch *batch, struct heap *heap)
 {
-	if (!heap_try_lock(heap))
+	if (!heap_try_lock_other(heap))
 		return;
-	if (atomic_load(&heap->state) == HEAP_LIVE && others_read(heap->claimed) != CLAIM_BARRED)
+	if (atomic_load(&heap->state) == HEAP_LIVE)
 		batch->heaps[batch->count++] = heap;
 	else
-		heap_unlock(heap);
+		heap_unlock_other(heap);
 }
 
 static bool in_limbo(const struct heap *heap, unsigned class)
@@ -345,6 +345,7 @@ static void send_for(struct heap *heap)
 		remote_flush(heap);
 }
 
+/* What dead heaps were sent meanwhile comes last: that may take long, and no heap of the batch stays locked for it. */
 static void let_go(struct batch *batch, bool claimed)
 {
 	for (unsigned i = 0; i < batch->count; i++) {
@@ -355,14 +356,16 @@ static void let_go(struct batch *batch, bool claimed)
 			owner_set(heap->claimed, all ? CLAIM_ASLEEP : CLAIM_PARTLY);
 		else if (heap->claimed == CLAIM_NONE)
 			open_gate(heap);
-		if (claimed && all)
+		if (claimed && all) {
 			limits_forget(heap);
+			pool_purge_begin(heap);
+		}
 		pool_settle(heap, true);
-		if (batch->budget == SIZE_MAX)
-			pool_purge_all(heap);
 		pool_check_heap(heap);
-		heap_unlock_other(heap);
+		heap_unlock(heap);
 	}
+	for (unsigned i = 0; i < batch->count; i++)
+		heap_look_after_dead(batch->heaps[i]);
 }
 
 static void claim(struct batch *batch)
@@ -376,11 +379,33 @@ static void claim(struct batch *batch)
 	let_go(batch, claimed);
 }
 
-/* A dead heap that could not be settled when its owner left, or that has been sent something since. */
-static void look_after_dead(struct heap *heap)
+static bool is_asleep(const struct heap *heap)
 {
-	if (atomic_load(&heap->state) == HEAP_DEAD && (has_mail(heap) || others_read(heap->bins_left)))
-		remote_drain_for(heap);
+	return atomic_load(&heap->state) == HEAP_LIVE && others_read(heap->claimed) == CLAIM_ASLEEP;
+}
+
+/* What a sleeper's pools do without. Once all were looked at, the heap costs a step of housekeeping two loads. */
+static size_t purge_sleeper(struct heap *heap, size_t limit)
+{
+	size_t bytes = 0;
+	if (!is_asleep(heap) || pool_purge_is_over(heap) || !heap_try_lock_other(heap))
+		return 0;
+	if (is_asleep(heap))
+		bytes = pool_purge_rest(heap, limit);
+	heap_unlock_other(heap);
+	return bytes;
+}
+
+static void purge_sleepers(void)
+{
+	for (uint32_t number = heap_count(); number > 0; number--) {
+		struct heap *heap = heap_at(number);
+		if (!is_asleep(heap) || !heap_try_lock_other(heap))
+			continue;
+		if (is_asleep(heap))
+			pool_purge_all(heap);
+		heap_unlock_other(heap);
+	}
 }
 
 static bool possible(void)
@@ -394,16 +419,22 @@ static size_t claim_some(uint32_t first, uint32_t scan, size_t budget, uint32_t 
 	struct batch batch = { .budget = budget };
 	uint32_t count = heap_count();
 	uint32_t now = (uint32_t)os_clock_ms();
+	size_t purged = 0;
+	bool may_claim = possible();
 	for (uint32_t i = 0; i < scan; i++) {
 		struct heap *heap = heap_at((first + i) % count + 1);
-		if (possible() && sleeps(heap, now, idle_ms))
+		if (may_claim && sleeps(heap, now, idle_ms))
 			add(&batch, heap);
-		else
-			look_after_dead(heap);
+		else if (purged < budget)
+			purged += purge_sleeper(heap, budget - purged);
 	}
+	batch.budget -= size_min(purged, budget);
 	if (batch.count > 0)
 		claim(&batch);
-	return batch.taken;
+	/* A dead heap that could not be settled when its owner left, or that has been sent something since. */
+	for (uint32_t i = 0; i < scan; i++)
+		heap_look_after_dead(heap_at((first + i) % count + 1));
+	return batch.taken + purged;
 }
 
 /* Where the next call goes on; relaxed, by all. */
@@ -426,5 +457,6 @@ size_t claim_all(void)
 		look_again(heap_at(number), now, 0);
 	for (uint32_t done = 0; done < count; done += CLAIM_HEAPS)
 		taken += claim_some(done, (uint32_t)size_min(count - done, CLAIM_HEAPS), SIZE_MAX, 0);
+	purge_sleepers();
 	return taken;
 }

@@ -9,7 +9,8 @@
 #include <string.h>
 
 /* Forks under way in the low half; in the high half how often there have been any, which tells heaps held for them from heaps
- * held for those before, that are just being let go. */
+ * held for those before, that are just being let go. Written by forking threads, sequentially consistent; read by all, relaxed,
+ * as a hint of which heap to take. */
 static _Atomic uint64_t forks;
 
 /* What heap->busy says while the heap is held: neither 0 nor 1. */
@@ -54,8 +55,9 @@ void fork_begin(const struct heap *mine)
 	my_hold = enter();
 	for (uint32_t number = heap_count(); number > 0; number--) {
 		struct heap *heap = heap_at(number);
-		/* The state is the last that is written when a heap is made: number, lists and spare are there. */
-		if (heap != mine && atomic_load(&heap->state) != HEAP_UNUSED && !heap->spare)
+		uint32_t state = atomic_load(&heap->state);
+		/* It is the last that is written when a heap is made: number, lists and spare are there. A ghost may lack them. */
+		if (heap != mine && (state == HEAP_LIVE || state == HEAP_DEAD) && !heap->spare)
 			hold(heap, my_hold);
 	}
 }
@@ -66,11 +68,14 @@ void fork_end_in_parent(void)
 		return;
 	for (uint32_t number = heap_count(); number > 0; number--) {
 		uint32_t held = my_hold;
-		atomic_compare_exchange_strong(&heap_at(number)->busy, &held, 0);
+		if (atomic_compare_exchange_strong(&heap_at(number)->busy, &held, 0))
+			heap_look_after_dead(heap_at(number));
 	}
 }
 
-/* What was in the bins and buffers of those threads is lost to the child: the copy may have caught them half-way. */
+/* What was in the bins and buffers of those threads is lost to the child: the copy may have caught them half-way. What was
+ * handed over to them is not: a chain is pushed whole. Who hands over counts first, and those who were in between are not
+ * here. */
 static void orphan(struct heap *heap)
 {
 	for (unsigned class = 1; class < CLASS_COUNT; class++)
@@ -81,14 +86,11 @@ static void orphan(struct heap *heap)
 	heap->outgoing_bytes = heap->outgoing_blocks = 0;
 	heap->sending = 0;
 	claim_drop(heap);
-	atomic_store(&heap->inbox, NULL);
-	atomic_store(&heap->inbox_bytes, 0);
-	atomic_store(&heap->inbox_blocks, 0);
+	remote_recount(heap);
 	atomic_store(&heap->busy, 0);
 	heap_bury(heap);
 }
 
-/* Who hands over counts first: those who were in between are not here. */
 static void settle_own(struct heap *heap)
 {
 	remote_recount(heap);

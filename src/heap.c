@@ -82,12 +82,24 @@ void heap_unlock(struct heap *heap)
 	atomic_store_explicit(&heap->busy, 0, memory_order_release);
 }
 
-/* What was handed over to a dead heap meanwhile found it locked. */
+bool heap_dead_waits(struct heap *heap)
+{
+	return atomic_load(&heap->state) == HEAP_DEAD && (atomic_load(&heap->inbox) != NULL || others_read(heap->bins_left));
+}
+
+/* Whoever was in the heap lets go of busy and then looks; who hands over to it, or leaves it, says so and then looks at busy
+ * (remote_drain_for). Fences in both: one of the two sees the other. */
+void heap_look_after_dead(struct heap *heap)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	if (heap_dead_waits(heap))
+		remote_drain_for(heap);
+}
+
 void heap_unlock_other(struct heap *heap)
 {
 	heap_unlock(heap);
-	if (atomic_load(&heap->state) == HEAP_DEAD && atomic_load(&heap->inbox) != NULL)
-		remote_drain_for(heap);
+	heap_look_after_dead(heap);
 }
 
 /* ---- A heap's beginning and end ------------------------------------------------------------------------------------- */
@@ -220,6 +232,7 @@ void heap_wake(struct heap *heap)
 
 void heap_release(struct heap *heap)
 {
+	claim_allow(heap);
 	if (heap_try_lock_own(heap)) {
 		remote_flush(heap);
 		bring_all_home(heap);

@@ -7,7 +7,7 @@
  *   the bins           the owning thread alone; of a dead heap who holds busy; of a sleeping one, see claim.h
  *   pools, records     who holds busy, whether owner, drainer, adopter or fork
  *   owner / drainer    the owner that finds its heap busy leaves it (it becomes a dead heap) and takes another
- *   two drainers       the second goes away; the first looks at the inbox again before it lets go of a dead heap
+ *   two drainers       the second goes away; the first looks again once it has let go of a dead heap
  */
 #ifndef STRATA_HEAP_H
 #define STRATA_HEAP_H
@@ -52,8 +52,13 @@ bool heap_try_lock_other(struct heap *heap);
 /* By the owner: whatever of the heap was claimed while it slept is its own again. */
 bool heap_try_lock_own(struct heap *heap);
 void heap_unlock(struct heap *heap);
-/* Of a heap that may be dead. */
+/* Of a heap that may be dead: what it was sent meanwhile is taken home as well. */
 void heap_unlock_other(struct heap *heap);
+
+/* Whether a dead heap has been sent something, or its thread has left something undone. */
+bool heap_dead_waits(struct heap *heap);
+/* By who was in the heap, has let go of it, and holds no other: does what waits there. */
+void heap_look_after_dead(struct heap *heap);
 
 /* With the heap locked: brings one block home. False: it says on stderr what is wrong with the block. */
 bool heap_take_home(struct heap *heap, void *block);

@@ -256,9 +256,9 @@ struct heap {
 	int64_t aside_blocks;
 
 	/* -- Guarded by busy: the pools, their records, and what follows. -- */
-	/* A try-lock: 0 or 1; more while forks hold it. Taken by the owner on its slow path, by who drains the inbox of a sleeping or dead owner or claims
-	 * its bins, by who adopts pools of a dead heap, by fork. Whoever does not get it does something else: an owner takes
-	 * another heap. Acquire to take it, release to let go (heap.c). */
+	/* A try-lock: 0 or 1; more while forks hold it. Taken by the owner on its slow path, by who drains the inbox of a sleeping
+	 * or dead owner or claims its bins, by who adopts pools of a dead heap, by fork. Whoever does not get it does something
+	 * else: an owner takes another heap. Acquire to take it, release to let go (heap.c). */
 	_Atomic uint32_t busy;
 	uint32_t pool_count;           /* pools owned; read by others */
 	uint64_t limit_bytes;          /* by how much the limits were raised, all bins; beyond cache by refills alone */
@@ -269,7 +269,7 @@ struct heap {
 	uint32_t reserve_step;         /* how many pages to claim next */
 	page_index purge_next;         /* where pool_purge_idle goes on: a hint */
 	uint32_t purge_since;          /* clock_ms, 32 bits of it, when its round began */
-	uint8_t purge_class;           /* CLASS_COUNT: the round is over */
+	uint8_t purge_class;           /* CLASS_COUNT: the round is over; read by others as a hint */
 	struct limbo limbo[LIMBO_SLOTS];
 	uint8_t limbo_count;
 	/* enum claim_state. Written under busy, but CLAIM_BARRED is taken away by the owner without; read by others as a hint. */
@@ -280,8 +280,9 @@ struct heap {
 	bool spare;                    /* serves only while forks are under way (fork.h); written when it is made */
 
 	/* -- Shared. -- */
-	/* Blocks that other threads freed: a stack linked through their first words, as many as a CAS pushes (release), taken
-	 * whole by an exchange (acquire). No ABA: a push only links to what it replaces, and nothing is popped singly. */
+	/* Blocks that other threads freed: a stack linked through their first words, as many as a CAS pushes, taken whole
+	 * by an exchange. Both sequentially consistent, for the state that is looked at after the one and written before the other
+	 * (remote.c). No ABA: a push only links to what it replaces, and nothing is popped singly. */
 	_Atomic(void *) inbox STRATA_ALIGNED(CACHE_LINE);
 	_Atomic uint64_t inbox_bytes;  /* handed over and not yet taken home; read by all */
 	_Atomic uint64_t inbox_blocks;
@@ -304,9 +305,9 @@ _Static_assert(sizeof(struct heap) <= HEAP_STRIDE, "a heap is one page");
 #define ROUTES 8  /* any number, masked, is a domain, or one that has no fast path */
 
 /*
- * What one thread counts for the domains. Written by the owning thread alone, without atomics, but for its routes; read by others.
- * A thread takes a record with its first call and gives it up at its end; what it has counted stays in it, so that the sum
- * over all records is what all threads ever did.
+ * What one thread counts for the domains. Written by the owning thread alone, without atomics, but for its routes; read by
+ * others. A thread takes a record with its first call and gives it up at its end; what it has counted stays in it, so that the
+ * sum over all records is what all threads ever did.
  *
  *   live bytes of a domain = reported (domain_count.c) + sum over the records of pending
  *   pending = free_credit - allocate_credit - balance

@@ -52,46 +52,62 @@ static struct pool *next_pool(struct heap *heap)
 	page_index page = heap->purge_next;
 	if (page == NO_PAGE || !is_listed(heap, page, heap->purge_class))
 		page = NO_PAGE;
-	while (page == NO_PAGE && ++heap->purge_class < CLASS_COUNT)
-		page = heap->pools[heap->purge_class].last;
+	while (page == NO_PAGE && !pool_purge_is_over(heap)) {
+		owner_add(heap->purge_class, 1);
+		page = pool_purge_is_over(heap) ? NO_PAGE : heap->pools[heap->purge_class].last;
+	}
 	if (page == NO_PAGE)
 		return NULL;
 	heap->purge_next = region.pools[page].previous;
 	return &region.pools[page];
 }
 
-static bool begin_round(struct heap *heap, uint32_t idle_ms)
+void pool_purge_begin(struct heap *heap)
 {
-	uint32_t now = (uint32_t)os_clock_ms();
-	if (!is_older(now, heap->purge_since, idle_ms))
-		return false;
-	heap->purge_since = now;
-	heap->purge_class = OBJECT_CLASSES;
+	owner_set(heap->purge_class, OBJECT_CLASSES);
 	heap->purge_next = NO_PAGE;
-	return true;
 }
 
-size_t pool_purge_idle(struct heap *heap, uint32_t idle_ms, size_t limit)
+bool pool_purge_is_over(const struct heap *heap)
+{
+	return others_read(heap->purge_class) >= CLASS_COUNT;
+}
+
+static size_t step(struct heap *heap, size_t limit, bool idle_only)
 {
 	size_t bytes = 0;
-	if (heap->purge_class >= CLASS_COUNT && !begin_round(heap, idle_ms))
-		return 0;
 	for (unsigned looked = 0; looked < STEP_POOLS && bytes < limit; looked++) {
 		struct pool *pool = next_pool(heap);
 		if (pool == NULL)
 			break;
-		if (pool->idle)
+		if (pool->idle || !idle_only)
 			bytes += purge(pool);
 		pool->idle = true;
 	}
 	return bytes;
 }
 
+size_t pool_purge_idle(struct heap *heap, uint32_t idle_ms, size_t limit)
+{
+	if (pool_purge_is_over(heap)) {
+		uint32_t now = (uint32_t)os_clock_ms();
+		if (!is_older(now, heap->purge_since, idle_ms))
+			return 0;
+		heap->purge_since = now;
+		pool_purge_begin(heap);
+	}
+	return step(heap, limit, true);
+}
+
+size_t pool_purge_rest(struct heap *heap, size_t limit)
+{
+	return step(heap, limit, false);
+}
+
 size_t pool_purge_all(struct heap *heap)
 {
 	size_t bytes = 0;
-	for (unsigned class = OBJECT_CLASSES + 1; class < CLASS_COUNT; class++)
-		for (page_index page = heap->pools[class].first; page != NO_PAGE; page = region.pools[page].next)
-			bytes += purge(&region.pools[page]);
+	for (pool_purge_begin(heap); !pool_purge_is_over(heap);)
+		bytes += step(heap, SIZE_MAX, false);
 	return bytes;
 }

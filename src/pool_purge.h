@@ -11,7 +11,13 @@
  * was at least idle_ms ago; at most limit bytes, and at most one pool more. The heap is locked. Returns the bytes. */
 size_t pool_purge_idle(struct heap *heap, uint32_t idle_ms, size_t limit);
 
-/* All pools of the heap, which is locked. Returns the bytes. */
+/* The same of a heap whose thread sleeps, whatever happened to its pools: begun by who finds that it sleeps, and gone on with
+ * until it is over, which others may ask as a hint. */
+void pool_purge_begin(struct heap *heap);
+bool pool_purge_is_over(const struct heap *heap);
+size_t pool_purge_rest(struct heap *heap, size_t limit);
+
+/* All pools of the heap, which is locked, now. Returns the bytes. */
 size_t pool_purge_all(struct heap *heap);
 
 #endif

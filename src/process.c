@@ -28,14 +28,9 @@ void process_thread_ends(void)
 	checked_thread_end();
 }
 
-void process_thread_ended(void)
-{
-	record_give_up();
-}
-
 /* ---- Fork ----------------------------------------------------------------------------------------------------------- */
 
-/* The forking thread's heap that the child goes on with; NULL: none. */
+/* The forking thread's heap that the child goes on with, if no other library's handler made it leave that; NULL: none. */
 static __thread struct heap *barred;
 
 static void before_fork(void)
@@ -49,7 +44,7 @@ static void before_fork(void)
 static void after_fork_in_parent(void)
 {
 	fork_end_in_parent();
-	if (barred != NULL)
+	if (barred != NULL && thread_self.own == barred)
 		claim_allow(barred);
 	table_after_fork_in_parent();
 	debug_after_fork_in_parent();
@@ -58,10 +53,11 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
 	background_forget();
-	fork_end_in_child(barred);
-	thread_in_child(barred);
-	if (barred != NULL)
-		claim_allow(barred);
+	struct heap *mine = thread_self.own == barred ? barred : NULL;
+	fork_end_in_child(mine);
+	thread_in_child(mine);
+	if (mine != NULL)
+		claim_allow(mine);
 	record_orphan_all();
 	quota_after_fork_in_child();
 	table_after_fork_in_child();

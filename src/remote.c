@@ -183,9 +183,12 @@ void remote_recount(struct heap *heap)
 	atomic_store(&heap->inbox_blocks, blocks);
 }
 
+/* The fences: of who has handed over to the heap, or left it, before it looks at busy; and after busy was let go of, before
+ * it looks at what waits. Partners: each other, and that in heap_look_after_dead. */
 void remote_drain_for(struct heap *heap)
 {
 	do {
+		atomic_thread_fence(memory_order_seq_cst);
 		if (!heap_try_lock_other(heap))
 			return;
 		bool dead = atomic_load(&heap->state) == HEAP_DEAD;
@@ -196,6 +199,7 @@ void remote_drain_for(struct heap *heap)
 			pool_settle(heap, true);
 		pool_check_heap(heap);
 		heap_unlock(heap);
-	} while (atomic_load(&heap->state) == HEAP_DEAD && atomic_load(&heap->inbox) != NULL);
+		atomic_thread_fence(memory_order_seq_cst);
+	} while (heap_dead_waits(heap));
 	retain_bound();
 }

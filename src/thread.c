@@ -16,8 +16,8 @@ STRATA_TLS struct thread thread_self;
 
 /* ---- A thread's end ------------------------------------------------------------------------------------------------- */
 
-/* Created by the constructor (process.c). Before that, and if the program has used up all keys, a thread's heap is not given up at its
- * end; the main thread's never is. */
+/* Created by the constructor (process.c). Before that, and if the program has used up all keys, a thread's heap is not given
+ * up at its end; the main thread's never is. */
 static pthread_key_t end_key;
 static _Atomic bool end_key_made;
 
@@ -49,7 +49,7 @@ static void at_thread_end(void *value)
 	}
 	process_thread_ends();
 	thread_self.leaving = true;
-	process_thread_ended();
+	record_give_up();
 	detach();
 }
 

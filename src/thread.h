@@ -40,9 +40,8 @@ struct heap *thread_go_home(void);
 /* From the library's constructor: threads are told of their end from here on. */
 void thread_begin(void);
 
-/* What all tiers do at a thread's end (process.c): while it still has a heap to free into, and once it takes none any more. */
+/* What all tiers do at a thread's end (process.c), while it still has a heap to free into. */
 void process_thread_ends(void);
-void process_thread_ended(void);
 
 /* Before a fork: a heap that nobody else is in, and that nobody claims until claim_allow; NULL when the thread has none, or
  * others are in each that it tries. In the child: what was barred is the thread's heap; any other was copied half-changed. */

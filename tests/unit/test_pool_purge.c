@@ -2,6 +2,7 @@
 /*
  * Pages between the blocks that are left of many go back, though each pool is still in use, and come again.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -41,7 +42,8 @@ static void build_up(void)
 {
 	for (size_t i = 0; i < BLOCKS; i++) {
 		blocks[i] = strata_malloc(SIZE);
-		assert_non_null(blocks[i]);
+		if (blocks[i] == NULL)
+			fatal("no memory");
 		pattern_write(blocks[i], SIZE, i);
 	}
 }
@@ -58,7 +60,8 @@ static void thin_out(void)
 static void tear_down(void)
 {
 	for (size_t i = 0; i < BLOCKS; i++) {
-		assert_true(blocks[i] == NULL || pattern_holds(blocks[i], SIZE, i));
+		if (blocks[i] != NULL && !pattern_holds(blocks[i], SIZE, i))
+			fatal("block %zu has changed", i);
 		strata_free(blocks[i]);
 		blocks[i] = NULL;
 	}
@@ -69,7 +72,8 @@ static void refill(void)
 	for (size_t i = 0; i < BLOCKS; i++)
 		if (blocks[i] == NULL) {
 			blocks[i] = strata_malloc(SIZE);
-			assert_non_null(blocks[i]);
+			if (blocks[i] == NULL)
+				fatal("no memory");
 			pattern_write(blocks[i], SIZE, i);
 		}
 }
@@ -131,6 +135,50 @@ static void trim_takes_them_at_once(void **state)
 	assert_true(totals().heap_bytes < 2 * MIB);
 }
 
+static pthread_barrier_t gate;
+
+/* Leaves its pools thinned out, and goes on once they are purged. */
+static void *sleep_on_thinned_pools(void *unused)
+{
+	build_up();
+	thin_out();
+	pthread_barrier_wait(&gate);
+	pthread_barrier_wait(&gate);
+	refill();
+	tear_down();
+	return unused;
+}
+
+static void purge_sleeper(uint64_t decay_ms, bool by_trim)
+{
+	pthread_t thread;
+	size_t full;
+
+	set_number("decay_ms", decay_ms, STRATA_OPTION_NUMBER);
+	pthread_barrier_init(&gate, NULL, 2);
+	assert_int_equal(pthread_create(&thread, NULL, sleep_on_thinned_pools, NULL), 0);
+	pthread_barrier_wait(&gate);
+	full = BLOCKS * SIZE;
+	if (by_trim)
+		assert_true(strata_trim() > full / 2);
+	else
+		work_until_heap_is_below(full * 2 / 3);
+	assert_true(totals().heap_bytes < full * 2 / 3);
+	assert_true(totals().live_bytes >= BLOCKS / KEEP * SIZE);
+	pthread_barrier_wait(&gate);
+	pthread_join(thread, NULL);
+	strata_trim();
+}
+
+static void pages_of_sleeping_threads_go_as_well(void **state)
+{
+	(void)state;
+	if (checked_mode())
+		skip();
+	purge_sleeper(20, false);
+	purge_sleeper(3600000, true);
+}
+
 /* What does not count as used is charged again before it is given out. */
 static void the_limit_holds(void **state)
 {
@@ -165,6 +213,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(idle_pages_go_and_come_again),
 		cmocka_unit_test(trim_takes_them_at_once),
+		cmocka_unit_test(pages_of_sleeping_threads_go_as_well),
 		cmocka_unit_test(the_limit_holds),
 	};
 	(void)argc;
