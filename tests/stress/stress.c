@@ -29,15 +29,13 @@ void stress_begin(const char *name)
 
 int stress_end(const char *format, ...)
 {
-	struct strata_stats stats;
 	va_list arguments;
 
-	strata_stats_read(&stats, sizeof stats);
 	printf("%s: ", stress_name);
 	va_start(arguments, format);
 	vprintf(format, arguments);
 	va_end(arguments);
-	printf("; resident %zu KiB, heaps %zu\n", resident_bytes() / KIB, (size_t)stats.heaps);
+	printf("; resident %zu KiB, heaps %zu\n", resident_bytes() / KIB, (size_t)totals().heaps);
 	return 0;
 }
 

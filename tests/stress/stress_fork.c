@@ -139,11 +139,7 @@ static void *forks(void *count)
 /* Heaps that belong to living threads: one for each, but two while a thread works with a spare. */
 static size_t heaps_of_threads(void)
 {
-	struct strata_stats stats;
-
-	if (strata_stats_read(&stats, sizeof stats) != 0)
-		fatal("stress_fork: no statistics");
-	return (size_t)stats.threads;
+	return (size_t)totals().threads;
 }
 
 int main(void)

@@ -10,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <strata/strata.h>
-
 #define PATTERN_STEP UINT64_C(0x9e3779b97f4a7c15)
 #define END_BYTES (4 * KIB)
 
@@ -150,6 +148,32 @@ size_t resident_bytes(void)
 	return strtoul(line + strlen("VmRSS:"), NULL, 10) * KIB;
 }
 
+struct strata_stats totals(void)
+{
+	struct strata_stats stats;
+
+	if (strata_stats_read(&stats, sizeof stats) != 0)
+		fatal("no statistics");
+	return stats;
+}
+
+int set_number(const char *name, uint64_t number)
+{
+	struct strata_option option;
+	int error = strata_option_get(name, &option);
+
+	if (error != 0)
+		return error;
+	option.number = number;
+	return strata_option_set(name, &option);
+}
+
+void set_decay(uint64_t ms)
+{
+	if (set_number("decay_ms", ms) != 0)
+		fatal("decay_ms:%llu refused", (unsigned long long)ms);
+}
+
 bool checked_mode(void)
 {
 	const char *options = getenv("STRATA_OPTIONS");
@@ -181,16 +205,15 @@ static const void *object_of(void *function)
 
 void require_strata_serves_malloc(void)
 {
-	struct strata_stats before, after;
+	struct strata_stats before;
 	void *block;
 
 	/* The one function lives in the object of the other, and a block of the one is counted by the other. */
 	if (object_of((void *)(uintptr_t)malloc) != object_of((void *)(uintptr_t)strata_malloc))
 		fatal("malloc is not strata's");
-	strata_stats_read(&before, sizeof before);
+	before = totals();
 	block = malloc(opaque(100));
-	strata_stats_read(&after, sizeof after);
-	if (block == NULL || strata_usable_size(block) < 100 || after.live_blocks != before.live_blocks + 1)
+	if (block == NULL || strata_usable_size(block) < 100 || totals().live_blocks != before.live_blocks + 1)
 		fatal("malloc is not served by strata");
 	free(block);
 }

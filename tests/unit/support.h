@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <strata/strata.h>
+
 #define KIB ((size_t)1024)
 #define MIB (KIB * 1024)
 
@@ -70,6 +72,16 @@ size_t interesting_sizes(const size_t **sizes);
 
 /* Resident bytes of this process as the kernel counts them. */
 size_t resident_bytes(void);
+
+/* What strata_stats_read says. */
+struct strata_stats totals(void);
+
+/* Changes a setting that is a number or a number of bytes, as strata_option_set does: 0 or its error. */
+int set_number(const char *name, uint64_t number);
+
+/* Sets decay_ms; ends the program where that is refused. With STOPPED nothing is ever idle, however slow the machine. */
+#define STOPPED ((uint64_t)3600000)
+void set_decay(uint64_t ms);
 
 /* True under check:1, where blocks may be laid out and moved otherwise. */
 bool checked_mode(void);

@@ -35,14 +35,6 @@ static size_t mappings(void)
 	return lines;
 }
 
-static struct strata_stats totals(void)
-{
-	struct strata_stats stats;
-
-	strata_stats_read(&stats, sizeof stats);
-	return stats;
-}
-
 /* ---- A thread ------------------------------------------------------------------------------------------------------- */
 
 static pthread_barrier_t gate;

@@ -72,14 +72,12 @@ static int no_files(void **state)
 static size_t kept(void)
 {
 	void *blocks[BLOCKS];
-	struct strata_stats stats;
 
 	for (size_t i = 0; i < BLOCKS; i++)
 		blocks[i] = memset(malloc(MIB), 1, MIB);
 	for (size_t i = 0; i < BLOCKS; i++)
 		free(blocks[i]);
-	strata_stats_read(&stats, sizeof stats);
-	return stats.free_bytes;
+	return totals().free_bytes;
 }
 
 static void until_little_is_kept(void)
@@ -206,11 +204,10 @@ static int run_with_stand_in(void)
 int main(int count, char **arguments)
 {
 	const struct CMUnitTest own[] = {cmocka_unit_test(own_group_is_found)};
-	const struct strata_option decay = {.type = STRATA_OPTION_NUMBER, .number = 60000};
 
 	/* An effect that never comes ends the program. */
 	alarm(120);
-	strata_option_set("decay_ms", &decay);
+	set_decay(STOPPED);
 	if (count > 1 && strcmp(arguments[1], "own") == 0)
 		return cmocka_run_group_tests(own, NULL, NULL);
 	return run_with_stand_in();

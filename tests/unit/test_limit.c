@@ -27,18 +27,8 @@
 
 static void set(const char *name, uint64_t bytes)
 {
-	const struct strata_option option = {.type = STRATA_OPTION_BYTES, .number = bytes};
-
-	if (strata_option_set(name, &option) != 0)
+	if (set_number(name, bytes) != 0)
 		fatal("%s:%llu refused", name, (unsigned long long)bytes);
-}
-
-static struct strata_stats totals(void)
-{
-	struct strata_stats stats;
-
-	strata_stats_read(&stats, sizeof stats);
-	return stats;
 }
 
 /* A limit with so much room above what is in use by now. */
@@ -191,13 +181,6 @@ static int set_purge(const char *word)
 	return strata_option_set("purge", &(struct strata_option){.type = STRATA_OPTION_WORD, .word = word});
 }
 
-static void set_decay(uint64_t ms)
-{
-	const struct strata_option option = {.type = STRATA_OPTION_NUMBER, .number = ms};
-
-	assert_int_equal(strata_option_set("decay_ms", &option), 0);
-}
-
 static int purge_at_once(void **state)
 {
 	set_purge("dontneed");
@@ -229,7 +212,7 @@ static void pages_taken_by_madv_free_are_counted_once(void **state)
 
 	(void)state;
 	assert_int_equal(set_purge("free"), 0);
-	set_decay(60000);
+	set_decay(STOPPED);
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
 		for (int round = 0; round < 3; round++) {
 			uint64_t before;

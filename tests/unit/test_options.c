@@ -45,14 +45,6 @@ static struct strata_option get(const char *name)
 	return option;
 }
 
-static int set_number(const char *name, uint64_t number)
-{
-	struct strata_option option = get(name);
-
-	option.number = number;
-	return strata_option_set(name, &option);
-}
-
 static int set_word(const char *name, const char *word)
 {
 	struct strata_option option = get(name);
@@ -147,30 +139,28 @@ static void errors_are_as_documented(void **state)
 
 static void before_the_first_allocation_reserve_is_free(void **state)
 {
-	struct strata_stats stats;
+	uint64_t reserved = totals().reserved_bytes;
 
 	(void)state;
 	assert_false(first_reserve.fixed);
 	assert_int_equal(first_set, 0);
 	assert_int_equal(get("reserve").number, RESERVE);
-	assert_int_equal(strata_stats_read(&stats, sizeof stats), 0);
 	/* With the metadata of so much. */
-	assert_true(stats.reserved_bytes >= RESERVE && stats.reserved_bytes < RESERVE + RESERVE / 16);
+	assert_true(reserved >= RESERVE && reserved < RESERVE + RESERVE / 16);
 }
 
 /* A freed block of 1 MiB is kept whole with retain:16M, and goes back at once with decay_ms:0. */
 static uint64_t kept_of_a_large_block(void)
 {
-	struct strata_stats before, after;
+	uint64_t before;
 	void *block;
 
 	strata_trim();
-	strata_stats_read(&before, sizeof before);
+	before = totals().heap_bytes;
 	block = memset(malloc(MIB), 1, MIB);
 	free(opaque_pointer(block));
 	strata_maintain();
-	strata_stats_read(&after, sizeof after);
-	return after.heap_bytes - before.heap_bytes;
+	return totals().heap_bytes - before;
 }
 
 static void a_changed_setting_is_obeyed(void **state)

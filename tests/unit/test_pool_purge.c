@@ -23,21 +23,6 @@
 static void *blocks[BLOCKS];
 static void *more[2 * BLOCKS];
 
-static struct strata_stats totals(void)
-{
-	struct strata_stats stats;
-
-	strata_stats_read(&stats, sizeof stats);
-	return stats;
-}
-
-static void set_number(const char *name, uint64_t number, enum strata_option_type type)
-{
-	const struct strata_option option = {.type = type, .number = number};
-
-	assert_int_equal(strata_option_set(name, &option), 0);
-}
-
 static void build_up(void)
 {
 	for (size_t i = 0; i < BLOCKS; i++) {
@@ -97,7 +82,7 @@ static void idle_pages_go_and_come_again(void **state)
 	(void)state;
 	if (checked_mode())
 		skip();
-	set_number("decay_ms", 20, STRATA_OPTION_NUMBER);
+	set_decay(20);
 	for (int round = 0; round < 3; round++) {
 		build_up();
 		full = totals().heap_bytes;
@@ -118,7 +103,7 @@ static void trim_takes_them_at_once(void **state)
 	(void)state;
 	if (checked_mode())
 		skip();
-	set_number("decay_ms", 3600000, STRATA_OPTION_NUMBER);
+	set_decay(STOPPED);
 	build_up();
 	strata_trim();
 	full = totals().heap_bytes;
@@ -154,7 +139,7 @@ static void purge_sleeper(uint64_t decay_ms, bool by_trim)
 	pthread_t thread;
 	size_t full;
 
-	set_number("decay_ms", decay_ms, STRATA_OPTION_NUMBER);
+	set_decay(decay_ms);
 	pthread_barrier_init(&gate, NULL, 2);
 	assert_int_equal(pthread_create(&thread, NULL, sleep_on_thinned_pools, NULL), 0);
 	pthread_barrier_wait(&gate);
@@ -192,14 +177,14 @@ static void the_limit_holds(void **state)
 	thin_out();
 	strata_trim();
 	limit = totals().heap_bytes + 4 * MIB;
-	set_number("limit", limit, STRATA_OPTION_BYTES);
+	assert_int_equal(set_number("limit", limit), 0);
 	while ((more[count] = strata_malloc(SIZE)) != NULL) {
 		pattern_write(more[count], SIZE, count);
 		count++;
 		assert_true(totals().live_bytes <= limit);
 	}
 	assert_true(count > MIB / SIZE);
-	set_number("limit", 0, STRATA_OPTION_BYTES);
+	assert_int_equal(set_number("limit", 0), 0);
 	refill();
 	for (size_t i = 0; i < count; i++) {
 		assert_true(pattern_holds(more[i], SIZE, i));

@@ -23,28 +23,6 @@
 
 static void *blocks[BLOCKS_MOST];
 
-static struct strata_stats totals(void)
-{
-	struct strata_stats stats;
-
-	strata_stats_read(&stats, sizeof stats);
-	return stats;
-}
-
-static void set_decay(uint64_t ms)
-{
-	const struct strata_option option = {.type = STRATA_OPTION_NUMBER, .number = ms};
-
-	if (strata_option_set("decay_ms", &option) != 0)
-		fatal("decay_ms cannot be set");
-}
-
-/* Time is left out: no page becomes old. */
-static void stop_the_clock(void)
-{
-	set_decay(3600000);
-}
-
 static size_t build_up(size_t size, size_t bytes)
 {
 	size_t count = bytes / size;
@@ -118,7 +96,7 @@ static bool bursts_are_kept(size_t size)
 {
 	uint64_t purged = 0;
 
-	stop_the_clock();
+	set_decay(STOPPED);
 	for (int burst = 0; burst < 5; burst++) {
 		size_t count = build_up(size, BURST);
 
@@ -148,7 +126,7 @@ static bool two_phases_leave(size_t size)
 	size_t before = totals().heap_bytes;
 	size_t left;
 
-	stop_the_clock();
+	set_decay(STOPPED);
 	tear_down(build_up(size, PEAK));
 	tear_down(build_up(2 * size, PEAK));
 	left = totals().heap_bytes - before;
@@ -180,12 +158,12 @@ static bool a_habit_is_forgotten(size_t size)
 	size_t before = totals().heap_bytes;
 	size_t left;
 
-	stop_the_clock();
+	set_decay(STOPPED);
 	for (int burst = 0; burst < 4; burst++)
 		tear_down(build_up(size, BURST));
 	set_decay(5);
 	work_a_little();
-	stop_the_clock();
+	set_decay(STOPPED);
 	tear_down(build_up(size, PEAK));
 	left = totals().heap_bytes - before;
 	if (left > 56 * MIB)

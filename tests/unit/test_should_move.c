@@ -74,11 +74,8 @@ static size_t move_all(size_t count)
 
 static uint64_t heap_bytes(void)
 {
-	struct strata_stats stats;
-
 	strata_trim();
-	strata_stats_read(&stats, sizeof stats);
-	return stats.heap_bytes;
+	return totals().heap_bytes;
 }
 
 static void defragment(size_t size, size_t step, bool by_chance, bool by_another_thread)

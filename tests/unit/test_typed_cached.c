@@ -113,7 +113,7 @@ static void idle_lists_shrink(void **state)
 		usleep(10000);
 		strata_maintain();
 	}
-	set_decay(INT32_MAX);
+	set_decay(STOPPED);
 	unregister(type);
 }
 
@@ -131,7 +131,7 @@ static void idle_lists_shrink_by_slow_calls(void **state)
 		put(busy, 0, 16);
 		strata_type_trim(busy);
 	}
-	set_decay(INT32_MAX);
+	set_decay(STOPPED);
 	unregister(idle);
 	unregister(busy);
 }

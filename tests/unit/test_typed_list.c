@@ -13,17 +13,24 @@ struct list {
 
 static struct list *lists[2000];
 
-static strata_type *list_type(size_t keep)
+static struct strata_type_info list_info(void)
 {
-	return registered((struct strata_type_info){
+	return (struct strata_type_info){
 	    .name = "list",
 	    .shape = STRATA_LIST,
 	    .size = sizeof(struct list),
 	    .item_size = sizeof(void *),
 	    .buffer_offset = offsetof(struct list, items),
 	    .capacity_offset = offsetof(struct list, capacity),
-	    .keep_bytes = keep,
-	});
+	};
+}
+
+static strata_type *list_type(size_t keep)
+{
+	struct strata_type_info info = list_info();
+
+	info.keep_bytes = keep;
+	return registered(info);
 }
 
 static void append(strata_type *type, struct list *list, void *item)
@@ -207,20 +214,14 @@ static void destroy_list(void *object, size_t size, void *context)
 
 static void a_list_may_have_callbacks(void **state)
 {
-	struct strata_type_info info = {
-	    .name = "called",
-	    .shape = STRATA_LIST,
-	    .size = sizeof(struct list),
-	    .item_size = sizeof(void *),
-	    .buffer_offset = offsetof(struct list, items),
-	    .capacity_offset = offsetof(struct list, capacity),
-	    .construct = make_list,
-	    .reset = reset_list,
-	    .destroy = destroy_list,
-	};
-	strata_type *type = registered(info);
+	struct strata_type_info info = list_info();
+	strata_type *type;
 
 	(void)state;
+	info.construct = make_list;
+	info.reset = reset_list;
+	info.destroy = destroy_list;
+	type = registered(info);
 	for (int turn = 0; turn < 50; turn++) {
 		struct list *list = strata_list_alloc(type, 8);
 

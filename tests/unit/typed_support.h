@@ -136,20 +136,10 @@ static inline strata_type *with_callbacks(bool with_reset)
 
 /* ---- When lists are idle -------------------------------------------------------------------------------------------- */
 
-static inline void set_decay(uint64_t ms)
-{
-	struct strata_option option;
-
-	assert_int_equal(strata_option_get("decay_ms", &option), 0);
-	option.number = ms;
-	assert_int_equal(strata_option_set("decay_ms", &option), 0);
-}
-
-/* Elsewhere nothing is ever idle, however slow the machine. */
 static inline int nothing_is_idle(void **state)
 {
 	(void)state;
-	set_decay(INT32_MAX);
+	set_decay(STOPPED);
 	return 0;
 }
 
