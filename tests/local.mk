@@ -23,6 +23,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_contract_stats \
 	tests/unit/test_options \
 	tests/unit/test_limit \
+	tests/unit/test_pressure \
 	tests/unit/test_bounds \
 	tests/unit/test_retain \
 	tests/unit/test_pool_purge \
@@ -94,9 +95,12 @@ tests_unit_test_typed_dict_SOURCES = tests/unit/test_typed_dict.c tests/unit/typ
 tests_unit_test_typed_dict_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_typed_dict_LDADD = $(CONTRACT_LIBS)
 
-tests_unit_test_limit_SOURCES = tests/unit/test_limit.c
+tests_unit_test_limit_SOURCES = tests/unit/test_limit.c tests/unit/limit_support.h
 tests_unit_test_limit_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_limit_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_pressure_SOURCES = tests/unit/test_pressure.c tests/unit/limit_support.h
+tests_unit_test_pressure_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_pressure_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_pool_purge_SOURCES = tests/unit/test_pool_purge.c
 tests_unit_test_pool_purge_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_pool_purge_LDADD = $(CONTRACT_LIBS)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The process's limits: never passed, by one thread or many; what is free goes before a call fails; what was allocated
- * stays intact; service resumes; the handler is told what the header says; the emergency reserve serves once, and is
- * taken back.
+ * The process's limit: never passed, by one thread or many; what is free goes before a call fails; what was allocated
+ * stays intact; service resumes.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -18,44 +17,13 @@
 
 #include <strata/strata.h>
 
-#include "support.h"
+#include "limit_support.h"
 
-#define ROOM (48 * MIB)
 #define THREADS 8
 #define BATCH (256 * KIB) /* what one call in progress may be moving */
 #define MOST 60000
 
-static void set(const char *name, uint64_t bytes)
-{
-	if (set_number(name, bytes) != 0)
-		fatal("%s:%llu refused", name, (unsigned long long)bytes);
-}
-
-/* A limit with so much room above what is in use by now. */
-static uint64_t limit_with_room(size_t room)
-{
-	uint64_t limit;
-
-	strata_trim();
-	limit = totals().heap_bytes + room;
-	set("limit", limit);
-	return limit;
-}
-
-static int no_limits(void **state)
-{
-	(void)state;
-	strata_on_pressure(NULL);
-	set("limit", 0);
-	set("limit_soft", 0);
-	set("emergency", 0);
-	return 0;
-}
-
-static struct piece {
-	void *block;
-	size_t size;
-} pieces[THREADS][MOST];
+static struct piece pieces[THREADS][MOST];
 
 static size_t fill(struct piece *piece, size_t size_most, uint64_t seed)
 {
@@ -74,16 +42,6 @@ static size_t fill(struct piece *piece, size_t size_most, uint64_t seed)
 		pattern_write(piece->block, piece->size, count);
 	}
 	return count;
-}
-
-static void verify_and_free(struct piece *piece, size_t count)
-{
-	for (size_t i = 0; i < count; i++, piece++) {
-		if (!pattern_holds(piece->block, piece->size, i))
-			fatal("contents of block %zu of %zu bytes changed", i, piece->size);
-		free(piece->block);
-		piece->block = NULL;
-	}
 }
 
 static void one_thread_is_refused_and_served_again(void **state)
@@ -277,146 +235,6 @@ static void many_threads_never_pass_it(void **state)
 	free(opaque_pointer(malloc(ROOM / 2)));
 }
 
-/* ---- The handler ---------------------------------------------------------------------------------------------------- */
-
-static struct told {
-	struct strata_pressure_handler handler; /* first: self is the whole */
-	unsigned times[STRATA_PRESSURE_REFUSED + 1];
-	uint64_t bytes;
-	struct piece *to_free;
-	size_t count;
-} told;
-
-static void tell(struct strata_pressure_handler *self, enum strata_pressure what, uint64_t bytes)
-{
-	struct told *mine = (struct told *)self;
-
-	mine->times[what]++;
-	mine->bytes = bytes;
-	/* It may allocate: it is not called again for that. */
-	free(opaque_pointer(malloc(100)));
-	if (what == STRATA_PRESSURE_REFUSED) {
-		verify_and_free(mine->to_free, mine->count);
-		mine->count = 0;
-	}
-	errno = 4711;
-}
-
-static void listen(void)
-{
-	memset(&told, 0, sizeof told);
-	told.handler.call = tell;
-	assert_null(strata_on_pressure(&told.handler));
-}
-
-static void the_soft_limit_is_told_once_until_it_falls(void **state)
-{
-	uint64_t soft;
-
-	(void)state;
-	strata_trim();
-	soft = totals().heap_bytes + 20 * MIB;
-	set("limit_soft", soft);
-	listen();
-	for (unsigned round = 1; round < 4; round++) {
-		void *small = malloc(10 * MIB), *large;
-
-		assert_int_equal(told.times[STRATA_PRESSURE_SOFT], round - 1);
-		large = malloc(30 * MIB);
-		assert_non_null(large);
-		assert_int_equal(told.times[STRATA_PRESSURE_SOFT], round);
-		assert_true(told.bytes > soft);
-		for (int i = 0; i < 100; i++)
-			free(opaque_pointer(malloc(100 * KIB + (size_t)i)));
-		assert_int_equal(told.times[STRATA_PRESSURE_SOFT], round);
-		free(large);
-		free(small);
-		strata_trim();
-		/* Its next slow call sees that it is below. */
-		free(opaque_pointer(malloc(MIB + round)));
-	}
-	assert_ptr_equal(strata_on_pressure(NULL), &told.handler);
-}
-
-static void a_handler_that_frees_saves_the_call(void **state)
-{
-	void *block;
-
-	(void)state;
-	limit_with_room(ROOM);
-	told.count = 0;
-	listen();
-	told.to_free = pieces[0];
-	for (; told.count < ROOM / MIB - 2; told.count++) {
-		pieces[0][told.count] = (struct piece){malloc(MIB), MIB};
-		assert_non_null(pieces[0][told.count].block);
-		pattern_write(pieces[0][told.count].block, MIB, told.count);
-	}
-	assert_int_equal(told.times[STRATA_PRESSURE_REFUSED], 0);
-	errno = 17;
-	block = malloc(20 * MIB);
-	assert_non_null(block);
-	assert_int_equal(errno, 17);
-	assert_int_equal(told.times[STRATA_PRESSURE_REFUSED], 1);
-	assert_int_equal(told.count, 0);
-	free(block);
-}
-
-static void the_emergency_reserve_serves_once_and_is_taken_back(void **state)
-{
-	const size_t reserve = 4 * MIB;
-
-	(void)state;
-	limit_with_room(ROOM);
-	listen();
-	set("emergency", reserve);
-	assert_int_equal(totals().emergency_bytes, reserve);
-	for (unsigned round = 1; round < 4; round++) {
-		size_t count = 0, before = 0;
-
-		while ((pieces[0][count].block = malloc(64 * KIB)) != NULL) {
-			pieces[0][count].size = 64 * KIB;
-			pattern_write(pieces[0][count].block, 64 * KIB, count);
-			count++;
-			if (told.times[STRATA_PRESSURE_EMERGENCY] < round)
-				before = count;
-		}
-		assert_int_equal(told.times[STRATA_PRESSURE_EMERGENCY], round);
-		assert_int_equal(told.times[STRATA_PRESSURE_REFUSED], round);
-		assert_int_equal(totals().emergency_bytes, 0);
-		/* What it was for: so much more was had. */
-		assert_true((count - before) * 64 * KIB >= reserve - reserve / 8);
-		verify_and_free(pieces[0], count);
-		strata_trim();
-		free(opaque_pointer(malloc(MIB + round)));
-		assert_int_equal(totals().emergency_bytes, reserve);
-	}
-	set("emergency", 0);
-	assert_int_equal(totals().emergency_bytes, 0);
-}
-
-static void free_memory_is_kept_in_less_measure_near_the_limit(void **state)
-{
-	uint64_t kept[2];
-
-	(void)state;
-	for (int near = 0; near < 2; near++) {
-		uint64_t limit = limit_with_room(400 * MIB);
-		void *most = near ? malloc(350 * MIB) : NULL;
-		uint64_t before = totals().free_bytes;
-
-		for (size_t i = 0; i < 30; i++)
-			pieces[0][i].block = memset(malloc(MIB), 1, MIB);
-		for (size_t i = 0; i < 30; i++)
-			free(pieces[0][i].block);
-		kept[near] = totals().free_bytes - before;
-		assert_true(totals().heap_bytes <= limit);
-		free(most);
-	}
-	assert_true(kept[0] > 25 * MIB);
-	assert_true(kept[1] < 16 * MIB);
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -427,10 +245,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(a_limit_below_what_is_in_use_refuses_until_enough_is_free, no_limits),
 		cmocka_unit_test_teardown(pages_taken_by_madv_free_are_counted_once, purge_at_once),
 		cmocka_unit_test_teardown(many_threads_never_pass_it, no_limits),
-		cmocka_unit_test_teardown(the_soft_limit_is_told_once_until_it_falls, no_limits),
-		cmocka_unit_test_teardown(a_handler_that_frees_saves_the_call, no_limits),
-		cmocka_unit_test_teardown(the_emergency_reserve_serves_once_and_is_taken_back, no_limits),
-		cmocka_unit_test_teardown(free_memory_is_kept_in_less_measure_near_the_limit, no_limits),
 	};
 
 	(void)argc;

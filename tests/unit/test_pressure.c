@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Before the limit: the handler is told what the header says; the emergency reserve serves once, and is taken back; less
+ * is kept free.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "limit_support.h"
+
+#define MOST 2000
+
+static struct piece pieces[MOST];
+
+static struct told {
+	struct strata_pressure_handler handler; /* first: self is the whole */
+	unsigned times[STRATA_PRESSURE_REFUSED + 1];
+	uint64_t bytes;
+	struct piece *to_free;
+	size_t count;
+} told;
+
+static void tell(struct strata_pressure_handler *self, enum strata_pressure what, uint64_t bytes)
+{
+	struct told *mine = (struct told *)self;
+
+	mine->times[what]++;
+	mine->bytes = bytes;
+	/* It may allocate: it is not called again for that. */
+	free(opaque_pointer(malloc(100)));
+	if (what == STRATA_PRESSURE_REFUSED) {
+		verify_and_free(mine->to_free, mine->count);
+		mine->count = 0;
+	}
+	errno = 4711;
+}
+
+static void listen(void)
+{
+	memset(&told, 0, sizeof told);
+	told.handler.call = tell;
+	assert_null(strata_on_pressure(&told.handler));
+}
+
+static void the_soft_limit_is_told_once_until_it_falls(void **state)
+{
+	uint64_t soft;
+
+	(void)state;
+	strata_trim();
+	soft = totals().heap_bytes + 20 * MIB;
+	set("limit_soft", soft);
+	listen();
+	for (unsigned round = 1; round < 4; round++) {
+		void *small = malloc(10 * MIB), *large;
+
+		assert_int_equal(told.times[STRATA_PRESSURE_SOFT], round - 1);
+		large = malloc(30 * MIB);
+		assert_non_null(large);
+		assert_int_equal(told.times[STRATA_PRESSURE_SOFT], round);
+		assert_true(told.bytes > soft);
+		for (int i = 0; i < 100; i++)
+			free(opaque_pointer(malloc(100 * KIB + (size_t)i)));
+		assert_int_equal(told.times[STRATA_PRESSURE_SOFT], round);
+		free(large);
+		free(small);
+		strata_trim();
+		/* Its next slow call sees that it is below. */
+		free(opaque_pointer(malloc(MIB + round)));
+	}
+	assert_ptr_equal(strata_on_pressure(NULL), &told.handler);
+}
+
+static void a_handler_that_frees_saves_the_call(void **state)
+{
+	void *block;
+
+	(void)state;
+	limit_with_room(ROOM);
+	told.count = 0;
+	listen();
+	told.to_free = pieces;
+	for (; told.count < ROOM / MIB - 2; told.count++) {
+		pieces[told.count] = (struct piece){malloc(MIB), MIB};
+		assert_non_null(pieces[told.count].block);
+		pattern_write(pieces[told.count].block, MIB, told.count);
+	}
+	assert_int_equal(told.times[STRATA_PRESSURE_REFUSED], 0);
+	errno = 17;
+	block = malloc(20 * MIB);
+	assert_non_null(block);
+	assert_int_equal(errno, 17);
+	assert_int_equal(told.times[STRATA_PRESSURE_REFUSED], 1);
+	assert_int_equal(told.count, 0);
+	free(block);
+}
+
+static void the_emergency_reserve_serves_once_and_is_taken_back(void **state)
+{
+	const size_t reserve = 4 * MIB;
+
+	(void)state;
+	limit_with_room(ROOM);
+	listen();
+	set("emergency", reserve);
+	assert_int_equal(totals().emergency_bytes, reserve);
+	for (unsigned round = 1; round < 4; round++) {
+		size_t count = 0, before = 0;
+
+		while ((pieces[count].block = malloc(64 * KIB)) != NULL) {
+			pieces[count].size = 64 * KIB;
+			pattern_write(pieces[count].block, 64 * KIB, count);
+			count++;
+			if (told.times[STRATA_PRESSURE_EMERGENCY] < round)
+				before = count;
+		}
+		assert_int_equal(told.times[STRATA_PRESSURE_EMERGENCY], round);
+		assert_int_equal(told.times[STRATA_PRESSURE_REFUSED], round);
+		assert_int_equal(totals().emergency_bytes, 0);
+		/* What it was for: so much more was had. */
+		assert_true((count - before) * 64 * KIB >= reserve - reserve / 8);
+		verify_and_free(pieces, count);
+		strata_trim();
+		free(opaque_pointer(malloc(MIB + round)));
+		assert_int_equal(totals().emergency_bytes, reserve);
+	}
+	set("emergency", 0);
+	assert_int_equal(totals().emergency_bytes, 0);
+}
+
+static int no_limits_and_the_clock_runs(void **state)
+{
+	set_decay(1000);
+	return no_limits(state);
+}
+
+static void free_memory_is_kept_in_less_measure_near_the_limit(void **state)
+{
+	uint64_t kept[2];
+
+	(void)state;
+	/* No page goes for its age. */
+	set_decay(STOPPED);
+	for (int near = 0; near < 2; near++) {
+		uint64_t limit = limit_with_room(400 * MIB);
+		void *most = near ? malloc(350 * MIB) : NULL;
+		uint64_t before = totals().free_bytes;
+
+		for (size_t i = 0; i < 30; i++)
+			pieces[i].block = memset(malloc(MIB), 1, MIB);
+		for (size_t i = 0; i < 30; i++)
+			free(pieces[i].block);
+		kept[near] = totals().free_bytes - before;
+		assert_true(totals().heap_bytes <= limit);
+		free(most);
+	}
+	assert_true(kept[0] > 25 * MIB);
+	assert_true(kept[1] < 16 * MIB);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(the_soft_limit_is_told_once_until_it_falls, no_limits),
+		cmocka_unit_test_teardown(a_handler_that_frees_saves_the_call, no_limits),
+		cmocka_unit_test_teardown(the_emergency_reserve_serves_once_and_is_taken_back, no_limits),
+		cmocka_unit_test_teardown(free_memory_is_kept_in_less_measure_near_the_limit, no_limits_and_the_clock_runs),
+	};
+
+	(void)argc;
+	leave_out_the_container(argv);
+	require_strata_serves_malloc();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
