@@ -156,7 +156,7 @@ static void resized_mappings_are_given_back(void **state)
 			assert_non_null(blocks[at]);
 			blocks[at][0] = (char)at;
 		}
-	assert_true(mappings() <= before + 3 * 8192);
+	assert_true(checked_mode() || mappings() <= before + 4 * SLOTS + 64);
 	for (size_t at = 0; at < SLOTS; at++) {
 		assert_int_equal(blocks[at][0], (char)at);
 		strata_free(blocks[at]);
@@ -211,7 +211,8 @@ static void purged_holes_cost_no_kernel_mappings(void **state)
 			strata_free(blocks[i]);
 	strata_trim();
 	assert_true(mappings() <= before + 64);
-	assert_true(resident_bytes() < resident);
+	/* Of 128 MiB that were written. */
+	assert_true(resident_bytes() < resident - (checked_mode() ? 0 : 64 * MIB));
 	for (size_t i = 5; i < count; i += 64)
 		strata_free(blocks[i]);
 	strata_free(blocks);
