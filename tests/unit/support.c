@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PATTERN_STEP UINT64_C(0x9e3779b97f4a7c15)
@@ -172,6 +173,22 @@ void set_decay(uint64_t ms)
 {
 	if (set_number("decay_ms", ms) != 0)
 		fatal("decay_ms:%llu refused", (unsigned long long)ms);
+}
+
+bool comes(bool (*is_there)(size_t bound), size_t bound, const char *what)
+{
+	struct timespec begun, now;
+
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	while (!is_there(bound)) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec - begun.tv_sec > 120) {
+			fprintf(stderr, "awaited for two minutes, and not come: %s (%zu)\n", what, bound);
+			return false;
+		}
+		usleep(2000);
+	}
+	return true;
 }
 
 bool checked_mode(void)

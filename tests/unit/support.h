@@ -83,6 +83,10 @@ int set_number(const char *name, uint64_t number);
 #define STOPPED ((uint64_t)3600000)
 void set_decay(uint64_t ms);
 
+/* Looks every few milliseconds whether is_there(bound), until it is. After two minutes: says on stderr what did not come,
+ * and returns false. For effects that nothing can be waited on for. */
+bool comes(bool (*is_there)(size_t bound), size_t bound, const char *what);
+
 /* True under check:1, where blocks may be laid out and moved otherwise. */
 bool checked_mode(void);
 

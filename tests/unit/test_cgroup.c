@@ -43,7 +43,7 @@ static void write_file(const char *name, const char *text)
 	path_of(next, sizeof next, "next");
 	file = open(next, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (file < 0 || write(file, text, strlen(text)) != (ssize_t)strlen(text) || rename(next, path) != 0)
-		fatal("cannot write %s", path);
+		fail_msg("cannot write %s", path);
 	close(file);
 }
 
@@ -57,7 +57,8 @@ static void write_bytes(const char *name, size_t bytes)
 
 static int no_files(void **state)
 {
-	const char *const names[] = {"memory.max", "memory.high", "memory.current", "memory.stat", "memory.pressure"};
+	const char *const names[] = {"memory.max", "memory.high", "memory.current", "memory.stat", "memory.pressure",
+	                             "next"};
 	char path[128];
 
 	(void)state;
@@ -80,16 +81,24 @@ static size_t kept(void)
 	return totals().free_bytes;
 }
 
+static bool kept_is_at_most(size_t bytes)
+{
+	return kept() <= bytes;
+}
+
+static bool kept_is_at_least(size_t bytes)
+{
+	return kept() >= bytes;
+}
+
 static void until_little_is_kept(void)
 {
-	while (kept() > LITTLE)
-		usleep(10000);
+	assert_true(comes(kept_is_at_most, LITTLE, "at most so many bytes kept free"));
 }
 
 static void until_much_is_kept(void)
 {
-	while (kept() < MUCH)
-		usleep(10000);
+	assert_true(comes(kept_is_at_least, MUCH, "at least so many bytes kept free"));
 }
 
 static void without_files_nothing_is_assumed(void **state)
@@ -191,12 +200,16 @@ static int run_with_stand_in(void)
 	int failed;
 
 	/* Before anything is allocated. */
-	if (mkdtemp(directory) == NULL || strata_option_set("cgroup", &group) != 0)
+	if (mkdtemp(directory) == NULL)
+		fatal("no directory can be made");
+	if (strata_option_set("cgroup", &group) != 0 || strata_option_get("cgroup", &seen) != 0 ||
+	    strcmp(seen.word, directory) != 0) {
+		rmdir(directory);
 		fatal("the stand-in cannot be set");
-	if (strata_option_get("cgroup", &seen) != 0 || strcmp(seen.word, directory) != 0)
-		fatal("the stand-in is not what was set");
+	}
 	require_strata_serves_malloc();
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	no_files(NULL);
 	rmdir(directory);
 	return failed;
 }
@@ -205,8 +218,6 @@ int main(int count, char **arguments)
 {
 	const struct CMUnitTest own[] = {cmocka_unit_test(own_group_is_found)};
 
-	/* An effect that never comes ends the program. */
-	alarm(120);
 	set_decay(STOPPED);
 	if (count > 1 && strcmp(arguments[1], "own") == 0)
 		return cmocka_run_group_tests(own, NULL, NULL);

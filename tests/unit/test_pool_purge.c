@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -63,16 +62,26 @@ static void refill(void)
 		}
 }
 
-/* The owner's slow path, now and then; until the memory is there, or the alarm comes. */
+/* The owner's slow path, now and then, until the memory is there. */
+static bool heap_is_below_after_work(size_t bytes)
+{
+	for (size_t i = 0; i < 60; i++)
+		more[i] = strata_malloc(100 * KIB);
+	for (size_t i = 0; i < 60; i++)
+		strata_free(more[i]);
+	return totals().heap_bytes <= bytes;
+}
+
 static void work_until_heap_is_below(size_t bytes)
 {
-	while (totals().heap_bytes > bytes) {
-		for (size_t i = 0; i < 60; i++)
-			more[i] = strata_malloc(100 * KIB);
-		for (size_t i = 0; i < 60; i++)
-			strata_free(more[i]);
-		usleep(2000);
-	}
+	assert_true(comes(heap_is_below_after_work, bytes, "a heap of so many bytes"));
+}
+
+static int standard_options(void **state)
+{
+	(void)state;
+	set_decay(1000);
+	return set_number("limit", 0);
 }
 
 static void idle_pages_go_and_come_again(void **state)
@@ -161,7 +170,7 @@ static void pages_of_sleeping_threads_go_as_well(void **state)
 	if (checked_mode())
 		skip();
 	purge_sleeper(20, false);
-	purge_sleeper(3600000, true);
+	purge_sleeper(STOPPED, true);
 }
 
 /* What does not count as used is charged again before it is given out. */
@@ -196,14 +205,12 @@ static void the_limit_holds(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(idle_pages_go_and_come_again),
-		cmocka_unit_test(trim_takes_them_at_once),
-		cmocka_unit_test(pages_of_sleeping_threads_go_as_well),
-		cmocka_unit_test(the_limit_holds),
+		cmocka_unit_test_teardown(idle_pages_go_and_come_again, standard_options),
+		cmocka_unit_test_teardown(trim_takes_them_at_once, standard_options),
+		cmocka_unit_test_teardown(pages_of_sleeping_threads_go_as_well, standard_options),
+		cmocka_unit_test_teardown(the_limit_holds, standard_options),
 	};
 	(void)argc;
 	leave_out_the_container(argv);
-	/* Memory that never goes ends the program. */
-	alarm(120);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
