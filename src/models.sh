@@ -10,6 +10,7 @@ done
 models=$(cd "$top_srcdir" && pwd)/docs/models
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
 cd "$work"
 failed=0
 

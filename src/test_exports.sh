@@ -9,6 +9,7 @@ command -v readelf >/dev/null 2>&1 || { echo "readelf not found"; exit 77; }
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
 failed=0
 fail()
 {

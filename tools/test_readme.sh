@@ -6,6 +6,7 @@ set -eu
 [ -e "$STRATA_LIBRARY" ] || { echo "built without the shared library"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
 
 # One file for each block of C.
 awk -v folder="$work" '

@@ -40,6 +40,7 @@ expect "library missing" 2 "$(status "$run" --library /nonexistent/libstrata.so.
 # src/options.def is the one list of settings; the help is made from it, and README's table is held against it.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
 awk -f "$top_srcdir/tools/settings.awk" "$top_srcdir/src/options.def" >"$work/listed"
 awk -v form=readme -f "$top_srcdir/tools/settings.awk" "$top_srcdir/src/options.def" >"$work/rows"
 [ "$(wc -l <"$work/rows")" -ge 11 ] || { echo "FAIL: options.def was not understood"; failed=1; }

@@ -7,6 +7,7 @@ set -eu
 : "${OBJDUMP:=aarch64-linux-gnu-objdump}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
 failed=0
 
 for name in malloc free strata_malloc strata_free _Znwm _ZdlPv strata_domain_malloc strata_domain_free \

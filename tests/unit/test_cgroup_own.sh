@@ -21,6 +21,7 @@ done
 group=$parent/strata-test-$$
 mkdir "$group" 2>/dev/null || skip "no control group may be made here"
 trap 'rmdir "$group"' EXIT
+trap 'exit 1' HUP INT TERM
 echo 268435456 >"$group/memory.max" 2>/dev/null || skip "no limit may be set here"
 
 # The subshell moves itself, and becomes the program.
