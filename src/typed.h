@@ -150,6 +150,7 @@ static inline struct list_cold *cache_cold(struct type_cache *cache, const strat
 /* What the calling thread knows of itself, off the fast path. */
 struct typed_thread {
 	struct type_cache *cache;
+	struct type_cache *leaving; /* the one that its end is just emptying: still its own in the child of a fork meanwhile */
 	bool ended; /* its cache has been given up: what it still frees goes to the tier below */
 };
 extern STRATA_TLS struct typed_thread typed_self;

@@ -200,10 +200,12 @@ size_t typed_trim(void)
 
 /* ---- A thread's end, fork ------------------------------------------------------------------------------------------- */
 
-/* The lists of a type that is being unregistered are left to who does that. */
+/* The lists of a type that is being unregistered are left to who does that. destroy may fork: the child ends this thread
+ * as well, and buries the cache here. */
 void typed_thread_end(void)
 {
 	struct type_cache *cache = typed_self.cache;
+	typed_self.leaving = cache;
 	typed_self.ended = true;
 	typed_self.cache = NULL;
 	typed_base = 0;
@@ -219,6 +221,7 @@ void typed_thread_end(void)
 		list_empty(cache, record);
 		type_walk_end(&walk);
 	}
+	typed_self.leaving = NULL;
 	atomic_store(&cache->live, 0);
 	bury(cache);
 }
@@ -263,7 +266,7 @@ void typed_fork_child(void)
 	atomic_store(&dead_stack, 0);
 	for (uint32_t number = 0; number < cache_count(); number++) {
 		struct type_cache *cache = cache_at(number);
-		if (cache == NULL || cache == typed_self.cache)
+		if (cache == NULL || cache == typed_self.cache || cache == typed_self.leaving)
 			continue;
 		others |= atomic_exchange(&cache->live, 0) != 0;
 		forget_lists(cache);

@@ -233,6 +233,90 @@ static void a_child_goes_on(void **state)
 	unregister(waiter.other);
 }
 
+/* ---- Fork by a thread that ends, in destroy ------------------------------------------------------------------------- */
+
+static struct {
+	strata_type *type;
+	pthread_barrier_t barrier;
+	pid_t child;
+	bool ends, forked;
+	void *cached;
+} ending;
+
+static void fork_once(void *object, size_t size, void *context)
+{
+	(void)object, (void)size, (void)context;
+	if (!ending.ends || ending.forked)
+		return;
+	ending.forked = true;
+	ending.child = fork();
+}
+
+static void *cache_one(void *argument)
+{
+	ending.cached = strata_type_alloc(ending.type);
+	strata_type_free(ending.type, ending.cached);
+	pthread_barrier_wait(&ending.barrier);
+	pthread_barrier_wait(&ending.barrier);
+	return argument;
+}
+
+/* What one thread has freed is on its own list, so that another gets something else. */
+static int threads_share_no_list(void)
+{
+	pthread_t thread;
+
+	if (pthread_barrier_init(&ending.barrier, NULL, 2) || pthread_create(&thread, NULL, cache_one, NULL))
+		return 1;
+	pthread_barrier_wait(&ending.barrier);
+	run_thread(get_all, ending.type);
+	for (size_t i = 0; i < 10000; i++)
+		if (!objects[i] || objects[i] == ending.cached)
+			return 2;
+	pthread_barrier_wait(&ending.barrier);
+	return pthread_join(thread, NULL) ? 3 : 0;
+}
+
+/* The last round comes after the library's end of the thread. */
+static void look_in_child(void *value)
+{
+	uintptr_t rounds = (uintptr_t)value;
+
+	if (rounds < 3)
+		pthread_setspecific(late, (void *)(rounds + 1));
+	else if (ending.forked && ending.child == 0)
+		_exit(threads_share_no_list());
+}
+
+/* The depot takes as many as the list: the other 31 are destroyed. */
+static void *free_and_end(void *argument)
+{
+	pthread_setspecific(late, (void *)1);
+	for (size_t i = 0; i < 62; i++)
+		strata_type_free(argument, objects[i]);
+	ending.ends = true;
+	return NULL;
+}
+
+static void a_thread_that_ends_may_fork(void **state)
+{
+	int status;
+
+	(void)state;
+	if (checked_mode())
+		skip();
+	ending.type = registered((struct strata_type_info){
+	    .name = "forks", .size = 64, .cache_objects = 31, .destroy = fork_once});
+	assert_int_equal(pthread_key_create(&late, look_in_child), 0);
+	get(ending.type, 0, 62);
+	run_thread(free_and_end, ending.type);
+	pthread_key_delete(late);
+	assert_true(ending.forked && ending.child > 0);
+	assert_int_equal(waitpid(ending.child, &status, 0), ending.child);
+	assert_int_equal(status, 0);
+	unregister(ending.type);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +326,7 @@ int main(void)
 	    cmocka_unit_test(what_a_thread_had_for_itself_serves_others),
 	    cmocka_unit_test(destructors_may_allocate_after_ours),
 	    cmocka_unit_test(a_child_goes_on),
+	    cmocka_unit_test(a_thread_that_ends_may_fork),
 	};
 
 	return cmocka_run_group_tests(tests, nothing_is_idle, NULL);
