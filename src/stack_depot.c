@@ -6,9 +6,9 @@
 #include <string.h>
 
 /*
- * One reservation: the table of chains, then the stacks, one after the other. A stack's number is its place, in words from
- * the start. Stacks are only added: published by a compare-and-swap (release) on the head of their chain, and found by
- * loads (acquire) from there.
+ * One reservation: struct depot with the table of chains, then the stacks, one after the other. A stack's number is its
+ * place, in words from the start. Stacks are only added: published by a compare-and-swap (release) on the head of their
+ * chain, and found by loads (acquire) from there.
  */
 #define CHAINS 16384u
 #define DEPOT_BYTES ((size_t)64 << 20)
@@ -22,41 +22,52 @@ struct stack {
 	void *frames[];
 };
 
-/* Written once, by the first who needs it; read by all. Release: the first step is committed; partners: the acquires in
- * depot_start and depot_get. */
-static _Atomic(char *) depot;
-/* Bytes from the start. Raised by who committed more, read by who takes room. Release: those are committed; partner: the
- * acquire in commit_to. */
-static _Atomic size_t committed;
-/* Words taken: added to by who takes room, but first by who made the depot, after committed: who sees it other than 0, in
- * take_room, sees that as well. From then on it only gives each a place. */
-static _Atomic size_t used;
+struct depot {
+	/* Bytes from the start. Raised by who committed more, read by who takes room. Release: those are committed; partners:
+	 * the acquires in commit_to. */
+	_Atomic size_t committed;
+	/* Words taken: added to by who takes room. Relaxed: it only gives each a place. */
+	_Atomic size_t used;
+	_Atomic stack_number chains[CHAINS];
+};
 
-static char *depot_start(void)
+_Static_assert(sizeof(struct depot) % sizeof(uint64_t) == 0 && sizeof(struct depot) <= DEPOT_STEP, "stacks follow");
+
+/* Written once, by the first who needs it; read by all. Release: all of it is there, so that a child, forked whenever, has
+ * either none or one that goes on; partners: the acquires in depot_start and depot_get. */
+static _Atomic(struct depot *) the_depot;
+
+static struct depot *make_depot(void)
 {
-	char *start = atomic_load_explicit(&depot, memory_order_acquire);
-	if (likely(start != NULL))
-		return start;
-	char *mine = os_reserve(DEPOT_BYTES, os_page_size());
-	if (mine == NULL || os_commit(mine, DEPOT_STEP) != 0)
+	struct depot *depot = os_reserve(DEPOT_BYTES, os_page_size());
+	if (depot == NULL)
 		return NULL;
-	if (atomic_compare_exchange_strong(&depot, &start, mine)) {
-		atomic_fetch_add(&committed, DEPOT_STEP);
-		atomic_fetch_add(&used, CHAINS * sizeof(stack_number) / sizeof(uint64_t) + 1);
-		return mine;
+	if (os_commit(depot, DEPOT_STEP) != 0) {
+		os_release(depot, DEPOT_BYTES);
+		return NULL;
 	}
+	atomic_init(&depot->committed, DEPOT_STEP);
+	atomic_init(&depot->used, sizeof(struct depot) / sizeof(uint64_t));
+	return depot;
+}
+
+static struct depot *depot_start(void)
+{
+	struct depot *depot = atomic_load_explicit(&the_depot, memory_order_acquire);
+	if (likely(depot != NULL))
+		return depot;
+	struct depot *mine = make_depot();
+	if (mine == NULL)
+		return NULL;
+	if (atomic_compare_exchange_strong_explicit(&the_depot, &depot, mine, memory_order_release, memory_order_acquire))
+		return mine;
 	os_release(mine, DEPOT_BYTES);
-	return start;
+	return depot;
 }
 
-static struct stack *stack_at(char *start, stack_number number)
+static struct stack *stack_at(struct depot *depot, stack_number number)
 {
-	return (struct stack *)(start + (size_t)number * sizeof(uint64_t));
-}
-
-static _Atomic stack_number *chain_of(char *start, uint32_t hash)
-{
-	return (_Atomic stack_number *)start + hash % CHAINS;
+	return (struct stack *)((char *)depot + (size_t)number * sizeof(uint64_t));
 }
 
 static uint32_t hash_of(void *const *frames, unsigned count)
@@ -68,36 +79,34 @@ static uint32_t hash_of(void *const *frames, unsigned count)
 }
 
 /* What another thread commits as well is committed all the same; only the larger end is kept. */
-static bool commit_to(char *start, size_t end)
+static bool commit_to(struct depot *depot, size_t end)
 {
-	size_t have = atomic_load_explicit(&committed, memory_order_acquire);
+	size_t have = atomic_load_explicit(&depot->committed, memory_order_acquire);
 	if (end <= have)
 		return true;
 	size_t want = size_min(round_up(end, DEPOT_STEP), DEPOT_BYTES);
-	if (end > DEPOT_BYTES || os_commit(start + have, want - have) != 0)
+	if (end > DEPOT_BYTES || os_commit((char *)depot + have, want - have) != 0)
 		return false;
-	while (have < want && !atomic_compare_exchange_weak(&committed, &have, want))
+	while (have < want && !atomic_compare_exchange_weak_explicit(&depot->committed, &have, want, memory_order_acq_rel,
+								      memory_order_acquire))
 		;
 	return true;
 }
 
-static stack_number take_room(char *start, unsigned count)
+static stack_number take_room(struct depot *depot, unsigned count)
 {
 	size_t words = sizeof(struct stack) / sizeof(uint64_t) + count;
-	/* Another thread has made the depot and not yet said so in these words. */
-	if (unlikely(atomic_load(&used) == 0))
-		return 0;
-	size_t at = atomic_fetch_add_explicit(&used, words, memory_order_relaxed);
+	size_t at = atomic_fetch_add_explicit(&depot->used, words, memory_order_relaxed);
 	/* Room that could not be committed is left unused: others may have taken what follows. */
-	if (at + words > DEPOT_WORDS || !commit_to(start, (at + words) * sizeof(uint64_t)))
+	if (at + words > DEPOT_WORDS || !commit_to(depot, (at + words) * sizeof(uint64_t)))
 		return 0;
 	return (stack_number)at;
 }
 
-static stack_number find(char *start, stack_number first, uint32_t hash, void *const *frames, unsigned count)
+static stack_number find(struct depot *depot, stack_number first, uint32_t hash, void *const *frames, unsigned count)
 {
-	for (stack_number number = first; number != 0; number = stack_at(start, number)->next) {
-		const struct stack *stack = stack_at(start, number);
+	for (stack_number number = first; number != 0; number = stack_at(depot, number)->next) {
+		const struct stack *stack = stack_at(depot, number);
 		if (stack->hash == hash && stack->count == count &&
 		    memcmp(stack->frames, frames, count * sizeof *frames) == 0)
 			return number;
@@ -107,16 +116,16 @@ static stack_number find(char *start, stack_number first, uint32_t hash, void *c
 
 stack_number depot_put(void *const *frames, unsigned count)
 {
-	char *start = depot_start();
-	if (start == NULL || count == 0)
+	struct depot *depot = depot_start();
+	if (depot == NULL || count == 0)
 		return 0;
 	uint32_t hash = hash_of(frames, count);
-	_Atomic stack_number *chain = chain_of(start, hash);
+	_Atomic stack_number *chain = &depot->chains[hash % CHAINS];
 	stack_number first = atomic_load_explicit(chain, memory_order_acquire);
-	stack_number number = find(start, first, hash, frames, count);
-	if (number != 0 || (number = take_room(start, count)) == 0)
+	stack_number number = find(depot, first, hash, frames, count);
+	if (number != 0 || (number = take_room(depot, count)) == 0)
 		return number;
-	struct stack *stack = stack_at(start, number);
+	struct stack *stack = stack_at(depot, number);
 	stack->hash = hash;
 	stack->count = (uint16_t)count;
 	memcpy(stack->frames, frames, count * sizeof *frames);
@@ -130,10 +139,10 @@ stack_number depot_put(void *const *frames, unsigned count)
 
 unsigned depot_get(stack_number number, void *const **frames)
 {
-	char *start = atomic_load_explicit(&depot, memory_order_acquire);
-	if (number == 0 || start == NULL)
+	struct depot *depot = atomic_load_explicit(&the_depot, memory_order_acquire);
+	if (number == 0 || depot == NULL)
 		return 0;
-	const struct stack *stack = stack_at(start, number);
+	const struct stack *stack = stack_at(depot, number);
 	*frames = stack->frames;
 	return stack->count;
 }
