@@ -249,7 +249,7 @@ static void forget_depots(void)
 	for (unsigned i = 0; i < type_record_count(); i++) {
 		const strata_type *record = &type_records[i];
 		struct typed_depot_counters counters = typed_depot_count(record);
-		if (counters.objects == 0 || type_of(record) == NULL)
+		if ((counters.objects == 0 && counters.kept == 0) || type_of(record) == NULL)
 			continue;
 		list_count_all(-(int64_t)(counters.objects * list_weight(record)));
 		below_shared_cold(record)->buffer_items -= (int64_t)kept_items(counters.kept);

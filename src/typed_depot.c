@@ -173,4 +173,5 @@ uint64_t typed_depot_forget(const strata_type *record)
 void typed_depot_forget_batches(void)
 {
 	atomic_store(&batches_free, 0);
+	atomic_store(&batches_made, 0);
 }

@@ -37,6 +37,8 @@ void typed_depot_reset_counters(const strata_type *record);
 
 /* In the child of a fork: all of them are empty; what they held is lost. Returns how many objects that were. */
 uint64_t typed_depot_forget(const strata_type *record);
+
+/* And then, when all of them are: every batch may be made anew. */
 void typed_depot_forget_batches(void);
 
 #endif
