@@ -6,8 +6,9 @@
 
 _Static_assert(DOMAIN_BATCH == STRATA_DOMAIN_BATCH, "as the interface states it");
 
-/* What all threads share of a domain. Read and written on slow paths only. Relaxed throughout: each word stands for itself,
- * and what is counted is at most a batch for each thread out of date anyway. */
+/* What all threads share of a domain. Read and written on slow paths only. Relaxed: each word stands for itself, and what is
+ * counted is at most a batch for each thread out of date anyway. Only reported is added to by a release, for the child of a
+ * fork (add_reported). */
 static struct total {
 	/* Added to by all threads, each what it has to report; read by all. */
 	_Atomic int64_t reported;     /* live bytes, but for what is pending in the records */
@@ -25,7 +26,7 @@ static struct total {
 
 /* ---- One thread's --------------------------------------------------------------------------------------------------- */
 
-/* Acquire: what changes says after them is no older; partner: the releases in set_credits. The three agree with each other
+/* Acquire: what changes says after them is no older; partner: the releases in store_credits. The three agree with each other
  * while no new ones are set: a thread reads its own so. */
 static int64_t pending_now(const struct domain_record *record, unsigned domain)
 {
@@ -36,14 +37,28 @@ static int64_t pending_now(const struct domain_record *record, unsigned domain)
 
 /* Release: who sees one of the three sees changes moved before, and who sees changes moved again sees all three. A thread
  * that was stopped in the middle keeps changes odd: nobody waits for it. */
-static void set_credits(struct domain_record *record, unsigned domain, int64_t pending, int64_t allocate, int64_t free)
+static void begin_changes(struct domain_record *record)
 {
-	uint32_t changes = record->changes;
-	__atomic_store_n(&record->changes, changes + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&record->changes, record->changes + 1, __ATOMIC_RELAXED);
+}
+
+static void store_credits(struct domain_record *record, unsigned domain, int64_t pending, int64_t allocate, int64_t free)
+{
 	__atomic_store_n(&record->allocate_credit[domain], allocate, __ATOMIC_RELEASE);
 	__atomic_store_n(&record->free_credit[domain], free, __ATOMIC_RELEASE);
 	__atomic_store_n(&record->balance[domain], free - allocate - pending, __ATOMIC_RELEASE);
-	__atomic_store_n(&record->changes, changes + 2, __ATOMIC_RELEASE);
+}
+
+static void end_changes(struct domain_record *record)
+{
+	__atomic_store_n(&record->changes, record->changes + 1, __ATOMIC_RELEASE);
+}
+
+static void set_credits(struct domain_record *record, unsigned domain, int64_t pending, int64_t allocate, int64_t free)
+{
+	begin_changes(record);
+	store_credits(record, domain, pending, allocate, free);
+	end_changes(record);
 }
 
 #define LOOKS 16
@@ -75,9 +90,11 @@ static void note_peak(struct total *total, int64_t live)
 		;
 }
 
+/* Release: changes is odd before, in a thread with a record. The child of a fork that has the sum and not yet the credits
+ * must find it so (count_orphan), or it would report the same again; partner: the fork's copy. */
 static int64_t add_reported(struct total *total, int64_t bytes)
 {
-	int64_t live = atomic_fetch_add_explicit(&total->reported, bytes, memory_order_relaxed) + bytes;
+	int64_t live = atomic_fetch_add_explicit(&total->reported, bytes, memory_order_release) + bytes;
 	note_peak(total, live);
 	return live;
 }
@@ -173,22 +190,27 @@ static void report(struct domain_record *record, unsigned domain)
 		set_credits(record, domain, pending, DOMAIN_BATCH - pending, DOMAIN_BATCH + pending);
 		return;
 	}
+	begin_changes(record);
 	int64_t live = add_reported(total, pending);
 	int64_t to_soft = live - (int64_t)read_limit(&total->soft_bytes);
 	bool over = atomic_load_explicit(&total->over, memory_order_relaxed);
-	set_credits(record, domain, 0, least(DOMAIN_BATCH, room(total, live)),
-		    over && to_soft >= 0 ? least(DOMAIN_BATCH, to_soft) : DOMAIN_BATCH);
+	store_credits(record, domain, 0, least(DOMAIN_BATCH, room(total, live)),
+		      over && to_soft >= 0 ? least(DOMAIN_BATCH, to_soft) : DOMAIN_BATCH);
+	end_changes(record);
 }
 
 void count_report_all(struct domain_record *record)
 {
 	for (unsigned domain = 0; domain < DOMAINS; domain++) {
+		begin_changes(record);
 		add_reported(&totals[domain], pending_now(record, domain));
-		count_reset(record, domain);
+		store_credits(record, domain, 0, DOMAIN_BATCH, DOMAIN_BATCH);
+		end_changes(record);
 	}
 }
 
-/* Which of the domains set_credits was stopped in is not known: what is pending in each is at most a batch. */
+/* In which of the domains the thread was stopped, before or after it had reported, is not known: what is pending in each is
+ * at most a batch. */
 static void forget_pending(struct domain_record *record)
 {
 	owner_add(record->changes, 1);

@@ -33,8 +33,8 @@ void count_settle_freed(struct domain_record *record, unsigned domain);
 /* Reports all that is pending: the thread ends. */
 void count_report_all(struct domain_record *record);
 
-/* The same in the child of a fork, for a thread that is gone: the copy may have caught it while it set its credits, and then
- * nothing is pending. */
+/* The same in the child of a fork, for a thread that is gone. The copy may have caught it while it reported or set its
+ * credits: then what is pending, at most a batch in each domain, is lost rather than counted twice. */
 void count_orphan(struct domain_record *record);
 
 /* Fills all of *stats; stops no thread. */
