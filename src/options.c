@@ -14,9 +14,19 @@ static const struct option table[] = {
 };
 #define OPTION_COUNT (sizeof table / sizeof table[0])
 
-/* Written by the first call, which comes before a second thread exists or races with its like: then both write the same
- * values. Release by ready; partner: the acquire in options(). */
-static struct options settings;
+/* What no setting may be: above every most. */
+#define UNSET SIZE_MAX
+
+/*
+ * UNSET until the first call, which may race with its like. Each of them gives a value only to what has none, and all have
+ * one when it is through: what the program sets afterwards is not overwritten by one that comes late, and none waits.
+ * Relaxed; ready, set by each that is through, releases them. Partner: the acquire in options().
+ */
+static struct options settings = {
+#define SETTING(name, field, ...) .field = UNSET,
+#include "options.def"
+#undef SETTING
+};
 static _Atomic bool ready;
 
 struct text {
@@ -44,17 +54,20 @@ const struct option *option_find(const char *name)
 	return find((struct text){ name, strlen(name) });
 }
 
-/* The one setting that is a path. Written before there is anyone to read it. */
-static char cgroup_path[256];
+/* The one setting that is a path: the environment's, which first calls that race write alike, and the program's, which goes
+ * before it. Written before there is anyone to read it. */
+#define PATH_BYTES 256
+static char environment_path[PATH_BYTES];
+static char program_path[PATH_BYTES];
 
 const char *options_cgroup_path(void)
 {
-	return cgroup_path;
+	return program_path[0] != '\0' ? program_path : environment_path;
 }
 
 static bool is_path(struct text text)
 {
-	return text.length > 0 && text.start[0] == '/' && text.length < sizeof cgroup_path;
+	return text.length > 0 && text.start[0] == '/' && text.length < PATH_BYTES;
 }
 
 static int find_word(const struct option *option, struct text text)
@@ -65,12 +78,12 @@ static int find_word(const struct option *option, struct text text)
 	return -1;
 }
 
-static void keep_path(const struct option *option, size_t word, struct text text)
+static void keep_path(char *path, const struct option *option, size_t word, struct text text)
 {
 	if (option->type != OPTION_WORD || option->words[word][0] != '/')
 		return;
-	memcpy(cgroup_path, text.start, text.length);
-	cgroup_path[text.length] = '\0';
+	memcpy(path, text.start, text.length);
+	path[text.length] = '\0';
 }
 
 static _Atomic size_t *field_of(const struct option *option)
@@ -78,18 +91,18 @@ static _Atomic size_t *field_of(const struct option *option)
 	return (_Atomic size_t *)((char *)&settings + option->offset);
 }
 
-/* The environment first: what it says must not come after what the program says. */
+/* The environment first: then it no longer gives a value to anything, whoever else is still reading it. */
 void option_keep(const struct option *option, size_t value, const char *word)
 {
 	options();
 	if (option->type == OPTION_WORD)
-		keep_path(option, value, (struct text){ word, strlen(word) });
+		keep_path(program_path, option, value, (struct text){ word, strlen(word) });
 	atomic_store_explicit(field_of(option), value, memory_order_relaxed);
 }
 
 const char *option_text(const struct option *option, size_t value)
 {
-	return option->words[value][0] == '/' ? cgroup_path : option->words[value];
+	return option->words[value][0] == '/' ? options_cgroup_path() : option->words[value];
 }
 
 int option_word(const struct option *option, const char *word)
@@ -170,7 +183,7 @@ static bool apply(size_t *values, struct text name, struct text text)
 	if (option == NULL || !read_value(option, text, &value))
 		return false;
 	values[option - table] = value;
-	keep_path(option, value, text);
+	keep_path(environment_path, option, value, text);
 	return true;
 }
 
@@ -197,8 +210,11 @@ static void begin(void)
 		ensure(read_value(&table[i], (struct text){ table[i].standard, strlen(table[i].standard) }, &values[i]));
 	if (all != NULL)
 		parse(values, all);
-	for (size_t i = 0; i < OPTION_COUNT; i++)
-		atomic_store_explicit(field_of(&table[i]), values[i], memory_order_relaxed);
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		size_t unset = UNSET;
+		atomic_compare_exchange_strong_explicit(field_of(&table[i]), &unset, values[i], memory_order_relaxed,
+							memory_order_relaxed);
+	}
 	atomic_store_explicit(&ready, true, memory_order_release);
 }
 
