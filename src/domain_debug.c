@@ -45,6 +45,9 @@ struct head {
 /* ---- On or off ------------------------------------------------------------------------------------------------------ */
 
 enum { UNDECIDED, OFF, ON };
+
+/* Written once, by the first who asks or sets; read by all. Relaxed: it stands for itself, and whoever sees it undecided
+ * finds by the exchange what the first has decided. */
 static _Atomic int decision;
 
 static bool decide(bool on)

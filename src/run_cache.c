@@ -44,7 +44,8 @@ cached_run run_cache_take(size_t pages)
 	return 0;
 }
 
-/* Release: what the freeing thread did with the run; partner: the acquire in take. */
+/* Release: what the freeing thread did with the run; partners: the acquires in take and, of who replaces it, in
+ * run_cache_put. */
 static bool fill(unsigned slot, cached_run run)
 {
 	cached_run none = 0;
@@ -70,6 +71,8 @@ cached_run run_cache_put(cached_run run)
 	if (bytes > replaced && run_cache_bytes() + (bytes - replaced) > most)
 		return run;
 	atomic_store_explicit(&filled_at[slot], decay_now(), memory_order_relaxed);
+	/* Release: as in fill. Acquire: what was done with the run that is replaced; partner: the release of who put it, in fill
+	 * or here. */
 	return atomic_exchange_explicit(&slots[slot], run, memory_order_acq_rel);
 }
 

@@ -23,8 +23,9 @@
  * another shape; a tuple a stub and one for each length. */
 #define RECORD_COUNT 1024u
 
-/* Written by who registers the type, before the handle is known to anyone else; read-only from then on. Threads that look
- * through all records read type first (type_of), and the rest once they walk. */
+/* Written by who registers the type, before the handle is known to anyone else; then only lengths and mark, set to 0 by who
+ * unregisters it, which the program orders after all calls, and all but type by who registers another one in its place.
+ * Threads that look through all records read type first (type_of), and the rest once they walk. */
 struct strata_type {
 	void *none[3];            /* NULL: see above */
 	size_t lengths;           /* in a tuple's stub: how many lengths have lists; else 0 */
@@ -93,12 +94,16 @@ struct type_cache {
  *                             type_is_registered
  *   LIVE +- WALKER            walks; release at the end: what was done to the lists. Partner: the acquire in close_type
  *   LIVE -> CLOSING -> GONE   unregisters, when nobody walks; release: records and lists. Partner: reuse_type
+ *   CLOSING -> LIVE           does not, since objects are live; release: likewise. Partner: the acquire in type_walk_begin
  *   GONE -> NONE              registers another one in its place
+ *   CLOSING -> NONE           in the child of a fork, which is alone, when another thread was unregistering: for good
  */
 enum type_phase { TYPE_NONE, TYPE_LIVE, TYPE_CLOSING, TYPE_GONE, TYPE_PHASE_MASK = 0xff };
 #define TYPE_WALKER 0x100u
 
-/* Written by who registers, in phase NONE; read by those to whom the state says LIVE or CLOSING. */
+/* Written by who registers, in phase NONE; read by those to whom the state says LIVE or CLOSING. Besides, reuse_type reads
+ * record_count in phase GONE, which a place keeps for good with its records; strata_type_stats_read all without asking, as its
+ * caller may not unregister the type meanwhile; and so does the child of a fork (forget_depots), which is alone. */
 struct type {
 	_Atomic uint32_t state; /* changed by all as above */
 	enum strata_shape shape;

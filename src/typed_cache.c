@@ -138,7 +138,8 @@ static size_t pass_cache(struct type_cache *cache)
 	return bytes;
 }
 
-/* Half of an idle depot each time. One thread does it for all. */
+/* Half of an idle depot each time. One thread does it for all: who has the time from before replaced by now, ms. Read and
+ * written by all on slow paths; it orders nothing, the exchange only lets one through. */
 static _Atomic uint64_t last_depot_pass;
 
 static size_t pass_depots(void)
