@@ -23,5 +23,6 @@ done
 cat "$work/output"
 grep -qx 'a block of 40 bytes' "$work/output"
 grep -Eqx '[0-9]+ bytes live' "$work/output"
+grep -Eqx '[0-9]+ live, [0-9]+ cached' "$work/output"
 grep -qx 'buf: 2097152 bytes' "$work/output"
 grep -qx 'refused' "$work/output"

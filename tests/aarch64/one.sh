@@ -16,7 +16,11 @@ case $2 in
 	set -- sh "$AARCH64_HERE/run.sh" "$2"
 	;;
 esac
-timeout -k 10 "$AARCH64_SECONDS" "$@" >"$log.log" 2>&1 </dev/null || status=$?
+# In a process group of its own, which a signal to this one does not reach.
+timeout -k 10 "$AARCH64_SECONDS" "$@" >"$log.log" 2>&1 </dev/null &
+child=$!
+trap 'kill "$child" 2>/dev/null; exit 130' HUP INT TERM
+wait "$child" || status=$?
 seconds=$(($(date +%s) - started))
 case $status in
 0)
