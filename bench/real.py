@@ -19,7 +19,7 @@ RUNNERS = os.path.join(HERE, "runners")
 TIMEOUT = 300  # seconds for one run, its start and end included
 MISSING = 77   # status of a runner whose program is not installed
 # Whatever decides what is run: results of other loads are not taken for these.
-SOURCES = ["runners/*", "python/*.py", "../tests/servers/compile.cc", "../tests/servers/lib.sh"]
+SOURCES = ["timed.c", "runners/*", "python/*.py", "../tests/servers/compile.cc", "../tests/servers/lib.sh"]
 
 
 def stop_group(process):
