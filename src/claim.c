@@ -137,9 +137,10 @@ int claim_bar(struct heap *heap)
 	return 0;
 }
 
+/* Its owner holds no lock: a scavenger may write claimed meanwhile, but never where it finds it barred. */
 void claim_allow(struct heap *heap)
 {
-	if (heap->claimed == CLAIM_BARRED)
+	if (others_read(heap->claimed) == CLAIM_BARRED)
 		owner_set(heap->claimed, CLAIM_NONE);
 }
 

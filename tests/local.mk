@@ -171,7 +171,7 @@ tests_stress_stress_asleep_CFLAGS = $(CONTRACT_CFLAGS)
 tests_stress_stress_asleep_LDADD = $(STRESS_LIBS)
 
 # ---- Memory refused -------------------------------------------------------------------------------------------------
-OOM_TESTS = tests/oom/oom_nth tests/oom/oom_domain tests/oom/oom_limit tests/oom/pretended
+OOM_TESTS = tests/oom/oom_nth tests/oom/oom_domain tests/oom/oom_limit tests/oom/pretended tests/oom/purge_calls
 
 tests_oom_oom_nth_SOURCES = tests/oom/oom_nth.c
 tests_oom_oom_nth_CFLAGS = $(CONTRACT_CFLAGS)
@@ -179,6 +179,9 @@ tests_oom_oom_nth_LDADD = tests/unit/libsupport.la src/libstrata_test.la -ldl
 tests_oom_oom_domain_SOURCES = tests/oom/oom_domain.c
 tests_oom_oom_domain_CFLAGS = $(CONTRACT_CFLAGS)
 tests_oom_oom_domain_LDADD = tests/unit/libsupport.la src/libstrata_test.la -ldl
+tests_oom_purge_calls_SOURCES = tests/oom/purge_calls.c
+tests_oom_purge_calls_CFLAGS = $(CONTRACT_CFLAGS)
+tests_oom_purge_calls_LDADD = tests/unit/libsupport.la src/libstrata_test.la -ldl
 tests_oom_pretended_SOURCES = tests/oom/pretended.c
 tests_oom_pretended_CFLAGS = $(CONTRACT_CFLAGS)
 tests_oom_pretended_LDADD = tests/unit/libsupport.la src/libstrata_test.la -ldl

@@ -335,6 +335,25 @@ static void malloc_trim_gives_back_and_says_so(void **state)
 	trim_tells_the_truth();
 }
 
+/* A run for which there is no room goes back in the call that frees it. */
+static void what_goes_back_at_once_is_counted(void **state)
+{
+	uint64_t before;
+	char *run;
+
+	(void)state;
+	if (checked_mode())
+		skip();
+	set_decay(0);
+	run = malloc(64 * MIB);
+	assert_non_null(run);
+	memset(run, 1, 64 * MIB);
+	before = sound_totals().purged_bytes;
+	free(run);
+	assert_true(sound_totals().purged_bytes - before >= 64 * MIB);
+	set_decay(1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -349,6 +368,7 @@ int main(void)
 	    cmocka_unit_test(malloc_info_is_well_formed),
 	    cmocka_unit_test(malloc_stats_writes_to_stderr),
 	    cmocka_unit_test(malloc_trim_gives_back_and_says_so),
+	    cmocka_unit_test(what_goes_back_at_once_is_counted),
 	};
 
 	require_strata_serves_malloc();
