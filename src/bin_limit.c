@@ -4,12 +4,20 @@
 #include "arena_count.h"
 #include "options.h"
 
-/* Most bytes in one bin. The limit starts at a page's worth and doubles, each time it is met, up to here. A deep stack of
- * small blocks that were freed at random is slower than bringing them home: each pop waits for a line from far away, while
- * a pool is refilled in the order of its addresses. */
+/* Most bytes in one bin. A deep stack of small blocks that were freed at random is slower than bringing them home: each pop
+ * waits for a line from far away, while a pool is refilled in the order of its addresses. */
 static size_t bin_bytes(unsigned class)
 {
-	return (size_t)(class <= OBJECT_CLASSES ? 512 : 4096) << 10;
+	return size_classes[class].size < 128 ? (size_t)1 << 20 : (size_t)4 << 20;
+}
+
+/* A bin that is only ever freed to grows no further: its blocks would keep their pools from those who need pages. */
+#define FEW_BLOCKS 64u
+#define FEW_BYTES ((size_t)512 << 10)
+
+static size_t few_bytes(unsigned class)
+{
+	return size_max(size_min(FEW_BLOCKS * size_classes[class].size, FEW_BYTES), PAGE_SIZE);
 }
 
 static int32_t first_limit(unsigned class)
@@ -86,15 +94,36 @@ void limit_lower(struct heap *heap, unsigned class)
 	limit_raise(heap, class, -(spare / 2 + 1));
 }
 
-bool limit_double(struct heap *heap, unsigned class)
+static bool double_up_to(struct heap *heap, unsigned class, size_t most)
 {
 	int32_t limit = heap->bins[class].limit;
 	int32_t by = limit > 0 ? limit : 1;
 	size_t bytes = (size_t)by * size_classes[class].size;
 	int64_t all = atomic_load_explicit(&all_limits, memory_order_relaxed) + (int64_t)bytes;
-	if (2 * bytes > bin_bytes(class) || heap->limit_bytes + bytes > options()->cache_bytes ||
-	    all > (int64_t)all_limits_most())
+	if (2 * bytes > most || heap->limit_bytes + bytes > options()->cache_bytes || all > (int64_t)all_limits_most())
 		return false;
 	limit_raise(heap, class, by);
 	return true;
+}
+
+bool limit_overflow(struct heap *heap, unsigned class)
+{
+	if (double_up_to(heap, class, few_bytes(class)))
+		return true;
+	class_set_add(&heap->overflowed, class);
+	return false;
+}
+
+void limit_refill(struct heap *heap, unsigned class)
+{
+	if (class_set_remove(&heap->overflowed, class))
+		double_up_to(heap, class, bin_bytes(class));
+}
+
+void limit_halve(struct heap *heap, unsigned class)
+{
+	int32_t spare = heap->bins[class].limit - (int32_t)(few_bytes(class) / size_classes[class].size);
+	spare = spare / 2 < heap->bins[class].credit ? spare / 2 : heap->bins[class].credit;
+	if (spare > 0)
+		limit_raise(heap, class, -spare);
 }

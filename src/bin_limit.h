@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How much a bin may hold: a page's worth at first, doubled each time it is met full, as long as the settings cache and
- * cache_all allow. Called by who holds the heap.
+ * How much a bin may hold: a page's worth at first, doubled when it is met full, but beyond a few blocks only when what was
+ * brought home for want of room was wanted again; and as long as the settings cache and cache_all allow. Called by who
+ * holds the heap.
  */
 #ifndef STRATA_BIN_LIMIT_H
 #define STRATA_BIN_LIMIT_H
 
 #include "layout.h"
 
-/* Doubles a limit, from one block on. False: the bin, the heap or all heaps together hold enough. */
-bool limit_double(struct heap *heap, unsigned class);
+/* Of a bin that is full: doubles its limit, from one block on, up to a few blocks. False: bring some home. */
+bool limit_overflow(struct heap *heap, unsigned class);
+
+/* Of a bin that is empty: doubles its limit if blocks were brought home for want of room since it last was. */
+void limit_refill(struct heap *heap, unsigned class);
+
+/* Of a bin that nobody wanted: halves its limit, down to a few blocks. */
+void limit_halve(struct heap *heap, unsigned class);
 
 /* When all bins together may hold too much: half of what this one could hold more is taken from its limit. */
 void limit_lower(struct heap *heap, unsigned class);

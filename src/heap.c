@@ -110,6 +110,7 @@ static void initialise(struct heap *heap, uint32_t number)
 	owner_set(heap->tag, heap_tag(heap));
 	heap->reserve_step = 1;
 	heap->purge_class = CLASS_COUNT;
+	heap->idle_class = CLASS_COUNT;
 	for (unsigned class = 1; class < CLASS_COUNT; class++)
 		heap->pools[class] = (struct pool_list){ NO_PAGE, NO_PAGE };
 	limits_reset(heap);

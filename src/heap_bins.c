@@ -51,6 +51,7 @@ static int fill(struct heap *heap, unsigned class)
 	remote_drain(heap, true);
 	if (bin->head != NULL)
 		return 0;
+	limit_refill(heap, class);
 	unsigned target = (unsigned)size_min((size_t)bin->limit / 2, REFILL_MOST);
 	unsigned count = 0;
 	unsigned taken;
@@ -64,43 +65,13 @@ static int fill(struct heap *heap, unsigned class)
 	return 0;
 }
 
-/* Looking at the clock costs as much as a small refill: not each time; but a process that allocates little must come to it
- * often enough for what it freed before to go back. */
-static bool tick_sometimes(struct heap *heap)
-{
-	if (heap->slow_calls % 4 != 0)
-		return false;
-	size_t left = decay_tick();
-	if (left > 0 && heap_try_lock_own(heap)) {
-		pool_purge_idle(heap, (uint32_t)hunger_shrink(options()->decay_ms), left);
-		heap_unlock(heap);
-	}
-	return true;
-}
-
-int heap_allocate(struct heap *heap, unsigned class, void **block)
-{
-	struct bin *bin = &heap->bins[class];
-	owner_add(heap->slow_calls, 1);
-	if (unlikely(!heap_try_lock_own(heap)))
-		return -EBUSY;
-	int result = bin->head != NULL ? 0 : fill(heap, class);
-	*block = result == 0 ? bin_pop(bin) : NULL;
-	limit_lower(heap, class);
-	walk_bin(heap, class);
-	pool_check_heap(heap);
-	heap_unlock(heap);
-	tick_sometimes(heap);
-	return result;
-}
-
 /* Brings the newest blocks home, whose lines are still in the processor's nearest cache: walking the stack down to the older
  * ones would wait for each. They are collected first, so that what follows for one need not wait for the one before. Fewer
  * bytes than the same call can give back (retain.c). */
 #define FLUSH_MOST 64u
 #define FLUSH_BYTES ((size_t)384 << 10)
 
-static void flush_newest(struct heap *heap, unsigned class)
+static size_t flush_newest(struct heap *heap, unsigned class)
 {
 	struct bin *bin = &heap->bins[class];
 	unsigned want = (unsigned)size_min((size_t)bin->limit / 2 + 1, FLUSH_MOST);
@@ -118,11 +89,63 @@ static void flush_newest(struct heap *heap, unsigned class)
 		if (done < count && !heap_take_home(heap, blocks[done]))
 			break;
 	}
+	return count * size_classes[class].size;
+}
+
+/* The bins that were neither filled nor overflowed for a whole round of pool_purge_idle go home, a part with each tick. A bin
+ * that is in use, but large enough, is among them: it pays a refill or two for each round. */
+#define IDLE_BYTES ((size_t)256 << 10)
+
+static void empty_idle_bins(struct heap *heap)
+{
+	for (size_t bytes = 0; heap->idle_class < CLASS_COUNT && bytes < IDLE_BYTES;) {
+		unsigned class = heap->idle_class;
+		if (!class_set_has(&heap->busy_bins, class) && heap->bins[class].head != NULL) {
+			bytes += flush_newest(heap, class);
+			if (heap->bins[class].head != NULL)
+				continue;
+			limit_halve(heap, class);
+		}
+		class_set_remove(&heap->busy_bins, class);
+		heap->idle_class++;
+	}
+}
+
+/* Looking at the clock costs as much as a small refill: not each time; but a process that allocates little must come to it
+ * often enough for what it freed before to go back. */
+static bool tick_sometimes(struct heap *heap)
+{
+	if (heap->slow_calls % 4 != 0)
+		return false;
+	size_t left = decay_tick();
+	if (left > 0 && heap_try_lock_own(heap)) {
+		pool_purge_idle(heap, (uint32_t)hunger_shrink(options()->decay_ms), left);
+		empty_idle_bins(heap);
+		heap_unlock(heap);
+	}
+	return true;
+}
+
+int heap_allocate(struct heap *heap, unsigned class, void **block)
+{
+	struct bin *bin = &heap->bins[class];
+	owner_add(heap->slow_calls, 1);
+	if (unlikely(!heap_try_lock_own(heap)))
+		return -EBUSY;
+	class_set_add(&heap->busy_bins, class);
+	int result = bin->head != NULL ? 0 : fill(heap, class);
+	*block = result == 0 ? bin_pop(bin) : NULL;
+	limit_lower(heap, class);
+	walk_bin(heap, class);
+	pool_check_heap(heap);
+	heap_unlock(heap);
+	tick_sometimes(heap);
+	return result;
 }
 
 static void make_room(struct heap *heap, unsigned class)
 {
-	if (!limit_double(heap, class))
+	if (!limit_overflow(heap, class))
 		flush_newest(heap, class);
 }
 
@@ -132,6 +155,7 @@ int heap_free(struct heap *heap, unsigned class, void *block)
 	owner_add(heap->slow_calls, 1);
 	if (unlikely(!heap_try_lock_own(heap)))
 		return -EBUSY;
+	class_set_add(&heap->busy_bins, class);
 	if (bin->credit == 0)
 		make_room(heap, class);
 	if (bin->credit > 0)

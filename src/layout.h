@@ -16,6 +16,7 @@
 #ifndef STRATA_LAYOUT_H
 #define STRATA_LAYOUT_H
 
+#include "class_set.h"
 #include "compiler.h"
 #include "size_class.h"
 
@@ -266,10 +267,13 @@ struct heap {
 	struct page_set reserve;       /* pages at hand for new pools */
 	struct page_set returning;     /* pages on the way back, collected by arena */
 	uint32_t out_blocks[CLASS_COUNT]; /* sum of out over the pools owned; below 2^32, which is 32 GiB; read by others */
-	uint32_t reserve_step;         /* how many pages to claim next */
+	uint8_t reserve_step;          /* how many pages to claim next */
+	uint8_t purge_class;           /* of the round of pool_purge_idle; CLASS_COUNT: it is over; read by others as a hint */
+	uint8_t idle_class;            /* of the round of bins that goes with it */
 	page_index purge_next;         /* where pool_purge_idle goes on: a hint */
-	uint32_t purge_since;          /* clock_ms, 32 bits of it, when its round began */
-	uint8_t purge_class;           /* CLASS_COUNT: the round is over; read by others as a hint */
+	uint32_t purge_since;          /* clock_ms, 32 bits of it, when the round began */
+	struct class_set overflowed;   /* bins that had blocks brought home for want of room, and were not refilled since */
+	struct class_set busy_bins;    /* bins that were filled or overflowed in this round */
 	struct limbo limbo[LIMBO_SLOTS];
 	uint8_t limbo_count;
 	/* enum claim_state. Written under busy, but CLAIM_BARRED is taken away by the owner without; read by others as a hint. */

@@ -13,7 +13,7 @@ STRATA_SOURCES = \
 	src/check.h src/check.c \
 	src/options.def src/options.h src/options.c \
 	src/region.h src/region.c \
-	src/bit_word.h src/number_stack.h \
+	src/bit_word.h src/class_set.h src/number_stack.h \
 	src/walk.h src/walk.c \
 	src/arena_count.h src/arena_count.c \
 	src/arena_list.h src/arena_list.c \

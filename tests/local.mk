@@ -27,6 +27,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_bounds \
 	tests/unit/test_retain \
 	tests/unit/test_pool_purge \
+	tests/unit/test_bins \
 	tests/unit/test_cgroup \
 	tests/unit/test_should_move \
 	tests/unit/test_domain_blocks \
@@ -101,6 +102,9 @@ tests_unit_test_limit_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_pressure_SOURCES = tests/unit/test_pressure.c tests/unit/limit_support.h
 tests_unit_test_pressure_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_pressure_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_bins_SOURCES = tests/unit/test_bins.c
+tests_unit_test_bins_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_bins_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_pool_purge_SOURCES = tests/unit/test_pool_purge.c
 tests_unit_test_pool_purge_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_pool_purge_LDADD = $(CONTRACT_LIBS)

@@ -65,7 +65,7 @@ int main(int argc, char **argv)
 	(void)argc;
 	leave_out_the_container(argv);
 	/* Bursts would be kept: once of each. */
-	set_number("retain", 4 * MIB);
+	set_number("retain", 8 * MIB);
 	set_decay(STOPPED);
 	goes_in_large_pieces(4 * KIB, false);
 	goes_in_large_pieces(16 * KIB, true);

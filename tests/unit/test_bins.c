@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How much a thread keeps at hand of one size: little of what it only ever frees, much of what it takes again, and nothing for
+ * long of what it has no more use for.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include <strata/strata.h>
+
+#include "support.h"
+
+#define BYTES (2 * MIB)
+#define LEAST_SIZE 64
+#define FEW (512 * KIB)
+
+static void *blocks[BYTES / LEAST_SIZE];
+static void *others[64];
+
+static size_t cached(void)
+{
+	return totals().cached_bytes;
+}
+
+static void burst(size_t size)
+{
+	for (size_t i = 0; i < BYTES / size; i++) {
+		blocks[i] = strata_malloc(size);
+		if (blocks[i] == NULL)
+			fatal("no memory");
+		pattern_write(blocks[i], size, i);
+	}
+	for (size_t i = 0; i < BYTES / size; i++) {
+		if (!pattern_holds(blocks[i], size, i))
+			fatal("block %zu has changed", i);
+		strata_free(blocks[i]);
+	}
+}
+
+static const size_t sizes[] = { LEAST_SIZE, 200, 512, 2048, 16384 };
+
+static int begin(void **state)
+{
+	(void)state;
+	set_decay(STOPPED);
+	set_number("cache", 8 * MIB);
+	strata_trim();
+	return 0;
+}
+
+/* 64 blocks at most, and what a call leaves. */
+static void what_is_freed_once_goes_home(void **state)
+{
+	(void)state;
+	if (checked_mode())
+		skip();
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		size_t before = cached();
+		size_t most = 128 * sizes[i] < FEW ? 128 * sizes[i] : FEW;
+
+		burst(sizes[i]);
+		assert_true(cached() <= before + (most > 8 * KIB ? most : 8 * KIB));
+	}
+}
+
+static void what_is_taken_again_is_kept(void **state)
+{
+	(void)state;
+	if (checked_mode())
+		skip();
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		size_t before;
+
+		strata_trim();
+		before = cached();
+		for (int round = 0; round < 16; round++)
+			burst(sizes[i]);
+		assert_true(cached() >= before + BYTES / 2);
+	}
+}
+
+/* Slow calls of another size, until the clock has come round. No bin may grow meanwhile, so they stay slow. */
+static bool cache_is_below_after_work(size_t bytes)
+{
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		others[i] = strata_malloc(100 * KIB);
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		strata_free(others[i]);
+	return cached() <= bytes;
+}
+
+static void what_has_no_more_use_goes_home(void **state)
+{
+	(void)state;
+	if (checked_mode())
+		skip();
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		size_t before = cached();
+
+		set_number("cache", 8 * MIB);
+		for (int round = 0; round < 16; round++)
+			burst(sizes[i]);
+		assert_true(cached() >= before + BYTES / 2);
+		set_number("cache", 0);
+		set_decay(20);
+		assert_true(comes(cache_is_below_after_work, before + FEW, "a cache of so many bytes"));
+		set_decay(STOPPED);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(what_is_freed_once_goes_home, begin),
+		cmocka_unit_test_setup(what_is_taken_again_is_kept, begin),
+		cmocka_unit_test_setup(what_has_no_more_use_goes_home, begin),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
