@@ -26,8 +26,9 @@ static _Atomic uint64_t lowest_used;   /* the fewest pages that were seen in use
 static _Atomic uint64_t highest_used;  /* the most */
 static _Atomic uint64_t highest_held;  /* and the most in use or free */
 
-#define FIRST_MOST 3u /* in times of the setting */
+#define FIRST_MOST 4u /* in times of the setting, with the part that needs no showing */
 #define TIMES_LIMIT 8u
+#define UNEARNED 4u   /* the part of the setting, a quarter, that a process need not show that it needs */
 
 /* How many clean pages were claimed since this was last asked; each is told to one caller. */
 static uint64_t soiled_since(uint64_t soiled)
@@ -62,7 +63,7 @@ static void add_up_to(_Atomic uint64_t *number, uint64_t more, uint64_t most)
 static size_t allowance_most(void)
 {
 	uint32_t times = atomic_load_explicit(&times_reached, memory_order_relaxed);
-	size_t first = FIRST_MOST * (options()->retain_bytes / PAGE_SIZE);
+	size_t first = (FIRST_MOST * UNEARNED - 1) * (options()->retain_bytes / UNEARNED / PAGE_SIZE);
 	return times > 1 ? first << 2 * (times - 1) : first;
 }
 
@@ -140,7 +141,7 @@ void retain_narrow(uint64_t now)
 /* Pages, without the allowance. */
 static size_t least_most(size_t used)
 {
-	return size_max(options()->retain_bytes / PAGE_SIZE, used / 8);
+	return size_max(options()->retain_bytes / UNEARNED / PAGE_SIZE, used / 8);
 }
 
 /* Pages that may be free. */

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <strata/strata.h>
 
@@ -60,15 +62,33 @@ static void goes_in_large_pieces(size_t size, bool at_random)
 		fatal("a call for each %llu KiB", (unsigned long long)(purged / KIB) / (unsigned long long)calls);
 }
 
+/* In a process of its own: one that has had such bursts may keep more. */
+static void in_a_child(size_t size, bool at_random)
+{
+	int status = 0;
+	pid_t child;
+
+	fflush(stdout);
+	child = fork();
+	if (child == 0) {
+		goes_in_large_pieces(size, at_random);
+		fflush(stdout);
+		_exit(0);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		fatal("no child");
+	if (status != 0)
+		exit(1);
+}
+
 int main(int argc, char **argv)
 {
 	(void)argc;
 	leave_out_the_container(argv);
-	/* Bursts would be kept: once of each. */
-	set_number("retain", 8 * MIB);
 	set_decay(STOPPED);
-	goes_in_large_pieces(4 * KIB, false);
-	goes_in_large_pieces(16 * KIB, true);
-	goes_in_large_pieces(100 * KIB, false);
+	set_number("retain", 64 * MIB);
+	in_a_child(4 * KIB, false);
+	in_a_child(16 * KIB, true);
+	in_a_child(100 * KIB, false);
 	return 0;
 }

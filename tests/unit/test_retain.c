@@ -67,7 +67,7 @@ static int passes_in_a_child(bool (*test)(size_t), size_t size)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* The bound is 16 MiB, and 16 for runs that wait for the next of their size; bins may hold 8. */
+/* The bound is 4 MiB, and 16 for runs that wait for the next of their size; bins may hold 8. */
 static bool little_is_left(size_t size)
 {
 	size_t before = totals().heap_bytes;
@@ -75,9 +75,9 @@ static bool little_is_left(size_t size)
 
 	tear_down(build_up(size, PEAK));
 	left = totals().heap_bytes - before;
-	if (left > 40 * MIB)
+	if (left > 28 * MIB)
 		fprintf(stderr, "of %zu-byte blocks %zu KiB are left\n", size, left / KIB);
-	return left <= 40 * MIB;
+	return left <= 28 * MIB;
 }
 
 static const size_t sizes[] = {400, 4000, 16000, 100000, 1000000};
@@ -120,7 +120,7 @@ static void what_is_wanted_again_and_again_is_kept(void **state)
 		assert_true(passes_in_a_child(bursts_are_kept, sizes[i]));
 }
 
-/* Two phases are no habit: 48 MiB more than the bound at the most. */
+/* Two phases are no habit: 60 MiB more than the bound at the most. */
 static bool two_phases_leave(size_t size)
 {
 	size_t before = totals().heap_bytes;
