@@ -150,57 +150,12 @@ void claim_drop(struct heap *heap)
 	open_gate(heap);
 }
 
-/* ---- Who sleeps ----------------------------------------------------------------------------------------------------- */
-
-/* Changes whenever the owner allocates or frees, but for a pair that leaves all as it was. */
-static uint32_t look_at(const struct heap *heap)
-{
-	uint64_t look = others_read(heap->slow_calls) + others_read(heap->outgoing_blocks);
-	for (unsigned class = 1; class < CLASS_COUNT; class++) {
-		const struct bin *bin = &heap->bins[class];
-		look = look * UINT64_C(0x9e3779b97f4a7c15) + (uintptr_t)others_read(bin->head);
-		look += (uint64_t)(uint32_t)others_read(bin->credit) << 32;
-	}
-	return (uint32_t)(look ^ look >> 32);
-}
-
-static bool look_again(struct heap *heap, uint32_t now, uint32_t idle_ms)
-{
-	uint32_t look = look_at(heap);
-	if (atomic_load_explicit(&heap->look, memory_order_relaxed) != look) {
-		atomic_store_explicit(&heap->look, look, memory_order_relaxed);
-		atomic_store_explicit(&heap->look_since, now, memory_order_relaxed);
-		return false;
-	}
-	return is_older(now, atomic_load_explicit(&heap->look_since, memory_order_relaxed), idle_ms);
-}
-
-static bool has_mail(struct heap *heap)
-{
-	return atomic_load_explicit(&heap->inbox, memory_order_relaxed) != NULL;
-}
-
-static bool sleeps(struct heap *heap, uint32_t now, uint32_t idle_ms)
-{
-	uint8_t claimed = others_read(heap->claimed);
-	if (atomic_load_explicit(&heap->state, memory_order_relaxed) != HEAP_LIVE || claimed == CLAIM_BARRED)
-		return false;
-	if (claimed == CLAIM_ASLEEP)
-		return has_mail(heap);
-	return claimed == CLAIM_PARTLY || look_again(heap, now, idle_ms);
-}
-
 /* ---- The scavenger's side ------------------------------------------------------------------------------------------- */
 
-/* Heaps being claimed together: a membarrier serves all. */
-struct batch {
-	struct heap *heaps[CLAIM_HEAPS];
-	uint8_t settled[CLAIM_HEAPS]; /* how many of its limbo slots are of earlier rounds */
-	unsigned count;
-	size_t budget;
-	size_t taken;
-	bool full; /* the next bin would go beyond the budget */
-};
+bool claim_possible(void)
+{
+	return options()->reclaim && !atomic_load_explicit(&refused, memory_order_relaxed);
+}
 
 static bool barrier(void)
 {
@@ -210,7 +165,7 @@ static bool barrier(void)
 	return false;
 }
 
-static void add(struct batch *batch, struct heap *heap)
+void claim_add(struct claim_batch *batch, struct heap *heap)
 {
 	if (!heap_try_lock_other(heap))
 		return;
@@ -236,12 +191,12 @@ static unsigned next_list(const struct heap *heap, unsigned class)
 	return class;
 }
 
-static bool may_take(const struct batch *batch, const struct heap *heap)
+static bool may_take(const struct claim_batch *batch, const struct heap *heap)
 {
 	return heap->limbo_count < LIMBO_SLOTS && !batch->full;
 }
 
-static void take(struct batch *batch, struct heap *heap, unsigned class)
+static void take(struct claim_batch *batch, struct heap *heap, unsigned class)
 {
 	struct bin *bin = &heap->bins[class];
 	int32_t count = bin->limit - others_read(bin->credit);
@@ -259,7 +214,7 @@ static void take(struct batch *batch, struct heap *heap, unsigned class)
 }
 
 /* A round takes as many lists of each heap as it has room for in its limbo. Returns how many. */
-static unsigned take_lists(struct batch *batch)
+static unsigned take_lists(struct claim_batch *batch)
 {
 	unsigned lists = 0;
 	for (unsigned i = 0; i < batch->count; i++) {
@@ -295,7 +250,7 @@ static void take_if_certain(struct heap *heap, struct limbo *limbo)
 	limbo->list = NULL;
 }
 
-static void each_list(struct batch *batch, void (*step)(struct heap *, struct limbo *))
+static void each_list(struct claim_batch *batch, void (*step)(struct heap *, struct limbo *))
 {
 	for (unsigned i = 0; i < batch->count; i++)
 		for (unsigned slot = batch->settled[i]; slot < batch->heaps[i]->limbo_count; slot++)
@@ -303,7 +258,7 @@ static void each_list(struct batch *batch, void (*step)(struct heap *, struct li
 }
 
 /* Frees the slots of the lists that went home. */
-static void compact(struct batch *batch)
+static void compact(struct claim_batch *batch)
 {
 	for (unsigned i = 0; i < batch->count; i++) {
 		struct heap *heap = batch->heaps[i];
@@ -316,7 +271,7 @@ static void compact(struct batch *batch)
 }
 
 /* False: a membarrier was refused half-way; what was taken is in limbo. */
-static bool settle_lists(struct batch *batch)
+static bool settle_lists(struct claim_batch *batch)
 {
 	if (!barrier())
 		return false;
@@ -331,7 +286,7 @@ static bool settle_lists(struct batch *batch)
 	return true;
 }
 
-static bool close_gates(struct batch *batch)
+static bool close_gates(struct claim_batch *batch)
 {
 	for (unsigned i = 0; i < batch->count; i++)
 		owner_set(batch->heaps[i]->tag, TAG_CLOSED);
@@ -347,7 +302,7 @@ static void send_for(struct heap *heap)
 }
 
 /* What dead heaps were sent meanwhile comes last: that may take long, and no heap of the batch stays locked for it. */
-static void let_go(struct batch *batch, bool claimed)
+static void let_go(struct claim_batch *batch, bool claimed)
 {
 	for (unsigned i = 0; i < batch->count; i++) {
 		struct heap *heap = batch->heaps[i];
@@ -369,7 +324,7 @@ static void let_go(struct batch *batch, bool claimed)
 		heap_look_after_dead(batch->heaps[i]);
 }
 
-static void claim(struct batch *batch)
+void claim(struct claim_batch *batch)
 {
 	bool claimed = close_gates(batch);
 	bool more = claimed;
@@ -378,86 +333,4 @@ static void claim(struct batch *batch)
 	while (more && take_lists(batch) > 0)
 		more = settle_lists(batch);
 	let_go(batch, claimed);
-}
-
-static bool is_asleep(const struct heap *heap)
-{
-	return atomic_load(&heap->state) == HEAP_LIVE && others_read(heap->claimed) == CLAIM_ASLEEP;
-}
-
-/* What a sleeper's pools do without. Once all were looked at, the heap costs a step of housekeeping two loads. */
-static size_t purge_sleeper(struct heap *heap, size_t limit)
-{
-	size_t bytes = 0;
-	if (!is_asleep(heap) || pool_purge_is_over(heap) || !heap_try_lock_other(heap))
-		return 0;
-	if (is_asleep(heap))
-		bytes = pool_purge_rest(heap, limit);
-	heap_unlock_other(heap);
-	return bytes;
-}
-
-static void purge_sleepers(void)
-{
-	for (uint32_t number = heap_count(); number > 0; number--) {
-		struct heap *heap = heap_at(number);
-		if (!is_asleep(heap) || !heap_try_lock_other(heap))
-			continue;
-		if (is_asleep(heap))
-			pool_purge_all(heap);
-		heap_unlock_other(heap);
-	}
-}
-
-static bool possible(void)
-{
-	return options()->reclaim && !atomic_load_explicit(&refused, memory_order_relaxed);
-}
-
-/* CLAIM_HEAPS at most, from number first + 1 on, round the end. */
-static size_t claim_some(uint32_t first, uint32_t scan, size_t budget, uint32_t idle_ms)
-{
-	struct batch batch = { .budget = budget };
-	uint32_t count = heap_count();
-	uint32_t now = (uint32_t)os_clock_ms();
-	size_t purged = 0;
-	bool may_claim = possible();
-	for (uint32_t i = 0; i < scan; i++) {
-		struct heap *heap = heap_at((first + i) % count + 1);
-		if (may_claim && sleeps(heap, now, idle_ms))
-			add(&batch, heap);
-		else if (purged < budget)
-			purged += purge_sleeper(heap, budget - purged);
-	}
-	batch.budget -= size_min(purged, budget);
-	if (batch.count > 0)
-		claim(&batch);
-	/* A dead heap that could not be settled when its owner left, or that has been sent something since. */
-	for (uint32_t i = 0; i < scan; i++)
-		heap_look_after_dead(heap_at((first + i) % count + 1));
-	return batch.taken + purged;
-}
-
-/* Where the next call goes on; relaxed, by all. */
-static _Atomic uint32_t cursor;
-
-size_t claim_idle(size_t budget, uint32_t idle_ms)
-{
-	uint32_t scan = (uint32_t)size_min(heap_count(), CLAIM_HEAPS);
-	if (scan == 0)
-		return 0;
-	return claim_some(atomic_fetch_add_explicit(&cursor, scan, memory_order_relaxed), scan, budget, idle_ms);
-}
-
-size_t claim_all(void)
-{
-	uint32_t count = heap_count();
-	uint32_t now = (uint32_t)os_clock_ms();
-	size_t taken = 0;
-	for (uint32_t number = count; number > 0; number--)
-		look_again(heap_at(number), now, 0);
-	for (uint32_t done = 0; done < count; done += CLAIM_HEAPS)
-		taken += claim_some(done, (uint32_t)size_min(count - done, CLAIM_HEAPS), SIZE_MAX, 0);
-	purge_sleepers();
-	return taken;
 }

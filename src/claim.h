@@ -1,21 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What sleeping threads have cached, taken back without their cooperation. claim.c says why that is right.
+ * The bins of sleeping threads, claimed without their cooperation. claim.c says why that is right, reclaim.c who sleeps.
  */
 #ifndef STRATA_CLAIM_H
 #define STRATA_CLAIM_H
 
 #include "layout.h"
 
-/* Heaps that are looked at, and claimed, at a time. */
+/* Heaps that are claimed together, since a membarrier serves all. */
 #define CLAIM_HEAPS 16u
 
-/* Takes home what is cached by threads that have not been seen at work for idle_ms, and by others on their behalf: of a few
- * heaps, and at most budget bytes, or one bin; the next call goes on. Returns the bytes taken. */
-size_t claim_idle(size_t budget, uint32_t idle_ms);
+struct claim_batch {
+	struct heap *heaps[CLAIM_HEAPS];
+	uint8_t settled[CLAIM_HEAPS]; /* how many of its limbo slots are of earlier rounds */
+	unsigned count;
+	size_t budget; /* bytes that may be taken, or one bin */
+	size_t taken;
+	bool full; /* the next bin would go beyond the budget */
+};
 
-/* The same, of all threads that are not seen at work during the call. */
-size_t claim_all(void);
+/* False: it is not wanted, or the system has refused it. */
+bool claim_possible(void);
+
+/* A heap of a thread that seems to sleep, if it is alive and nobody is in it. There must be room. */
+void claim_add(struct claim_batch *batch, struct heap *heap);
+
+/* Takes home what the heaps' bins and slots hold. */
+void claim(struct claim_batch *batch);
 
 /* With heap locked, by its owner or when that has left it: what is in limbo goes home, and the heap is as if newly begun. */
 void claim_end(struct heap *heap);

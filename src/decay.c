@@ -4,10 +4,10 @@
 #include "arena_count.h"
 #include "arena_purge.h"
 #include "cgroup.h"
-#include "claim.h"
 #include "hunger.h"
 #include "options.h"
 #include "os.h"
+#include "reclaim.h"
 #include "retain.h"
 #include "run.h"
 
@@ -36,7 +36,7 @@ size_t decay_step(void)
 	look_around();
 	uint32_t idle_ms = (uint32_t)hunger_shrink(options()->decay_ms);
 	run_expire(idle_ms);
-	size_t taken = claim_idle(PURGE_STEP, idle_ms);
+	size_t taken = reclaim_idle(PURGE_STEP, idle_ms);
 	if (arena_count().dirty_pages == 0 || taken >= PURGE_STEP)
 		return taken;
 	return taken + arena_purge(PURGE_STEP - taken, idle_ms);

@@ -3,8 +3,8 @@
 
 #include "arena_count.h"
 #include "arena_purge.h"
-#include "claim.h"
 #include "heap.h"
+#include "reclaim.h"
 #include "region.h"
 #include "run.h"
 #include "thread.h"
@@ -18,7 +18,7 @@ size_t trim_all(void)
 	typed_trim();
 	if (thread_self.own != NULL && heap_empty(thread_self.own) != 0)
 		thread_switch_heap();
-	claim_all();
+	reclaim_all();
 	heap_empty_dead();
 	run_expire(0);
 	arena_purge(SIZE_MAX, 0);

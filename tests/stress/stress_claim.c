@@ -12,9 +12,9 @@
 
 /* As part of the tests of the inside: nothing but claims, one after the other, with all checks of the debug build. */
 #ifdef CLAIM_INSIDE
-size_t claim_all(void); /* src/claim.h */
+size_t reclaim_all(void); /* src/reclaim.h */
 #else
-#define claim_all strata_trim
+#define reclaim_all strata_trim
 #endif
 
 enum { THREADS = 200, CLAIMERS = 2, HELD = 48, SHARED = 512 };
@@ -122,7 +122,7 @@ static void *work(void *argument)
 static void *claim(void *unused)
 {
 	while (!stress_over()) {
-		atomic_fetch_add(&given, claim_all());
+		atomic_fetch_add(&given, reclaim_all());
 		atomic_fetch_add(&trims, 1);
 	}
 	return unused;
