@@ -48,6 +48,7 @@ void limits_reset(struct heap *heap)
 	}
 	atomic_fetch_sub_explicit(&all_limits, (int64_t)heap->limit_bytes, memory_order_relaxed);
 	heap->limit_bytes = 0;
+	heap->overflowed = (struct class_set){ 0 };
 }
 
 /* All threads' caches may take a sixteenth of what is in use, where that is more than the setting. */

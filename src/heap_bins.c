@@ -83,30 +83,34 @@ static size_t flush_newest(struct heap *heap, unsigned class)
 		blocks[count++] = block;
 	owner_set(bin->head, block);
 	owner_add(bin->credit, (int32_t)count);
-	/* One that is not simply home is of a pool that is another's now, or a fault. */
+	/* One that is not simply home is of a pool that is another's now, or a fault. Freed twice, it has made the chain a ring,
+	 * which would never end, and hold blocks that are at home: what is left of it is given up, as in empty_bin. */
 	for (unsigned done = 0; done < count; done++) {
 		done += pool_home_many(heap, class, blocks + done, count - done);
-		if (done < count && !heap_take_home(heap, blocks[done]))
+		if (done < count && !heap_take_home(heap, blocks[done])) {
+			owner_set(bin->head, NULL);
+			owner_set(bin->credit, bin->limit);
 			break;
+		}
 	}
 	return count * size_classes[class].size;
 }
 
-/* The bins that were neither filled nor overflowed for a whole round of pool_purge_idle go home, a part with each tick. A bin
- * that is in use, but large enough, is among them: it pays a refill or two for each round. */
+/* Bins that were neither filled nor overflowed for a whole round go home, a part with each tick. A bin that is in use, but
+ * large enough, is among them: it pays a refill or two for each round. */
 #define IDLE_BYTES ((size_t)256 << 10)
 
 static void empty_idle_bins(struct heap *heap)
 {
 	for (size_t bytes = 0; heap->idle_class < CLASS_COUNT && bytes < IDLE_BYTES;) {
 		unsigned class = heap->idle_class;
-		if (!class_set_has(&heap->busy_bins, class) && heap->bins[class].head != NULL) {
-			bytes += flush_newest(heap, class);
-			if (heap->bins[class].head != NULL)
-				continue;
+		size_t gone = class_set_has(&heap->used_bins, class) ? 0 : flush_newest(heap, class);
+		bytes += gone;
+		if (gone > 0 && heap->bins[class].head != NULL)
+			continue;
+		if (gone > 0)
 			limit_halve(heap, class);
-		}
-		class_set_remove(&heap->busy_bins, class);
+		class_set_remove(&heap->used_bins, class);
 		heap->idle_class++;
 	}
 }
@@ -119,7 +123,10 @@ static bool tick_sometimes(struct heap *heap)
 		return false;
 	size_t left = decay_tick();
 	if (left > 0 && heap_try_lock_own(heap)) {
+		uint32_t since = heap->purge_since;
 		pool_purge_idle(heap, (uint32_t)hunger_shrink(options()->decay_ms), left);
+		if (heap->purge_since != since)
+			heap->idle_class = 1; /* a round of both begins */
 		empty_idle_bins(heap);
 		heap_unlock(heap);
 	}
@@ -132,7 +139,7 @@ int heap_allocate(struct heap *heap, unsigned class, void **block)
 	owner_add(heap->slow_calls, 1);
 	if (unlikely(!heap_try_lock_own(heap)))
 		return -EBUSY;
-	class_set_add(&heap->busy_bins, class);
+	class_set_add(&heap->used_bins, class);
 	int result = bin->head != NULL ? 0 : fill(heap, class);
 	*block = result == 0 ? bin_pop(bin) : NULL;
 	limit_lower(heap, class);
@@ -155,7 +162,7 @@ int heap_free(struct heap *heap, unsigned class, void *block)
 	owner_add(heap->slow_calls, 1);
 	if (unlikely(!heap_try_lock_own(heap)))
 		return -EBUSY;
-	class_set_add(&heap->busy_bins, class);
+	class_set_add(&heap->used_bins, class);
 	if (bin->credit == 0)
 		make_room(heap, class);
 	if (bin->credit > 0)

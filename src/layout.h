@@ -269,11 +269,11 @@ struct heap {
 	uint32_t out_blocks[CLASS_COUNT]; /* sum of out over the pools owned; below 2^32, which is 32 GiB; read by others */
 	uint8_t reserve_step;          /* how many pages to claim next */
 	uint8_t purge_class;           /* of the round of pool_purge_idle; CLASS_COUNT: it is over; read by others as a hint */
-	uint8_t idle_class;            /* of the round of bins that goes with it */
+	uint8_t idle_class;            /* of the round of empty_idle_bins; CLASS_COUNT: it is over */
 	page_index purge_next;         /* where pool_purge_idle goes on: a hint */
 	uint32_t purge_since;          /* clock_ms, 32 bits of it, when the round began */
 	struct class_set overflowed;   /* bins that had blocks brought home for want of room, and were not refilled since */
-	struct class_set busy_bins;    /* bins that were filled or overflowed in this round */
+	struct class_set used_bins;    /* bins that were filled or overflowed since empty_idle_bins came by */
 	struct limbo limbo[LIMBO_SLOTS];
 	uint8_t limbo_count;
 	/* enum claim_state. Written under busy, but CLAIM_BARRED is taken away by the owner without; read by others as a hint. */
@@ -295,7 +295,7 @@ struct heap {
 	 * or in the child of a fork; GHOST: in the child. Sequentially consistent: see hand_over in remote.c. */
 	_Atomic uint32_t state;
 	_Atomic uint32_t next_dead;    /* in the stack of dead heaps; relaxed: the CAS on the stack's head orders it */
-	/* What a scavenger saw of the bins, and since when (ms): claim.c. By any scavenger, relaxed: nothing hangs on them. */
+	/* What a scavenger saw of the bins, and since when (ms): reclaim.c. By any scavenger, relaxed: nothing hangs on them. */
 	_Atomic uint32_t look;
 	_Atomic uint32_t look_since;
 };

@@ -66,7 +66,6 @@ void pool_purge_begin(struct heap *heap)
 {
 	owner_set(heap->purge_class, OBJECT_CLASSES);
 	heap->purge_next = NO_PAGE;
-	heap->idle_class = 1;
 }
 
 bool pool_purge_is_over(const struct heap *heap)

@@ -21,6 +21,7 @@ MISUSE_CASES = \
 	tests/misuse/twice_by_threads \
 	tests/misuse/twice_in_a_row \
 	tests/misuse/twice_in_empty_arena \
+	tests/misuse/twice_in_idle_bin \
 	tests/misuse/twice_in_medium_pool \
 	tests/misuse/twice_in_pool \
 	tests/misuse/twice_mapping \

@@ -58,6 +58,7 @@ static const struct misuse_case cases[] = {
 	{"twice_in_medium_pool", "free", TWICE, ABORTS, NULL},
 	{"twice_at_exit_of_thread", "free", TWICE, ABORTS, NULL},
 	{"twice_by_threads", "free", TWICE, ABORTS, NULL},
+	{"twice_in_idle_bin", "free", TWICE, ABORTS, "decay_ms:10"},
 	{"link_overwritten", "free", CORRUPT, ABORTS, NULL},
 	{"link_overwritten_by_threads", "free", CORRUPT, ABORTS, NULL},
 	/* Found by check:1 only. */
@@ -93,6 +94,7 @@ static const struct misuse_case cases[] = {
 	/* A warning instead. */
 	{"foreign_stack", "free", FOREIGN, GOES_ON, "misuse:warn"},
 	{"twice_in_a_row", "free", TWICE, GOES_ON, "misuse:warn"},
+	{"twice_in_idle_bin", "free", TWICE, GOES_ON, "misuse:warn,decay_ms:10"},
 	{"twice_in_pool", "free", TWICE, GOES_ON, "misuse:warn"},
 	{"twice_run", "free", NOT_IN_USE, GOES_ON, "misuse:warn"},
 	{"interior_object", "free", INSIDE, GOES_ON, "misuse:warn"},
