@@ -21,19 +21,6 @@ long strata_os_calls(void);
 
 static void *blocks[BLOCKS_MOST];
 
-static void shuffle(size_t count)
-{
-	uint64_t state = 1;
-
-	for (size_t i = count; i > 1; i--) {
-		size_t other = random_below(&state, i);
-		void *block = blocks[i - 1];
-
-		blocks[i - 1] = blocks[other];
-		blocks[other] = block;
-	}
-}
-
 static void goes_in_large_pieces(size_t size, bool at_random)
 {
 	size_t count = PEAK / size;
@@ -47,7 +34,7 @@ static void goes_in_large_pieces(size_t size, bool at_random)
 		*(volatile char *)blocks[i] = 1;
 	}
 	if (at_random)
-		shuffle(count);
+		shuffle(blocks, count);
 	purged = totals().purged_bytes;
 	calls = strata_os_calls();
 	for (size_t i = 0; i < count; i++)
@@ -86,7 +73,6 @@ int main(int argc, char **argv)
 	(void)argc;
 	leave_out_the_container(argv);
 	set_decay(STOPPED);
-	set_number("retain", 64 * MIB);
 	in_a_child(4 * KIB, false);
 	in_a_child(16 * KIB, true);
 	in_a_child(100 * KIB, false);

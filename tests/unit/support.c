@@ -66,6 +66,19 @@ bool all_zero(const void *block, size_t size)
 	return size == 0 || (at[0] == 0 && memcmp(at, at + 1, size - 1) == 0);
 }
 
+void shuffle(void **pointers, size_t count)
+{
+	uint64_t state = 1;
+
+	for (size_t i = count; i > 1; i--) {
+		size_t other = random_below(&state, i);
+		void *pointer = pointers[i - 1];
+
+		pointers[i - 1] = pointers[other];
+		pointers[other] = pointer;
+	}
+}
+
 size_t random_size(uint64_t *state, size_t limit)
 {
 	uint64_t bits = random_next(state);

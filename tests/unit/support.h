@@ -52,6 +52,9 @@ static inline size_t random_below(uint64_t *state, size_t limit)
 	return (size_t)((random_next(state) >> 32) * limit >> 32);
 }
 
+/* Puts pointers into a random order, the same each time. */
+void shuffle(void **pointers, size_t count);
+
 /* 8 bytes to limit, each doubling 0.6 times as likely as the one before: many small, few large, as programs ask. */
 size_t random_size(uint64_t *state, size_t limit);
 

@@ -36,19 +36,6 @@ static size_t build_up(size_t size, size_t bytes)
 	return count;
 }
 
-static void shuffle(size_t count)
-{
-	uint64_t state = 1;
-
-	for (size_t i = count; i > 1; i--) {
-		size_t other = random_below(&state, i);
-		void *block = blocks[i - 1];
-
-		blocks[i - 1] = blocks[other];
-		blocks[other] = block;
-	}
-}
-
 static void tear_down(size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -102,7 +89,7 @@ static bool bursts_are_kept(size_t size)
 
 		if (burst == 2)
 			purged = totals().purged_bytes;
-		shuffle(count);
+		shuffle(blocks, count);
 		tear_down(count);
 	}
 	purged = totals().purged_bytes - purged;
