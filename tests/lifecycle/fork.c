@@ -2,7 +2,7 @@
 /*
  * fork from a process with many allocating threads: the child allocates, frees what it inherited, starts threads,
  * forks again and ends in order. From the main thread and from another one, with handlers of fork that allocate. And
- * vfork and posix_spawn. Ends after a fixed number of forks.
+ * vfork and posix_spawn. Ends after a fixed number of forks. argv[1] is how many threads.
  */
 #include "lifecycle.h"
 
@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { THREADS = 150, FORKS = 8, KEPT = 200 };
+enum { THREADS_MOST = 1000, FORKS = 8, KEPT = 200 };
 
 extern char **environ;
 
@@ -136,13 +136,16 @@ static void spawn_and_wait(void)
 	wait_for(child);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	pthread_t threads[THREADS], forker;
+	static pthread_t threads[THREADS_MOST];
+	const size_t count = argc == 2 ? strtoul(argv[1], NULL, 10) : 0;
+	pthread_t forker;
 
+	check(count > 0 && count <= THREADS_MOST);
 	for (unsigned i = 0; i < KEPT; i++)
 		kept[i] = block_new(i * 25);
-	for (size_t i = 0; i < THREADS; i++)
+	for (size_t i = 0; i < count; i++)
 		check(pthread_create(&threads[i], NULL, allocate_on, (void *)(i + 1)) == 0);
 	check(pthread_atfork(handler_allocates, handler_allocates, handler_allocates) == 0);
 	for (int i = 0; i < FORKS; i++)
@@ -151,7 +154,7 @@ int main(void)
 	check(pthread_join(forker, NULL) == 0);
 	spawn_and_wait();
 	stop = 1;
-	for (size_t i = 0; i < THREADS; i++)
+	for (size_t i = 0; i < count; i++)
 		check(pthread_join(threads[i], NULL) == 0);
 	return 0;
 }

@@ -3,5 +3,10 @@
 # fork, vfork, posix_spawn, and fork in a signal's handler. See fork.c and fork_signal.c.
 . "${top_srcdir:-.}/tests/lifecycle/build.sh"
 
-each_way fork
+if possible preloaded; then
+	build preloaded fork
+	run preloaded fork 150 || fail "fork: preloaded, 150 threads"
+	echo "fork: preloaded, 150 threads: passed"
+fi
+each_way fork 20
 each_way fork_signal
