@@ -83,7 +83,6 @@ static void orphan(struct heap *heap)
 	heap->limit_bytes = 0;
 	limits_reset(heap);
 	memset(heap->outgoing, 0, sizeof heap->outgoing);
-	heap->outgoing_bytes = heap->outgoing_blocks = 0;
 	heap->sending = 0;
 	claim_drop(heap);
 	remote_recount(heap);

@@ -220,13 +220,12 @@ struct page_set {
 	arena_index arena;
 };
 
-/* Blocks of one owner, collected by a thread that frees them, until they are handed over together. */
+/* Blocks of one owner, collected by a thread that frees them, until they are handed over together (remote.c). */
 struct outgoing {
-	void *first;
-	void *last;
+	uintptr_t *first; /* the carriers, each with a link to the next */
+	uintptr_t *last;
 	uint32_t owner;
-	uint32_t count : 8;
-	uint32_t bytes : 24;
+	uint32_t filled;  /* blocks, the room in the last carrier and bytes, packed; read by others */
 };
 #define OUTGOING_SLOTS 24
 
@@ -245,8 +244,6 @@ struct heap {
 	page_tag tag;
 	uint32_t number;
 	struct outgoing outgoing[OUTGOING_SLOTS];
-	uint64_t outgoing_bytes;       /* in all slots; read by others */
-	uint64_t outgoing_blocks;
 	/* 1: the owner is in its slots. Written by the owner; read by who claims, after a membarrier that orders it with tag
 	 * (remote.c). 0 in the child of a fork. */
 	uint32_t sending;
@@ -284,8 +281,8 @@ struct heap {
 	bool spare;                    /* serves only while forks are under way (fork.h); written when it is made */
 
 	/* -- Shared. -- */
-	/* Blocks that other threads freed: a stack linked through their first words, as many as a CAS pushes, taken whole
-	 * by an exchange. Both sequentially consistent, for the state that is looked at after the one and written before the other
+	/* Blocks that other threads freed: a stack of carriers (remote.c) linked through their first words, as many as a CAS
+	 * pushes, taken whole by an exchange. Both sequentially consistent, for the state that is looked at after the one and written before the other
 	 * (remote.c). No ABA: a push only links to what it replaces, and nothing is popped singly. */
 	_Atomic(void *) inbox STRATA_ALIGNED(CACHE_LINE);
 	_Atomic uint64_t inbox_bytes;  /* handed over and not yet taken home; read by all */

@@ -11,7 +11,9 @@
 /* Changes whenever the owner allocates or frees, but for a pair that leaves all as it was. */
 static uint32_t look_at(const struct heap *heap)
 {
-	uint64_t look = others_read(heap->slow_calls) + others_read(heap->outgoing_blocks);
+	uint64_t look = others_read(heap->slow_calls);
+	for (unsigned i = 0; i < OUTGOING_SLOTS; i++)
+		look = look * UINT64_C(0x9e3779b97f4a7c15) + others_read(heap->outgoing[i].filled);
 	for (unsigned class = 1; class < CLASS_COUNT; class++) {
 		const struct bin *bin = &heap->bins[class];
 		look = look * UINT64_C(0x9e3779b97f4a7c15) + (uintptr_t)others_read(bin->head);

@@ -10,17 +10,56 @@
 /* A slot is handed over when it holds this much. */
 #define BATCH_BLOCKS 64u
 #define BATCH_BYTES (16u << 10)
-#define SLOT_BYTES_MASK 0xffffffu /* what one has of bytes: it holds less than a batch and one block */
+
+/*
+ * A batch travels in some of its own blocks, the carriers. A carrier's first word links to the next and says how many blocks
+ * it carries: those stand in the words that follow. So most blocks are touched neither by who frees them nor, until they are
+ * wanted, by the owner: what it would wait for, line after line out of another processor's cache, is but one link in as many
+ * blocks as a carrier holds.
+ *
+ *   first word = next | carried << CARRIED_SHIFT; of the last carrier of a slot, while it is filled: all that it can carry, no next
+ *   outgoing.filled = blocks | room in the last carrier << ROOM_SHIFT | bytes << BYTES_SHIFT
+ *
+ * Addresses end below 2^48: the kernels of both platforms give out higher ones only to who asks for them.
+ */
+#define CARRIED_SHIFT 48
+#define NEXT_MASK (((uintptr_t)1 << CARRIED_SHIFT) - 1)
+#define ROOM_SHIFT 7
+#define BYTES_SHIFT 13
+_Static_assert(BATCH_BLOCKS < 1 << ROOM_SHIFT && BATCH_BLOCKS <= 1 << (BYTES_SHIFT - ROOM_SHIFT), "filled is one word");
+_Static_assert(BATCH_BYTES + MEDIUM_MAX < UINT32_C(1) << (32 - BYTES_SHIFT), "filled is one word");
+
+static uint32_t blocks_of(uint32_t filled)
+{
+	return filled & ((1u << ROOM_SHIFT) - 1);
+}
+
+static uint32_t room_of(uint32_t filled)
+{
+	return filled >> ROOM_SHIFT & ((1u << (BYTES_SHIFT - ROOM_SHIFT)) - 1);
+}
+
+static uint32_t bytes_of(uint32_t filled)
+{
+	return filled >> BYTES_SHIFT;
+}
+
+/* How many blocks a block of that size can carry, itself not counted. */
+static uint32_t carrier_room(uint32_t size)
+{
+	return (uint32_t)size_min(size / sizeof(void *), BATCH_BLOCKS) - 1;
+}
 
 /* An inbox this long is a sign that its owner sleeps: at twice as much, if the owner has not been seen on its slow path in
  * between, whoever handed over drains it. */
 #define INBOX_LONG ((uint64_t)256 << 10)
 
-static void push_chain(struct heap *owner, void *first, void *last)
+static void push_carriers(struct heap *owner, uintptr_t *first, uintptr_t *last)
 {
+	uintptr_t carried = *last;
 	void *top = atomic_load_explicit(&owner->inbox, memory_order_relaxed);
 	do {
-		*(void **)last = top;
+		*last = carried | (uintptr_t)top;
 	} while (!atomic_compare_exchange_weak(&owner->inbox, &top, first));
 }
 
@@ -36,11 +75,11 @@ static bool owner_sleeps(struct heap *owner, uint64_t pending)
 
 /* The state is read after the push, and a dying owner looks at its inbox after it has said that it is dead
  * (heap_release), both sequentially consistent: one of the two sees the other. */
-static void hand_over(struct heap *owner, void *first, void *last, uint32_t blocks, uint64_t bytes)
+static void hand_over(struct heap *owner, uintptr_t *first, uintptr_t *last, uint32_t blocks, uint64_t bytes)
 {
 	uint64_t pending = atomic_fetch_add(&owner->inbox_bytes, bytes) + bytes;
 	atomic_fetch_add(&owner->inbox_blocks, blocks);
-	push_chain(owner, first, last);
+	push_carriers(owner, first, last);
 	uint32_t state = atomic_load(&owner->state);
 	if (unlikely(state == HEAP_DEAD))
 		remote_drain_for(owner);
@@ -48,27 +87,35 @@ static void hand_over(struct heap *owner, void *first, void *last, uint32_t bloc
 		remote_drain_for(owner);
 }
 
-static void hand_over_slot(struct heap *heap, struct outgoing *slot)
+static void hand_over_slot(struct outgoing *slot)
 {
 	struct outgoing batch = *slot;
-	slot->first = slot->last = NULL;
-	slot->count = 0;
-	slot->bytes = 0;
-	owner_add(heap->outgoing_bytes, -(uint64_t)batch.bytes);
-	owner_add(heap->outgoing_blocks, -(uint64_t)batch.count);
-	hand_over(heap_at(batch.owner), batch.first, batch.last, batch.count, batch.bytes);
+	owner_set(slot->filled, 0);
+	*batch.last -= (uintptr_t)room_of(batch.filled) << CARRIED_SHIFT;
+	hand_over(heap_at(batch.owner), batch.first, batch.last, blocks_of(batch.filled), bytes_of(batch.filled));
 }
 
 /* Whether the slot is full. */
-static bool put_in_slot(struct outgoing *slot, void *block, uint32_t size)
+static bool put_in_slot(struct outgoing *slot, uintptr_t *block, uint32_t size)
 {
-	*(void **)block = slot->first;
-	if (slot->count == 0)
+	uint32_t filled = slot->filled;
+	uint32_t room = room_of(filled);
+	if (likely(room > 0)) {
+		slot->last[1 + (*slot->last >> CARRIED_SHIFT) - room] = (uintptr_t)block;
+		filled -= 1u << ROOM_SHIFT;
+	} else {
+		if (filled == 0)
+			slot->first = block;
+		else
+			*slot->last |= (uintptr_t)block;
 		slot->last = block;
-	slot->first = block;
-	slot->count++;
-	slot->bytes += size & SLOT_BYTES_MASK;
-	return slot->count >= BATCH_BLOCKS || slot->bytes >= BATCH_BYTES;
+		room = carrier_room(size);
+		*block = (uintptr_t)room << CARRIED_SHIFT;
+		filled += room << ROOM_SHIFT;
+	}
+	filled += 1 + (size << BYTES_SHIFT);
+	owner_set(slot->filled, filled);
+	return blocks_of(filled) >= BATCH_BLOCKS || bytes_of(filled) >= BATCH_BYTES;
 }
 
 /* Whether a batch was handed over. */
@@ -78,15 +125,13 @@ static bool send(struct heap *heap, void *block, page_tag tag)
 	uint32_t size = size_classes[(tag & TAG_CODE_MASK) / 2].size;
 	struct outgoing *slot = &heap->outgoing[owner % OUTGOING_SLOTS];
 	if (unlikely(slot->owner != owner)) {
-		if (slot->count > 0)
-			hand_over_slot(heap, slot);
+		if (slot->filled != 0)
+			hand_over_slot(slot);
 		slot->owner = owner;
 	}
-	owner_add(heap->outgoing_bytes, size);
-	owner_add(heap->outgoing_blocks, 1);
 	if (likely(!put_in_slot(slot, block, size)))
 		return false;
-	hand_over_slot(heap, slot);
+	hand_over_slot(slot);
 	return true;
 }
 
@@ -112,14 +157,24 @@ void remote_free(struct heap *heap, void *block, page_tag tag)
 
 void remote_free_directly(void *block, page_tag tag)
 {
+	*(uintptr_t *)block = 0;
 	hand_over(heap_at(tag >> TAG_OWNER_SHIFT), block, block, 1, size_classes[(tag & TAG_CODE_MASK) / 2].size);
 }
 
 void remote_flush(struct heap *heap)
 {
 	for (unsigned i = 0; i < OUTGOING_SLOTS; i++)
-		if (heap->outgoing[i].count > 0)
-			hand_over_slot(heap, &heap->outgoing[i]);
+		if (heap->outgoing[i].filled != 0)
+			hand_over_slot(&heap->outgoing[i]);
+}
+
+void remote_count_outgoing(const struct heap *heap, uint64_t *bytes, uint64_t *blocks)
+{
+	for (unsigned i = 0; i < OUTGOING_SLOTS; i++) {
+		uint32_t filled = others_read(heap->outgoing[i].filled);
+		*bytes += bytes_of(filled);
+		*blocks += blocks_of(filled);
+	}
 }
 
 bool remote_reject(void *block, page_tag tag)
@@ -139,8 +194,38 @@ static unsigned class_of_block(const void *block)
 	return code < 2 * CLASS_COUNT ? code / 2 : 0;
 }
 
-static bool take_in(struct heap *heap, void *block, unsigned class, bool into_bins)
+/* How many it carries. Not more than it can: what it says may have been overwritten. */
+static uint32_t carried_by(uintptr_t *carrier)
 {
+	uint32_t size = size_classes[class_of_block(carrier)].size;
+	uint32_t carried = (uint32_t)(*carrier >> CARRIED_SHIFT);
+	return size != 0 && carried <= carrier_room(size) ? carried : 0;
+}
+
+static uintptr_t *next_carrier(uintptr_t *carrier)
+{
+	return remote_link(carrier, (void *)(*carrier & NEXT_MASK));
+}
+
+/* What was handed over and not yet taken: counted before it was pushed. A block that was freed twice can make the list a ring;
+ * it is followed no further than that. */
+struct arrived {
+	uint64_t most;
+	uint64_t blocks;
+	uint64_t bytes;
+};
+
+static unsigned count_arrived(struct arrived *arrived, const void *block)
+{
+	unsigned class = class_of_block(block);
+	arrived->blocks++;
+	arrived->bytes += size_classes[class].size;
+	return class;
+}
+
+static bool take_in(struct heap *heap, struct arrived *arrived, void *block, bool into_bins)
+{
+	unsigned class = count_arrived(arrived, block);
 	struct bin *bin = &heap->bins[class];
 	if (into_bins && bin->credit > 0) {
 		bin_put_locked(bin, block);
@@ -149,38 +234,48 @@ static bool take_in(struct heap *heap, void *block, unsigned class, bool into_bi
 	return heap_take_home(heap, block);
 }
 
+/* False when something was wrong. A carrier's own block is the last that is taken: until then nobody else writes to it. */
+static bool take_in_carried(struct heap *heap, struct arrived *arrived, uintptr_t *carrier, bool into_bins)
+{
+	uint32_t carried = carried_by(carrier);
+	for (uint32_t i = 1; i <= carried; i++)
+		__builtin_prefetch((void *)carrier[i], 1);
+	for (uint32_t i = 1; i <= carried && arrived->blocks < arrived->most; i++) {
+		void *block = remote_link(carrier, (void *)carrier[i]);
+		if (block == NULL || !take_in(heap, arrived, block, into_bins))
+			return false;
+	}
+	return take_in(heap, arrived, carrier, into_bins);
+}
+
 void remote_drain(struct heap *heap, bool into_bins)
 {
 	if (atomic_load_explicit(&heap->inbox, memory_order_relaxed) == NULL)
 		return;
-	void *block = atomic_exchange(&heap->inbox, NULL);
-	uint64_t bytes = 0;
-	uint64_t blocks = 0;
-	/* Counted before they are pushed: the chain is no longer, unless a block that was freed twice has made it a ring. */
-	uint64_t most = atomic_load(&heap->inbox_blocks);
-	while (block != NULL && blocks < most) {
-		void *next = remote_next(block);
-		unsigned class = class_of_block(block);
-		bytes += size_classes[class].size;
-		blocks++;
-		block = take_in(heap, block, class, into_bins) ? next : NULL;
+	uintptr_t *carrier = atomic_exchange(&heap->inbox, NULL);
+	struct arrived arrived = { .most = atomic_load(&heap->inbox_blocks) };
+	while (carrier != NULL && arrived.blocks < arrived.most) {
+		uintptr_t *next = next_carrier(carrier);
+		__builtin_prefetch(next);
+		carrier = take_in_carried(heap, &arrived, carrier, into_bins) ? next : NULL;
 	}
-	atomic_fetch_sub_explicit(&heap->inbox_bytes, bytes, memory_order_relaxed);
-	atomic_fetch_sub_explicit(&heap->inbox_blocks, blocks, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&heap->inbox_bytes, arrived.bytes, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&heap->inbox_blocks, arrived.blocks, memory_order_relaxed);
 }
 
 void remote_recount(struct heap *heap)
 {
-	uint64_t bytes = 0;
-	uint64_t blocks = 0;
-	/* No longer than was counted, unless a block that was freed twice has made it a ring. */
-	uint64_t most = atomic_load(&heap->inbox_blocks);
-	for (void *block = atomic_load(&heap->inbox); block != NULL && blocks < most; block = remote_next(block)) {
-		bytes += size_classes[class_of_block(block)].size;
-		blocks++;
+	struct arrived arrived = { .most = atomic_load(&heap->inbox_blocks) };
+	uintptr_t *carrier = atomic_load(&heap->inbox);
+	for (; carrier != NULL && arrived.blocks < arrived.most; carrier = next_carrier(carrier)) {
+		uint32_t carried = carried_by(carrier);
+		for (uint32_t i = 1; i <= carried; i++)
+			if (remote_link(carrier, (void *)carrier[i]) != NULL)
+				count_arrived(&arrived, (void *)carrier[i]);
+		count_arrived(&arrived, carrier);
 	}
-	atomic_store(&heap->inbox_bytes, bytes);
-	atomic_store(&heap->inbox_blocks, blocks);
+	atomic_store(&heap->inbox_bytes, arrived.bytes);
+	atomic_store(&heap->inbox_blocks, arrived.blocks);
 }
 
 /* The fences: of who has handed over to the heap, or left it, before it looks at busy; and after busy was let go of, before

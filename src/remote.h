@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Frees across threads. A block of another heap waits in a slot of the freeing thread, by owner; a full slot goes into the
- * owner's inbox by one compare-and-swap. It never enters the freeing thread's own bins: that would have two threads write to
+ * owner's inbox by one compare-and-swap. Nobody writes to what was handed over until the owner, or who drains for it, has taken
+ * it. It never enters the freeing thread's own bins: that would have two threads write to
  * one cache line ever after, and let blocks pile up where nobody allocates.
  *
  *   hand over / hand over   CAS on owner->inbox
@@ -20,6 +21,9 @@ void remote_free(struct heap *heap, void *block, page_tag tag);
 /* The same from a thread that has no heap any more: straight into the inbox. */
 void remote_free_directly(void *block, page_tag tag);
 
+/* Adds what waits in the heap's slots. Read while the owner may be at work: as of some moment for each slot. */
+void remote_count_outgoing(const struct heap *heap, uint64_t *bytes, uint64_t *blocks);
+
 /* With heap locked by its owner, or left by it, or claimed: hands over all that waits in its slots. */
 void remote_flush(struct heap *heap);
 
@@ -36,16 +40,20 @@ void remote_drain_for(struct heap *heap);
  * twice (a message, and false). */
 bool remote_reject(void *block, page_tag tag);
 
-/* The link in a free block; the chain must not leave the region, else it was overwritten. */
-static inline void *remote_next(void *block)
+/* A pointer to a free block that stood in the free block given; it must not leave the region, else it was overwritten. */
+static inline void *remote_link(void *block, void *link)
 {
-	void *next = *(void **)block;
-	size_t offset = (uintptr_t)next - region_base;
-	if (unlikely(next != NULL && offset >= others_read(region_span))) {
+	size_t offset = (uintptr_t)link - region_base;
+	if (unlikely(link != NULL && offset >= others_read(region_span))) {
 		misuse("free", block, "free list corrupt (written after free)");
 		return NULL;
 	}
-	return next;
+	return link;
+}
+
+static inline void *remote_next(void *block)
+{
+	return remote_link(block, *(void **)block);
 }
 
 #endif

@@ -136,6 +136,8 @@ static void free_pooled(void *block, page_tag tag)
 		remote_free_directly(block, tag);
 	} else if (tag >> TAG_OWNER_SHIFT == heap->number) {
 		core_free_own(heap, block, (tag & TAG_CODE_MASK) / 2);
+	} else if (unlikely(options()->check)) {
+		remote_free_directly(block, tag); /* a carrier's trailer would be overwritten, which says that it is free */
 	} else {
 		if (unlikely(racy_read(heap->tag) == TAG_CLOSED))
 			heap_wake(heap);

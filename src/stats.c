@@ -7,6 +7,7 @@
 #include "limit.h"
 #include "region.h"
 #include "run.h"
+#include "remote.h"
 #include "run_cache.h"
 #include "stats_copy.h"
 #include "typed.h"
@@ -21,10 +22,9 @@ static void sum_heap(const struct heap *heap, struct heap_sums *sums)
 		sums->classes[class].out += others_read(heap->out_blocks[class]);
 		sums->classes[class].cached += at_least_zero(count);
 	}
-	sums->travelling_bytes += others_read(heap->outgoing_bytes) +
-				  atomic_load_explicit(&heap->inbox_bytes, memory_order_relaxed);
-	sums->travelling_blocks += others_read(heap->outgoing_blocks) +
-				   atomic_load_explicit(&heap->inbox_blocks, memory_order_relaxed);
+	remote_count_outgoing(heap, &sums->travelling_bytes, &sums->travelling_blocks);
+	sums->travelling_bytes += atomic_load_explicit(&heap->inbox_bytes, memory_order_relaxed);
+	sums->travelling_blocks += atomic_load_explicit(&heap->inbox_blocks, memory_order_relaxed);
 	sums->aside_bytes += others_read(heap->aside_bytes);
 	sums->aside_blocks += others_read(heap->aside_blocks);
 	sums->pools += others_read(heap->pool_count);

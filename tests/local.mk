@@ -28,6 +28,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_retain \
 	tests/unit/test_pool_purge \
 	tests/unit/test_bins \
+	tests/unit/test_across_threads \
 	tests/unit/test_cgroup \
 	tests/unit/test_should_move \
 	tests/unit/test_domain_blocks \
@@ -105,6 +106,9 @@ tests_unit_test_pressure_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_bins_SOURCES = tests/unit/test_bins.c
 tests_unit_test_bins_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_bins_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_across_threads_SOURCES = tests/unit/test_across_threads.c
+tests_unit_test_across_threads_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_across_threads_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_pool_purge_SOURCES = tests/unit/test_pool_purge.c
 tests_unit_test_pool_purge_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_pool_purge_LDADD = $(CONTRACT_LIBS)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes over the first word of a block that another thread freed and handed over: it leads out of the heap now. */
+/* Writes over the first word of a block that another thread freed and handed over: it leads out of the heap now. Blocks so small
+ * carry no others: each links to the next. */
 #include "misuse.h"
 #include <pthread.h>
 
@@ -19,7 +20,7 @@ int main(void)
 	pthread_t thread;
 
 	for (int i = 0; i < BLOCKS; i++)
-		blocks[i] = malloc(64);
+		blocks[i] = malloc(8);
 	name_block(blocks[BLOCKS / 2]);
 	if (pthread_create(&thread, NULL, free_all, NULL) != 0 || pthread_join(thread, NULL) != 0)
 		return 1;

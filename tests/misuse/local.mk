@@ -3,6 +3,7 @@
 
 MISUSE_CASES = \
 	tests/misuse/alignments \
+	tests/misuse/carried_overwritten_by_threads \
 	tests/misuse/foreign_mapping \
 	tests/misuse/foreign_realloc \
 	tests/misuse/foreign_stack \
@@ -86,6 +87,7 @@ tests_misuse_test_misuse_SOURCES = tests/misuse/test_misuse.c tests/misuse/drive
 tests_misuse_test_misuse_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_misuse_test_misuse_LDADD = $(CMOCKA_LIBS)
 
+tests_misuse_carried_overwritten_by_threads_LDADD = -lpthread
 tests_misuse_link_overwritten_by_threads_LDADD = -lpthread
 tests_misuse_twice_at_exit_of_thread_LDADD = -lpthread
 tests_misuse_twice_by_threads_LDADD = -lpthread

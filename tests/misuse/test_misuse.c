@@ -61,6 +61,7 @@ static const struct misuse_case cases[] = {
 	{"twice_in_idle_bin", "free", TWICE, ABORTS, "decay_ms:10"},
 	{"link_overwritten", "free", CORRUPT, ABORTS, NULL},
 	{"link_overwritten_by_threads", "free", CORRUPT, ABORTS, NULL},
+	{"carried_overwritten_by_threads", "free", CORRUPT, ABORTS, NULL},
 	/* Found by check:1 only. */
 	{"written_after_free", NULL, NULL, GOES_ON, NULL},
 	{"written_past_end", NULL, NULL, GOES_ON, NULL},
@@ -100,6 +101,7 @@ static const struct misuse_case cases[] = {
 	{"interior_object", "free", INSIDE, GOES_ON, "misuse:warn"},
 	{"link_overwritten", "free", CORRUPT, GOES_ON, "misuse:warn"},
 	{"link_overwritten_by_threads", "free", CORRUPT, GOES_ON, "misuse:warn"},
+	{"carried_overwritten_by_threads", "free", CORRUPT, GOES_ON, "misuse:warn"},
 	{"twice_in_pool", "free", TWICE, GOES_ON, "misuse:warn,check:1"},
 	{"written_past_end", "free", PAST_END, GOES_ON, "check:1,misuse:warn"},
 	{"written_after_free", "exit", AFTER_FREE, GOES_ON, "check:1,misuse:warn"},

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Blocks that another thread frees come back to their owner, each once and whole, whatever their sizes, however many are freed
+ * together and for however many owners; and until they are back they are counted as free.
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include <strata/strata.h>
+
+#include "support.h"
+
+#define MOST 600
+#define OWNERS 60
+
+static void *blocks[MOST];
+static size_t sizes[MOST];
+static size_t count;
+
+static size_t any_size(size_t i)
+{
+	return i % 11 == 10 ? 513 + i * 97 % 20000 : 1 + i * 37 % 512;
+}
+
+static void allocate(size_t size)
+{
+	for (size_t i = 0; i < count; i++) {
+		sizes[i] = size != 0 ? size : any_size(i);
+		blocks[i] = strata_malloc(sizes[i]);
+		if (blocks[i] == NULL)
+			fatal("no memory");
+		pattern_write(blocks[i], sizes[i], i);
+	}
+}
+
+/* Two blocks in one place would not both hold. */
+static void verify(void)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!pattern_holds(blocks[i], sizes[i], i))
+			fatal("block %zu of %zu, %zu bytes, has changed", i, count, sizes[i]);
+}
+
+static void *free_all(void *unused)
+{
+	for (size_t i = 0; i < count; i++)
+		strata_free(blocks[i]);
+	return unused;
+}
+
+static void free_by_another(void)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, free_all, NULL), 0);
+	pthread_join(thread, NULL);
+}
+
+static void hand_back_and_forth(size_t size)
+{
+	for (int round = 0; round < 3; round++) {
+		allocate(size);
+		verify();
+		shuffle(blocks, count);
+		free_by_another();
+	}
+}
+
+static const size_t counts[] = {1, 2, 63, 64, 65, 200, MOST};
+
+static void of_one_size(void **state)
+{
+	(void)state;
+	for (size_t size = 1; size <= 16384; size += size < 80 ? 8 : size / 3) {
+		uint64_t live = totals().live_blocks;
+
+		for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+			count = counts[i];
+			hand_back_and_forth(size);
+		}
+		/* libc keeps a block or two for the threads that it made. */
+		assert_true(totals().live_blocks <= live + 8);
+	}
+}
+
+static void of_all_sizes(void **state)
+{
+	uint64_t live = totals().live_blocks;
+
+	(void)state;
+	for (count = 1; count <= MOST; count += 1 + count / 3)
+		hand_back_and_forth(0);
+	assert_true(totals().live_blocks <= live + 8);
+}
+
+static pthread_barrier_t filled;
+static pthread_barrier_t freed;
+
+static void *allocate_share(void *argument)
+{
+	size_t first = (size_t)argument;
+	uint64_t own;
+
+	for (size_t i = first; i < MOST; i += OWNERS) {
+		blocks[i] = strata_malloc(sizes[i]);
+		if (blocks[i] == NULL)
+			fatal("no memory");
+		pattern_write(blocks[i], sizes[i], i);
+	}
+	pthread_barrier_wait(&filled);
+	pthread_barrier_wait(&freed);
+	/* What came back serves again. */
+	own = first + 1;
+	for (size_t i = first; i < MOST; i += OWNERS) {
+		blocks[i] = strata_malloc(sizes[i]);
+		if (blocks[i] == NULL)
+			fatal("no memory");
+		pattern_write(blocks[i], sizes[i], own + i);
+	}
+	for (size_t i = first; i < MOST; i += OWNERS)
+		if (!pattern_holds(blocks[i], sizes[i], own + i))
+			fatal("block %zu has changed", i);
+	for (size_t i = first; i < MOST; i += OWNERS)
+		strata_free(blocks[i]);
+	return NULL;
+}
+
+/* More owners than a thread collects for at a time. */
+static void of_many_owners(void **state)
+{
+	pthread_t threads[OWNERS];
+	uint64_t live;
+
+	(void)state;
+	for (size_t i = 0; i < MOST; i++)
+		sizes[i] = any_size(i);
+	live = totals().live_blocks;
+	for (int round = 0; round < 10; round++) {
+		pthread_barrier_init(&filled, NULL, OWNERS + 1);
+		pthread_barrier_init(&freed, NULL, OWNERS + 1);
+		for (size_t i = 0; i < OWNERS; i++)
+			assert_int_equal(pthread_create(&threads[i], NULL, allocate_share, (void *)i), 0);
+		pthread_barrier_wait(&filled);
+		for (size_t i = 0; i < MOST; i++) {
+			if (!pattern_holds(blocks[i], sizes[i], i))
+				fatal("block %zu has changed", i);
+			strata_free(blocks[i]);
+		}
+		pthread_barrier_wait(&freed);
+		for (size_t i = 0; i < OWNERS; i++)
+			pthread_join(threads[i], NULL);
+		pthread_barrier_destroy(&filled);
+		pthread_barrier_destroy(&freed);
+	}
+	assert_true(totals().live_blocks <= live + OWNERS);
+}
+
+static uint64_t while_travelling_live;
+
+static void *free_all_and_look(void *unused)
+{
+	free_all(NULL);
+	while_travelling_live = totals().live_bytes;
+	return unused;
+}
+
+/* Neither live nor lost: in the slots of a thread that goes on, and in the owner's inbox. */
+static void they_are_free_on_their_way(void **state)
+{
+	uint64_t before = totals().live_bytes;
+	pthread_t thread;
+
+	(void)state;
+	count = 200;
+	allocate(100);
+	assert_true(totals().live_bytes >= before + count * 100);
+	assert_int_equal(pthread_create(&thread, NULL, free_all_and_look, NULL), 0);
+	pthread_join(thread, NULL);
+	/* With what libc allocates for a thread. */
+	assert_true(while_travelling_live < before + count * 100 / 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(of_one_size),
+		cmocka_unit_test(of_all_sizes),
+		cmocka_unit_test(of_many_owners),
+		cmocka_unit_test(they_are_free_on_their_way),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
