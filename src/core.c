@@ -145,7 +145,7 @@ static void *resize_run(void *block, size_t size, void *(*allocate)(size_t))
 	return copy_to_new(block, size, run_usable(block), allocate);
 }
 
-void *core_reallocate(void *block, size_t size, void *(*allocate)(size_t))
+STRATA_NOINLINE static void *reallocate_slow(void *block, size_t size, void *(*allocate)(size_t))
 {
 	if (block == NULL)
 		return allocate(size);
@@ -167,4 +167,14 @@ void *core_reallocate(void *block, size_t size, void *(*allocate)(size_t))
 	if (unlikely(core_tag(block) == TAG_RUN))
 		return resize_run(block, size, allocate);
 	return fits(size, usable) ? block : copy_to_new(block, size, usable, allocate);
+}
+
+/* Most of those that grow step by step stay where they are. */
+void *core_reallocate(void *block, size_t size, void *(*allocate)(size_t))
+{
+	size_t code;
+	if (likely(fast_code(thread_fast.heap, block, &code) && code <= TAG_CODE_MASK && size != 0 &&
+		   fits(size, bytes_of_code(code))))
+		return block;
+	return reallocate_slow(block, size, allocate);
 }

@@ -282,8 +282,8 @@ struct heap {
 
 	/* -- Shared. -- */
 	/* Blocks that other threads freed: a stack of carriers (remote.c) linked through their first words, as many as a CAS
-	 * pushes, taken whole by an exchange. Both sequentially consistent, for the state that is looked at after the one and written before the other
-	 * (remote.c). No ABA: a push only links to what it replaces, and nothing is popped singly. */
+	 * pushes, taken whole by an exchange. Both sequentially consistent, for the state that is looked at after the one and
+	 * written before the other (remote.c). No ABA: a push only links to what it replaces, and nothing is popped singly. */
 	_Atomic(void *) inbox STRATA_ALIGNED(CACHE_LINE);
 	_Atomic uint64_t inbox_bytes;  /* handed over and not yet taken home; read by all */
 	_Atomic uint64_t inbox_blocks;
