@@ -293,7 +293,7 @@ static bool close_gates(struct claim_batch *batch)
 	return barrier();
 }
 
-/* Who is inside its slots now may be so for long: they are let be. Acquire; partner: owner_publish of sending (remote.c), which
+/* Who is inside its slots now may be so for long: they are let be. Acquire; partner: done_sending (remote.c), which
  * membarrier 1 orders. */
 static void send_for(struct heap *heap)
 {

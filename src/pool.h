@@ -46,6 +46,16 @@ static inline struct pool *pool_of_block(const void *block)
 	return &region.pools[page - region.backs[page]];
 }
 
+/* Of a block that is out, of any heap: where it begins. */
+static inline bool pool_is_start(const void *p)
+{
+	page_tag tag = atomic_load_explicit(&region_tags[page_of(p)], memory_order_relaxed);
+	const struct size_class *class = &size_classes[(tag & TAG_CODE_MASK) / 2];
+	page_index page = page_of(p) - region.backs[page_of(p)];
+	size_t offset = (size_t)((const char *)p - page_start(page)) - class->start;
+	return (size_t)block_index(class, offset) * class->size == offset;
+}
+
 static inline page_index page_of_pool(const struct pool *pool)
 {
 	return (page_index)(pool - region.pools);

@@ -12,15 +12,16 @@
 #define BATCH_BYTES (16u << 10)
 
 /*
- * A batch travels in some of its own blocks, the carriers. A carrier's first word links to the next and says how many blocks
- * it carries: those stand in the words that follow. So most blocks are touched neither by who frees them nor, until they are
- * wanted, by the owner: what it would wait for, line after line out of another processor's cache, is but one link in as many
- * blocks as a carrier holds.
+ * A batch travels in some of its own blocks, the carriers. A carrier's first word links to the next and says how many others it
+ * carries: those are in its last words. So most blocks are touched neither by who frees them nor, until they are wanted, by the
+ * owner. What he would wait for, line after line out of another processor's cache, is but one link in as many blocks as a
+ * carrier holds.
  *
- *   first word = next | carried << CARRIED_SHIFT; of the last carrier of a slot, while it is filled: all that it can carry, no next
- *   outgoing.filled = blocks | room in the last carrier << ROOM_SHIFT | bytes << BYTES_SHIFT
+ *   first word = next | carried << CARRIED_SHIFT; of the newest carrier, until it is handed over, all that it can carry
+ *   outgoing.filled = blocks | room in the newest carrier << ROOM_SHIFT | bytes << BYTES_SHIFT
  *
- * Addresses end below 2^48: the kernels of both platforms give out higher ones only to who asks for them.
+ * What a program writes into them after it freed them is found when they arrive: nothing that is read back out of them before
+ * says where to write. Addresses end below 2^48: the kernels of both platforms give out higher ones only to who asks for them.
  */
 #define CARRIED_SHIFT 48
 #define NEXT_MASK (((uintptr_t)1 << CARRIED_SHIFT) - 1)
@@ -44,9 +45,19 @@ static uint32_t bytes_of(uint32_t filled)
 	return filled >> BYTES_SHIFT;
 }
 
-/* How many blocks a block of that size can carry, itself not counted. */
-static uint32_t carrier_room(uint32_t size)
+/* 0 for what is no block of a pool: pool_home's callers then say so. */
+static unsigned class_of_block(const void *block)
 {
+	page_tag code = atomic_load_explicit(&region_tags[page_of(block)], memory_order_relaxed) & TAG_CODE_MASK;
+	return code < 2 * CLASS_COUNT ? code / 2 : 0;
+}
+
+/* How many others a block can carry. A pointer into a block has less behind it; that it is none is said when it arrives. */
+static uint32_t room_of_carrier(const void *block)
+{
+	uint32_t size = size_classes[class_of_block(block)].size;
+	if (size <= sizeof(void *) || !pool_is_start(block))
+		return 0;
 	return (uint32_t)size_min(size / sizeof(void *), BATCH_BLOCKS) - 1;
 }
 
@@ -54,12 +65,11 @@ static uint32_t carrier_room(uint32_t size)
  * between, whoever handed over drains it. */
 #define INBOX_LONG ((uint64_t)256 << 10)
 
-static void push_carriers(struct heap *owner, uintptr_t *first, uintptr_t *last)
+static void push_carriers(struct heap *owner, uintptr_t *first, uintptr_t *last, uintptr_t carried_by_last)
 {
-	uintptr_t carried = *last;
 	void *top = atomic_load_explicit(&owner->inbox, memory_order_relaxed);
 	do {
-		*last = carried | (uintptr_t)top;
+		*last = (uintptr_t)top | carried_by_last << CARRIED_SHIFT;
 	} while (!atomic_compare_exchange_weak(&owner->inbox, &top, first));
 }
 
@@ -75,11 +85,18 @@ static bool owner_sleeps(struct heap *owner, uint64_t pending)
 
 /* The state is read after the push, and a dying owner looks at its inbox after it has said that it is dead
  * (heap_release), both sequentially consistent: one of the two sees the other. */
-static void hand_over(struct heap *owner, uintptr_t *first, uintptr_t *last, uint32_t blocks, uint64_t bytes)
+static void hand_over(struct heap *owner, const struct outgoing *batch)
 {
+	uint32_t room = room_of(batch->filled);
+	uintptr_t carried_by_last = room_of_carrier(batch->last);
+	uint64_t bytes = bytes_of(batch->filled);
 	uint64_t pending = atomic_fetch_add(&owner->inbox_bytes, bytes) + bytes;
-	atomic_fetch_add(&owner->inbox_blocks, blocks);
-	push_carriers(owner, first, last);
+	atomic_fetch_add(&owner->inbox_blocks, blocks_of(batch->filled));
+	if (batch->first == batch->last)
+		carried_by_last -= room;
+	else
+		*batch->first -= (uintptr_t)room << CARRIED_SHIFT;
+	push_carriers(owner, batch->first, batch->last, carried_by_last);
 	uint32_t state = atomic_load(&owner->state);
 	if (unlikely(state == HEAP_DEAD))
 		remote_drain_for(owner);
@@ -91,8 +108,7 @@ static void hand_over_slot(struct outgoing *slot)
 {
 	struct outgoing batch = *slot;
 	owner_set(slot->filled, 0);
-	*batch.last -= (uintptr_t)room_of(batch.filled) << CARRIED_SHIFT;
-	hand_over(heap_at(batch.owner), batch.first, batch.last, blocks_of(batch.filled), bytes_of(batch.filled));
+	hand_over(heap_at(batch.owner), &batch);
 }
 
 /* Whether the slot is full. */
@@ -101,16 +117,16 @@ static bool put_in_slot(struct outgoing *slot, uintptr_t *block, uint32_t size)
 	uint32_t filled = slot->filled;
 	uint32_t room = room_of(filled);
 	if (likely(room > 0)) {
-		slot->last[1 + (*slot->last >> CARRIED_SHIFT) - room] = (uintptr_t)block;
+		slot->first[room] = (uintptr_t)block;
 		filled -= 1u << ROOM_SHIFT;
 	} else {
 		if (filled == 0)
-			slot->first = block;
-		else
-			*slot->last |= (uintptr_t)block;
-		slot->last = block;
-		room = carrier_room(size);
-		*block = (uintptr_t)room << CARRIED_SHIFT;
+			slot->last = block;
+		else if (unlikely(slot->first == block))
+			misuse("free", block, "block freed twice");
+		room = room_of_carrier(block);
+		*block = (filled != 0 ? (uintptr_t)slot->first : 0) | (uintptr_t)room << CARRIED_SHIFT;
+		slot->first = block;
 		filled += room << ROOM_SHIFT;
 	}
 	filled += 1 + (size << BYTES_SHIFT);
@@ -137,18 +153,23 @@ static bool send(struct heap *heap, void *block, page_tag tag)
 
 /* The slots of a sleeping owner are handed over by who claims its bins. That is kept apart from this as a lock is by Dekker's
  * rule: each says that it comes and then looks whether the other has said so; the claimer's membarrier orders both. */
+static void done_sending(struct heap *heap)
+{
+	__atomic_store_n(&heap->sending, 0, __ATOMIC_RELEASE); /* partner: the acquire load of who claims */
+}
+
 void remote_free(struct heap *heap, void *block, page_tag tag)
 {
 	owner_set(heap->sending, 1);
 	compiler_fence();
 	if (unlikely(racy_read(heap->tag) == TAG_CLOSED)) {
-		owner_publish(heap->sending, 0);
+		done_sending(heap);
 		remote_free_directly(block, tag);
 		return;
 	}
 	bool handed_over = send(heap, block, tag);
 	compiler_fence();
-	owner_publish(heap->sending, 0);
+	done_sending(heap);
 	if (unlikely(handed_over)) {
 		owner_add(heap->slow_calls, 1);
 		decay_tick();
@@ -157,8 +178,14 @@ void remote_free(struct heap *heap, void *block, page_tag tag)
 
 void remote_free_directly(void *block, page_tag tag)
 {
-	*(uintptr_t *)block = 0;
-	hand_over(heap_at(tag >> TAG_OWNER_SHIFT), block, block, 1, size_classes[(tag & TAG_CODE_MASK) / 2].size);
+	uint32_t size = size_classes[(tag & TAG_CODE_MASK) / 2].size;
+	struct outgoing batch = {
+		.first = block,
+		.last = block,
+		.owner = tag >> TAG_OWNER_SHIFT,
+		.filled = 1 | room_of_carrier(block) << ROOM_SHIFT | size << BYTES_SHIFT,
+	};
+	hand_over(heap_at(batch.owner), &batch);
 }
 
 void remote_flush(struct heap *heap)
@@ -187,24 +214,32 @@ bool remote_reject(void *block, page_tag tag)
 	return true;
 }
 
-/* 0 for what is no block of a pool: pool_home's callers then say so. */
-static unsigned class_of_block(const void *block)
-{
-	page_tag code = atomic_load_explicit(&region_tags[page_of(block)], memory_order_relaxed) & TAG_CODE_MASK;
-	return code < 2 * CLASS_COUNT ? code / 2 : 0;
-}
+/* A carrier that has arrived: the next, and which of its words are blocks. */
+struct cargo {
+	uintptr_t *next;
+	uint32_t first, end;
+};
 
-/* How many it carries. Not more than it can: what it says may have been overwritten. */
-static uint32_t carried_by(uintptr_t *carrier)
+static struct cargo look_into(uintptr_t *carrier)
 {
-	uint32_t size = size_classes[class_of_block(carrier)].size;
+	uint32_t room = room_of_carrier(carrier);
 	uint32_t carried = (uint32_t)(*carrier >> CARRIED_SHIFT);
-	return size != 0 && carried <= carrier_room(size) ? carried : 0;
+	uintptr_t link = *carrier & NEXT_MASK;
+	uintptr_t *next = remote_link(carrier, (void *)link);
+	if (unlikely(carried > room)) {
+		if ((uintptr_t)next == link)
+			remote_corrupt(carrier);
+		carried = 0;
+	}
+	return (struct cargo){ .next = next, .first = 1 + room - carried, .end = 1 + room };
 }
 
-static uintptr_t *next_carrier(uintptr_t *carrier)
+/* NULL, and a message, if it was overwritten. */
+static void *carried_block(uintptr_t *carrier, uint32_t i)
 {
-	return remote_link(carrier, (void *)(*carrier & NEXT_MASK));
+	if (unlikely(carrier[i] == 0))
+		remote_corrupt(carrier);
+	return remote_link(carrier, (void *)carrier[i]);
 }
 
 /* What was handed over and not yet taken: counted before it was pushed. A block that was freed twice can make the list a ring;
@@ -227,25 +262,27 @@ static bool take_in(struct heap *heap, struct arrived *arrived, void *block, boo
 {
 	unsigned class = count_arrived(arrived, block);
 	struct bin *bin = &heap->bins[class];
-	if (into_bins && bin->credit > 0) {
-		bin_put_locked(bin, block);
-		return true;
+	if (!into_bins || bin->credit <= 0)
+		return heap_take_home(heap, block);
+	if (unlikely(bin->head == block)) {
+		misuse("free", block, "block freed twice");
+		return false;
 	}
-	return heap_take_home(heap, block);
+	bin_put_locked(bin, block);
+	return true;
 }
 
-/* False when something was wrong. A carrier's own block is the last that is taken: until then nobody else writes to it. */
-static bool take_in_carried(struct heap *heap, struct arrived *arrived, uintptr_t *carrier, bool into_bins)
+/* False when the rest is given up. A carrier's own block is the last that is taken: until then nobody else writes to it. */
+static bool take_in_cargo(struct heap *heap, struct arrived *arrived, uintptr_t *carrier, struct cargo cargo, bool into_bins)
 {
-	uint32_t carried = carried_by(carrier);
-	for (uint32_t i = 1; i <= carried; i++)
+	for (uint32_t i = cargo.first; i < cargo.end; i++)
 		__builtin_prefetch((void *)carrier[i], 1);
-	for (uint32_t i = 1; i <= carried && arrived->blocks < arrived->most; i++) {
-		void *block = remote_link(carrier, (void *)carrier[i]);
-		if (block == NULL || !take_in(heap, arrived, block, into_bins))
+	for (uint32_t i = cargo.first; i < cargo.end && arrived->blocks < arrived->most; i++) {
+		void *block = carried_block(carrier, i);
+		if (block != NULL && !take_in(heap, arrived, block, into_bins))
 			return false;
 	}
-	return take_in(heap, arrived, carrier, into_bins);
+	return arrived->blocks < arrived->most && take_in(heap, arrived, carrier, into_bins);
 }
 
 void remote_drain(struct heap *heap, bool into_bins)
@@ -255,9 +292,9 @@ void remote_drain(struct heap *heap, bool into_bins)
 	uintptr_t *carrier = atomic_exchange(&heap->inbox, NULL);
 	struct arrived arrived = { .most = atomic_load(&heap->inbox_blocks) };
 	while (carrier != NULL && arrived.blocks < arrived.most) {
-		uintptr_t *next = next_carrier(carrier);
-		__builtin_prefetch(next);
-		carrier = take_in_carried(heap, &arrived, carrier, into_bins) ? next : NULL;
+		struct cargo cargo = look_into(carrier);
+		__builtin_prefetch(cargo.next);
+		carrier = take_in_cargo(heap, &arrived, carrier, cargo, into_bins) ? cargo.next : NULL;
 	}
 	atomic_fetch_sub_explicit(&heap->inbox_bytes, arrived.bytes, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&heap->inbox_blocks, arrived.blocks, memory_order_relaxed);
@@ -267,12 +304,16 @@ void remote_recount(struct heap *heap)
 {
 	struct arrived arrived = { .most = atomic_load(&heap->inbox_blocks) };
 	uintptr_t *carrier = atomic_load(&heap->inbox);
-	for (; carrier != NULL && arrived.blocks < arrived.most; carrier = next_carrier(carrier)) {
-		uint32_t carried = carried_by(carrier);
-		for (uint32_t i = 1; i <= carried; i++)
-			if (remote_link(carrier, (void *)carrier[i]) != NULL)
-				count_arrived(&arrived, (void *)carrier[i]);
-		count_arrived(&arrived, carrier);
+	while (carrier != NULL && arrived.blocks < arrived.most) {
+		struct cargo cargo = look_into(carrier);
+		for (uint32_t i = cargo.first; i < cargo.end && arrived.blocks < arrived.most; i++) {
+			void *block = carried_block(carrier, i);
+			if (block != NULL)
+				count_arrived(&arrived, block);
+		}
+		if (arrived.blocks < arrived.most)
+			count_arrived(&arrived, carrier);
+		carrier = cargo.next;
 	}
 	atomic_store(&heap->inbox_bytes, arrived.bytes);
 	atomic_store(&heap->inbox_blocks, arrived.blocks);

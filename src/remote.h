@@ -40,12 +40,17 @@ void remote_drain_for(struct heap *heap);
  * twice (a message, and false). */
 bool remote_reject(void *block, page_tag tag);
 
+static inline void remote_corrupt(void *block)
+{
+	misuse("free", block, "free list corrupt (written after free)");
+}
+
 /* A pointer to a free block that stood in the free block given; it must not leave the region, else it was overwritten. */
 static inline void *remote_link(void *block, void *link)
 {
 	size_t offset = (uintptr_t)link - region_base;
-	if (unlikely(link != NULL && offset >= others_read(region_span))) {
-		misuse("free", block, "free list corrupt (written after free)");
+	if (unlikely(link != NULL && (offset >= others_read(region_span) || offset % 8 != 0))) {
+		remote_corrupt(block);
 		return NULL;
 	}
 	return link;

@@ -4,20 +4,24 @@
 MISUSE_CASES = \
 	tests/misuse/alignments \
 	tests/misuse/carried_overwritten_by_threads \
+	tests/misuse/carried_zeroed_by_threads \
 	tests/misuse/foreign_mapping \
 	tests/misuse/foreign_realloc \
 	tests/misuse/foreign_stack \
 	tests/misuse/foreign_static \
 	tests/misuse/foreign_usable_size \
+	tests/misuse/interior_by_another \
 	tests/misuse/interior_medium \
 	tests/misuse/interior_object \
 	tests/misuse/interior_run \
 	tests/misuse/interior_run_start \
 	tests/misuse/link_overwritten \
 	tests/misuse/link_overwritten_by_threads \
+	tests/misuse/link_overwritten_early \
 	tests/misuse/settings \
 	tests/misuse/sizes \
 	tests/misuse/twice_at_exit_of_thread \
+	tests/misuse/twice_by_another \
 	tests/misuse/twice_by_realloc \
 	tests/misuse/twice_by_threads \
 	tests/misuse/twice_in_a_row \
@@ -88,6 +92,10 @@ tests_misuse_test_misuse_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_misuse_test_misuse_LDADD = $(CMOCKA_LIBS)
 
 tests_misuse_carried_overwritten_by_threads_LDADD = -lpthread
+tests_misuse_carried_zeroed_by_threads_LDADD = -lpthread
+tests_misuse_interior_by_another_LDADD = -lpthread
+tests_misuse_link_overwritten_early_LDADD = -lpthread
+tests_misuse_twice_by_another_LDADD = -lpthread
 tests_misuse_link_overwritten_by_threads_LDADD = -lpthread
 tests_misuse_twice_at_exit_of_thread_LDADD = -lpthread
 tests_misuse_twice_by_threads_LDADD = -lpthread
