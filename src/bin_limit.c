@@ -51,10 +51,12 @@ void limits_reset(struct heap *heap)
 	heap->overflowed = (struct class_set){ 0 };
 }
 
-/* All threads' caches may take a sixteenth of what is in use, where that is more than the setting. */
-static size_t all_limits_most(void)
+/* All threads' caches may take a sixteenth of what is in use, where that is more than the setting. What is in use is a sum: it is
+ * asked for only where it matters. */
+static bool all_may_hold(int64_t more)
 {
-	return size_max(options()->cache_all_bytes, arena_count().used_pages * PAGE_SIZE / 16);
+	int64_t all = atomic_load_explicit(&all_limits, memory_order_relaxed) + more;
+	return all <= (int64_t)options()->cache_all_bytes || all <= (int64_t)(arena_count().used_pages * PAGE_SIZE / 16);
 }
 
 void limits_forget(struct heap *heap)
@@ -90,7 +92,7 @@ void limit_lower(struct heap *heap, unsigned class)
 	int32_t spare = bin->limit - first_limit(class);
 	if (spare > bin->credit)
 		spare = bin->credit;
-	if (spare <= 0 || atomic_load_explicit(&all_limits, memory_order_relaxed) <= (int64_t)all_limits_most())
+	if (spare <= 0 || all_may_hold(0))
 		return;
 	limit_raise(heap, class, -(spare / 2 + 1));
 }
@@ -100,16 +102,16 @@ static bool double_up_to(struct heap *heap, unsigned class, size_t most)
 	int32_t limit = heap->bins[class].limit;
 	int32_t by = limit > 0 ? limit : 1;
 	size_t bytes = (size_t)by * size_classes[class].size;
-	int64_t all = atomic_load_explicit(&all_limits, memory_order_relaxed) + (int64_t)bytes;
-	if (2 * bytes > most || heap->limit_bytes + bytes > options()->cache_bytes || all > (int64_t)all_limits_most())
+	if (2 * bytes > most || heap->limit_bytes + bytes > options()->cache_bytes || !all_may_hold((int64_t)bytes))
 		return false;
 	limit_raise(heap, class, by);
 	return true;
 }
 
+/* What could not grow before is not tried again until its blocks were wanted back. */
 bool limit_overflow(struct heap *heap, unsigned class)
 {
-	if (double_up_to(heap, class, few_bytes(class)))
+	if (!class_set_has(&heap->overflowed, class) && double_up_to(heap, class, few_bytes(class)))
 		return true;
 	class_set_add(&heap->overflowed, class);
 	return false;
