@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { THREADS_MOST = 1000, FORKS = 8, KEPT = 200 };
+enum { THREADS_MOST = 1000, FORKS = 4, KEPT = 200 };
 
 extern char **environ;
 
