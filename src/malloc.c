@@ -113,9 +113,9 @@ STRATA_PUBLIC int posix_memalign(void **result, size_t alignment, size_t size)
 		return EINVAL;
 	int saved_errno = errno;
 	void *block = core_aligned(size_max(alignment, 16), size);
-	errno = saved_errno;
 	if (unlikely(block == NULL))
-		return ENOMEM;
+		return errno = ENOMEM; /* POSIX leaves errno open; programs written for glibc find this there */
+	errno = saved_errno;
 	*result = block;
 	return 0;
 }

@@ -202,7 +202,9 @@ static void sizes_beyond_reason_give_enomem(void **state)
 			errno = 0;
 			assert_null(memalign(alignment, opaque(refused[i])));
 			assert_int_equal(errno, ENOMEM);
+			errno = 0;
 			assert_int_equal(posix_memalign(&block, alignment, opaque(refused[i])), ENOMEM);
+			assert_int_equal(errno, ENOMEM);
 			assert_ptr_equal(block, state);
 		}
 		errno = 0;
