@@ -80,6 +80,11 @@ void misuse(const char *function, const void *block, const char *what)
 		abort();
 }
 
+void misuse_twice(const void *block)
+{
+	misuse("free", block, "block freed twice");
+}
+
 void misuse_size(const char *function, const void *block, size_t given, size_t requested)
 {
 	message("%s(%p): size %lu given, %lu requested", function, (void *)(uintptr_t)block, given, requested);

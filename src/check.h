@@ -12,6 +12,7 @@ STRATA_COLD void message(const char *format, ...) __attribute__((format(printf, 
 
 /* Misuse by the program: "strata: function(block): what" and abort, or only the line where misuse:warn is set. */
 STRATA_COLD void misuse(const char *function, const void *block, const char *what);
+STRATA_COLD void misuse_twice(const void *block); /* free: the block is free already */
 
 /* The same: "size GIVEN given, REQUESTED requested". */
 STRATA_COLD void misuse_size(const char *function, const void *block, size_t given, size_t requested);

@@ -293,8 +293,8 @@ static bool close_gates(struct claim_batch *batch)
 	return barrier();
 }
 
-/* Who is inside its slots now may be so for long: they are let be. Acquire; partner: done_sending (remote.c), which
- * membarrier 1 orders. */
+/* Who is inside its slots now may be so for long: they are let be. Acquire; partner: done_sending (remote.c). That whoever comes
+ * later finds the gate closed is membarrier 1. */
 static void send_for(struct heap *heap)
 {
 	if (__atomic_load_n(&heap->sending, __ATOMIC_ACQUIRE) == 0)

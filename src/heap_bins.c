@@ -186,6 +186,9 @@ bool heap_take_home(struct heap *heap, void *block)
 	enum homecoming result = pool_home(heap, block);
 	if (likely(result == HOME))
 		return true;
-	misuse("free", block, result == HOME_TWICE ? "block freed twice" : "inside a block, not its start");
+	if (result == HOME_TWICE)
+		misuse_twice(block);
+	else
+		misuse("free", block, "inside a block, not its start");
 	return false;
 }

@@ -220,12 +220,13 @@ struct page_set {
 	arena_index arena;
 };
 
-/* Blocks of one owner, collected by a thread that frees them, until they are handed over together (remote.c). */
+/* Blocks of one owner, collected by a thread that frees them, until they are handed over together (remote.c). Written by the thread
+ * under sending, or by who claims its heap, when that is 0. */
 struct outgoing {
-	uintptr_t *first; /* the carriers, each with a link to the next */
-	uintptr_t *last;
+	uintptr_t *first; /* the newest carrier, */
+	uintptr_t *last;  /* and the oldest, to which the others link */
 	uint32_t owner;
-	uint32_t filled;  /* blocks, the room in the last carrier and bytes, packed; read by others */
+	uint32_t filled;  /* blocks, the room in the newest carrier and bytes, packed; 0: empty. Read by others, for sums */
 };
 #define OUTGOING_SLOTS 24
 
@@ -244,8 +245,8 @@ struct heap {
 	page_tag tag;
 	uint32_t number;
 	struct outgoing outgoing[OUTGOING_SLOTS];
-	/* 1: the owner is in its slots. Written by the owner; read by who claims, after a membarrier that orders it with tag
-	 * (remote.c). 0 in the child of a fork. */
+	/* 1: the owner is in its slots. Written by the owner, 0 by a release that the acquire of who claims reads, after a membarrier
+	 * that orders it with tag (done_sending in remote.c, send_for in claim.c). 0 in the child of a fork. */
 	uint32_t sending;
 	uint32_t slow_calls;           /* read by others: a sign of life */
 	int64_t run_bytes;             /* runs allocated less runs freed by this heap's threads; only the sum */

@@ -281,8 +281,7 @@ void pool_to_front(struct heap *heap, struct pool *pool)
 STRATA_FAST enum homecoming locate(struct pool *pool, const struct size_class *class, const void *block, unsigned *index)
 {
 	size_t offset = (size_t)((const char *)block - first_block(pool, class));
-	*index = block_index(class, offset);
-	if (unlikely((size_t)*index * class->size != offset || *index >= pool->carved))
+	if (unlikely(!block_begins(class, offset, index) || *index >= pool->carved))
 		return HOME_INSIDE;
 	return HOME;
 }

@@ -46,14 +46,13 @@ static inline struct pool *pool_of_block(const void *block)
 	return &region.pools[page - region.backs[page]];
 }
 
-/* Of a block that is out, of any heap: where it begins. */
-static inline bool pool_is_start(const void *p)
+/* Whether a block of the class begins there. For blocks that are out, of any heap's pools: what is read does not change then. */
+static inline bool pool_is_start(const void *p, const struct size_class *class)
 {
-	page_tag tag = atomic_load_explicit(&region_tags[page_of(p)], memory_order_relaxed);
-	const struct size_class *class = &size_classes[(tag & TAG_CODE_MASK) / 2];
-	page_index page = page_of(p) - region.backs[page_of(p)];
-	size_t offset = (size_t)((const char *)p - page_start(page)) - class->start;
-	return (size_t)block_index(class, offset) * class->size == offset;
+	page_index page = page_of(p);
+	const char *first = page_start(page - region.backs[page]) + class->start;
+	unsigned index;
+	return block_begins(class, (size_t)((const char *)p - first), &index);
 }
 
 static inline page_index page_of_pool(const struct pool *pool)

@@ -8,15 +8,20 @@
 
 /* ---- Who sleeps ----------------------------------------------------------------------------------------------------- */
 
+static uint64_t mix(uint64_t look, uint64_t value)
+{
+	return look * UINT64_C(0x9e3779b97f4a7c15) + value;
+}
+
 /* Changes whenever the owner allocates or frees, but for a pair that leaves all as it was. */
 static uint32_t look_at(const struct heap *heap)
 {
 	uint64_t look = others_read(heap->slow_calls);
 	for (unsigned i = 0; i < OUTGOING_SLOTS; i++)
-		look = look * UINT64_C(0x9e3779b97f4a7c15) + others_read(heap->outgoing[i].filled);
+		look = mix(look, others_read(heap->outgoing[i].filled));
 	for (unsigned class = 1; class < CLASS_COUNT; class++) {
 		const struct bin *bin = &heap->bins[class];
-		look = look * UINT64_C(0x9e3779b97f4a7c15) + (uintptr_t)others_read(bin->head);
+		look = mix(look, (uintptr_t)others_read(bin->head));
 		look += (uint64_t)(uint32_t)others_read(bin->credit) << 32;
 	}
 	return (uint32_t)(look ^ look >> 32);

@@ -55,10 +55,10 @@ static unsigned class_of_block(const void *block)
 /* How many others a block can carry. A pointer into a block has less behind it; that it is none is said when it arrives. */
 static uint32_t room_of_carrier(const void *block)
 {
-	uint32_t size = size_classes[class_of_block(block)].size;
-	if (size <= sizeof(void *) || !pool_is_start(block))
+	const struct size_class *class = &size_classes[class_of_block(block)];
+	if (class->size <= sizeof(void *) || !pool_is_start(block, class))
 		return 0;
-	return (uint32_t)size_min(size / sizeof(void *), BATCH_BLOCKS) - 1;
+	return (uint32_t)size_min(class->size / sizeof(void *), BATCH_BLOCKS) - 1;
 }
 
 /* An inbox this long is a sign that its owner sleeps: at twice as much, if the owner has not been seen on its slow path in
@@ -120,10 +120,12 @@ static bool put_in_slot(struct outgoing *slot, uintptr_t *block, uint32_t size)
 		slot->first[room] = (uintptr_t)block;
 		filled -= 1u << ROOM_SHIFT;
 	} else {
-		if (filled == 0)
+		if (filled == 0) {
 			slot->last = block;
-		else if (unlikely(slot->first == block))
-			misuse("free", block, "block freed twice");
+		} else if (unlikely(slot->first == block)) {
+			misuse_twice(block);
+			return false;
+		}
 		room = room_of_carrier(block);
 		*block = (filled != 0 ? (uintptr_t)slot->first : 0) | (uintptr_t)room << CARRIED_SHIFT;
 		slot->first = block;
@@ -151,13 +153,14 @@ static bool send(struct heap *heap, void *block, page_tag tag)
 	return true;
 }
 
-/* The slots of a sleeping owner are handed over by who claims its bins. That is kept apart from this as a lock is by Dekker's
- * rule: each says that it comes and then looks whether the other has said so; the claimer's membarrier orders both. */
+/* Release: what was written to the slots before. Partner: the acquire in send_for (claim.c). */
 static void done_sending(struct heap *heap)
 {
-	__atomic_store_n(&heap->sending, 0, __ATOMIC_RELEASE); /* partner: the acquire load of who claims */
+	__atomic_store_n(&heap->sending, 0, __ATOMIC_RELEASE);
 }
 
+/* The slots of a sleeping owner are handed over by who claims its bins. That is kept apart from this as a lock is by Dekker's
+ * rule: each says that it comes and then looks whether the other has said so; the claimer's membarrier orders both. */
 void remote_free(struct heap *heap, void *block, page_tag tag)
 {
 	owner_set(heap->sending, 1);
@@ -168,7 +171,6 @@ void remote_free(struct heap *heap, void *block, page_tag tag)
 		return;
 	}
 	bool handed_over = send(heap, block, tag);
-	compiler_fence();
 	done_sending(heap);
 	if (unlikely(handed_over)) {
 		owner_add(heap->slow_calls, 1);
@@ -214,24 +216,38 @@ bool remote_reject(void *block, page_tag tag)
 	return true;
 }
 
-/* A carrier that has arrived: the next, and which of its words are blocks. */
-struct cargo {
-	uintptr_t *next;
-	uint32_t first, end;
+/*
+ * What was handed over and not yet taken, block by block: those in a carrier, then the carrier itself, whose words nobody else
+ * writes to until then. It was counted before it was pushed, and is followed no further: a block that was freed twice can make it a
+ * ring.
+ */
+struct arrival {
+	uintptr_t *carrier, *next;
+	uint32_t at, end; /* words of the carrier yet to come; at == end: the carrier itself */
+	uint64_t most;    /* blocks */
+	uint64_t blocks, bytes;
+	unsigned class;   /* of the block that came last */
 };
 
-static struct cargo look_into(uintptr_t *carrier)
+STRATA_FAST void enter_carrier(struct arrival *arrival, uintptr_t *carrier)
 {
+	arrival->carrier = carrier;
+	if (carrier == NULL)
+		return;
 	uint32_t room = room_of_carrier(carrier);
 	uint32_t carried = (uint32_t)(*carrier >> CARRIED_SHIFT);
 	uintptr_t link = *carrier & NEXT_MASK;
-	uintptr_t *next = remote_link(carrier, (void *)link);
+	arrival->next = remote_link(carrier, (void *)link);
 	if (unlikely(carried > room)) {
-		if ((uintptr_t)next == link)
+		if ((uintptr_t)arrival->next == link)
 			remote_corrupt(carrier);
 		carried = 0;
 	}
-	return (struct cargo){ .next = next, .first = 1 + room - carried, .end = 1 + room };
+	arrival->at = 1 + room - carried;
+	arrival->end = 1 + room;
+	__builtin_prefetch(arrival->next);
+	for (uint32_t i = arrival->at; i < arrival->end; i++)
+		__builtin_prefetch((void *)carrier[i], 1);
 }
 
 /* NULL, and a message, if it was overwritten. */
@@ -242,81 +258,63 @@ static void *carried_block(uintptr_t *carrier, uint32_t i)
 	return remote_link(carrier, (void *)carrier[i]);
 }
 
-/* What was handed over and not yet taken: counted before it was pushed. A block that was freed twice can make the list a ring;
- * it is followed no further than that. */
-struct arrived {
-	uint64_t most;
-	uint64_t blocks;
-	uint64_t bytes;
-};
-
-static unsigned count_arrived(struct arrived *arrived, const void *block)
+/* NULL: that was all. */
+STRATA_FAST void *next_arrived(struct arrival *arrival)
 {
-	unsigned class = class_of_block(block);
-	arrived->blocks++;
-	arrived->bytes += size_classes[class].size;
-	return class;
+	void *block = NULL;
+	while (block == NULL && arrival->carrier != NULL && arrival->blocks < arrival->most) {
+		if (arrival->at > arrival->end) {
+			enter_carrier(arrival, arrival->next);
+			continue;
+		}
+		block = arrival->at < arrival->end ? carried_block(arrival->carrier, arrival->at) : arrival->carrier;
+		arrival->at++;
+	}
+	if (block == NULL)
+		return NULL;
+	arrival->class = class_of_block(block);
+	arrival->blocks++;
+	arrival->bytes += size_classes[arrival->class].size;
+	return block;
 }
 
-static bool take_in(struct heap *heap, struct arrived *arrived, void *block, bool into_bins)
+/* False for a fault. */
+static bool take_in(struct heap *heap, unsigned class, void *block, bool into_bins)
 {
-	unsigned class = count_arrived(arrived, block);
 	struct bin *bin = &heap->bins[class];
 	if (!into_bins || bin->credit <= 0)
 		return heap_take_home(heap, block);
 	if (unlikely(bin->head == block)) {
-		misuse("free", block, "block freed twice");
+		misuse_twice(block);
 		return false;
 	}
 	bin_put_locked(bin, block);
 	return true;
 }
 
-/* False when the rest is given up. A carrier's own block is the last that is taken: until then nobody else writes to it. */
-static bool take_in_cargo(struct heap *heap, struct arrived *arrived, uintptr_t *carrier, struct cargo cargo, bool into_bins)
-{
-	for (uint32_t i = cargo.first; i < cargo.end; i++)
-		__builtin_prefetch((void *)carrier[i], 1);
-	for (uint32_t i = cargo.first; i < cargo.end && arrived->blocks < arrived->most; i++) {
-		void *block = carried_block(carrier, i);
-		if (block != NULL && !take_in(heap, arrived, block, into_bins))
-			return false;
-	}
-	return arrived->blocks < arrived->most && take_in(heap, arrived, carrier, into_bins);
-}
-
 void remote_drain(struct heap *heap, bool into_bins)
 {
 	if (atomic_load_explicit(&heap->inbox, memory_order_relaxed) == NULL)
 		return;
-	uintptr_t *carrier = atomic_exchange(&heap->inbox, NULL);
-	struct arrived arrived = { .most = atomic_load(&heap->inbox_blocks) };
-	while (carrier != NULL && arrived.blocks < arrived.most) {
-		struct cargo cargo = look_into(carrier);
-		__builtin_prefetch(cargo.next);
-		carrier = take_in_cargo(heap, &arrived, carrier, cargo, into_bins) ? cargo.next : NULL;
-	}
-	atomic_fetch_sub_explicit(&heap->inbox_bytes, arrived.bytes, memory_order_relaxed);
-	atomic_fetch_sub_explicit(&heap->inbox_blocks, arrived.blocks, memory_order_relaxed);
+	void *first = atomic_exchange(&heap->inbox, NULL);
+	struct arrival arrival = { .most = atomic_load(&heap->inbox_blocks) };
+	enter_carrier(&arrival, first);
+	void *block;
+	do {
+		block = next_arrived(&arrival);
+	} while (block != NULL && take_in(heap, arrival.class, block, into_bins));
+	atomic_fetch_sub_explicit(&heap->inbox_bytes, arrival.bytes, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&heap->inbox_blocks, arrival.blocks, memory_order_relaxed);
 }
 
 void remote_recount(struct heap *heap)
 {
-	struct arrived arrived = { .most = atomic_load(&heap->inbox_blocks) };
-	uintptr_t *carrier = atomic_load(&heap->inbox);
-	while (carrier != NULL && arrived.blocks < arrived.most) {
-		struct cargo cargo = look_into(carrier);
-		for (uint32_t i = cargo.first; i < cargo.end && arrived.blocks < arrived.most; i++) {
-			void *block = carried_block(carrier, i);
-			if (block != NULL)
-				count_arrived(&arrived, block);
-		}
-		if (arrived.blocks < arrived.most)
-			count_arrived(&arrived, carrier);
-		carrier = cargo.next;
-	}
-	atomic_store(&heap->inbox_bytes, arrived.bytes);
-	atomic_store(&heap->inbox_blocks, arrived.blocks);
+	struct arrival arrival = { .most = atomic_load(&heap->inbox_blocks) };
+	enter_carrier(&arrival, atomic_load(&heap->inbox));
+	while (next_arrived(&arrival) != NULL)
+		;
+	atomic_store(&heap->inbox_bytes, arrival.bytes);
+	atomic_store(&heap->inbox_blocks, arrival.blocks);
 }
 
 /* The fences: of who has handed over to the heap, or left it, before it looks at busy; and after busy was let go of, before

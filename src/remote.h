@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Frees across threads. A block of another heap waits in a slot of the freeing thread, by owner; a full slot goes into the
- * owner's inbox by one compare-and-swap. Nobody writes to what was handed over until the owner, or who drains for it, has taken
- * it. It never enters the freeing thread's own bins: that would have two threads write to
- * one cache line ever after, and let blocks pile up where nobody allocates.
+ * owner's inbox by one compare-and-swap. Nobody writes to what was handed over until the owner, or who drains for it, has
+ * taken it. It never enters the freeing thread's own bins: that would have two threads write to one cache line ever after, and
+ * let blocks pile up where nobody allocates.
  *
  *   hand over / hand over   CAS on owner->inbox
  *   hand over / drain       CAS against exchange: the batch is in the one taken, or in the next

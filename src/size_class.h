@@ -74,4 +74,11 @@ static inline unsigned block_index(const struct size_class *class, size_t offset
 	return (unsigned)((offset * class->inverse) >> 32);
 }
 
+/* Whether a block begins there, and which. */
+static inline bool block_begins(const struct size_class *class, size_t offset, unsigned *index)
+{
+	*index = block_index(class, offset);
+	return (size_t)*index * class->size == offset;
+}
+
 #endif

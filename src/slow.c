@@ -123,11 +123,6 @@ const char *core_fault(const void *block)
 	return "page not in use (freed twice, or never a block)";
 }
 
-static void misuse_twice(void *block)
-{
-	misuse("free", block, "block freed twice");
-}
-
 /* A thread that is leaving has no bins to put the block into: it takes the owner's way home. */
 static void free_pooled(void *block, page_tag tag)
 {
