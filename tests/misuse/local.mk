@@ -21,6 +21,7 @@ MISUSE_CASES = \
 	tests/misuse/settings \
 	tests/misuse/sizes \
 	tests/misuse/twice_at_exit_of_thread \
+	tests/misuse/twice_after_batch \
 	tests/misuse/twice_by_another \
 	tests/misuse/twice_by_realloc \
 	tests/misuse/twice_by_threads \
@@ -95,6 +96,7 @@ tests_misuse_carried_overwritten_by_threads_LDADD = -lpthread
 tests_misuse_carried_zeroed_by_threads_LDADD = -lpthread
 tests_misuse_interior_by_another_LDADD = -lpthread
 tests_misuse_link_overwritten_early_LDADD = -lpthread
+tests_misuse_twice_after_batch_LDADD = -lpthread
 tests_misuse_twice_by_another_LDADD = -lpthread
 tests_misuse_link_overwritten_by_threads_LDADD = -lpthread
 tests_misuse_twice_at_exit_of_thread_LDADD = -lpthread
@@ -116,4 +118,4 @@ tests_misuse_typed_unregistered_tuple_LDADD = -ldl
 endif
 
 # Those whose source automake finds by their name are not seen to include it.
-EXTRA_DIST += tests/misuse/misuse.h tests/misuse/misuse_domain.h tests/misuse/typed_misuse.h
+EXTRA_DIST += tests/misuse/by_another.h tests/misuse/misuse.h tests/misuse/misuse_domain.h tests/misuse/typed_misuse.h

@@ -66,6 +66,7 @@ static const struct misuse_case cases[] = {
 	{"carried_zeroed_by_threads", "free", CORRUPT, ABORTS, NULL},
 	{"interior_by_another", "free", INSIDE, ABORTS, NULL},
 	{"twice_by_another", "free", TWICE, ABORTS, NULL},
+	{"twice_after_batch", "free", TWICE, ABORTS, NULL},
 	/* Found by check:1 only. */
 	{"written_after_free", NULL, NULL, GOES_ON, NULL},
 	{"written_past_end", NULL, NULL, GOES_ON, NULL},
@@ -86,6 +87,7 @@ static const struct misuse_case cases[] = {
 	{"twice_at_exit_of_thread", "free", TWICE, ABORTS, "check:1"},
 	{"twice_by_threads", "free", TWICE, ABORTS, "check:1"},
 	{"twice_by_another", "free", TWICE, ABORTS, "check:1"},
+	{"twice_after_batch", "free", TWICE, ABORTS, "check:1,quarantine:0"},
 	{"twice_in_empty_arena", "free", NOT_IN_USE, ABORTS, "check:1,quarantine:0"},
 	{"twice_run", "free", TWICE, ABORTS, "check:1"},
 	{"twice_mapping", "free", NOT_IN_USE, ABORTS, "check:1"},
@@ -109,6 +111,7 @@ static const struct misuse_case cases[] = {
 	{"link_overwritten_early", "free", CORRUPT, GOES_ON, "misuse:warn"},
 	{"carried_overwritten_by_threads", "free", CORRUPT, GOES_ON, "misuse:warn"},
 	{"carried_zeroed_by_threads", "free", CORRUPT, GOES_ON, "misuse:warn"},
+	{"twice_by_another", "free", TWICE, GOES_ON, "misuse:warn"},
 	{"twice_in_pool", "free", TWICE, GOES_ON, "misuse:warn,check:1"},
 	{"written_past_end", "free", PAST_END, GOES_ON, "check:1,misuse:warn"},
 	{"written_after_free", "exit", AFTER_FREE, GOES_ON, "check:1,misuse:warn"},
