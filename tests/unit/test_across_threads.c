@@ -71,13 +71,27 @@ static void hand_back_and_forth(size_t size)
 	}
 }
 
+/* What does not come home stays among what is cached. */
+static void all_are_home(uint64_t cached)
+{
+	strata_trim();
+	if (!checked_mode())
+		assert_true(totals().cached_bytes <= cached);
+}
+
+static uint64_t cached_at_first(void)
+{
+	strata_trim();
+	return totals().cached_bytes;
+}
+
 static const size_t counts[] = {1, 2, 63, 64, 65, 200, MOST};
 
 static void of_one_size(void **state)
 {
 	(void)state;
 	for (size_t size = 1; size <= 16384; size += size < 80 ? 8 : size / 3) {
-		uint64_t live = totals().live_blocks;
+		uint64_t live = totals().live_blocks, cached = cached_at_first();
 
 		for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
 			count = counts[i];
@@ -85,17 +99,19 @@ static void of_one_size(void **state)
 		}
 		/* libc keeps a block or two for the threads that it made. */
 		assert_true(totals().live_blocks <= live + 8);
+		all_are_home(cached);
 	}
 }
 
 static void of_all_sizes(void **state)
 {
-	uint64_t live = totals().live_blocks;
+	uint64_t live = totals().live_blocks, cached = cached_at_first();
 
 	(void)state;
 	for (count = 1; count <= MOST; count += 1 + count / 3)
 		hand_back_and_forth(0);
 	assert_true(totals().live_blocks <= live + 8);
+	all_are_home(cached);
 }
 
 static pthread_barrier_t filled;
@@ -134,7 +150,7 @@ static void *allocate_share(void *argument)
 static void of_many_owners(void **state)
 {
 	pthread_t threads[OWNERS];
-	uint64_t live;
+	uint64_t live, cached = cached_at_first();
 
 	(void)state;
 	for (size_t i = 0; i < MOST; i++)
@@ -158,6 +174,7 @@ static void of_many_owners(void **state)
 		pthread_barrier_destroy(&freed);
 	}
 	assert_true(totals().live_blocks <= live + OWNERS);
+	all_are_home(cached);
 }
 
 static uint64_t freed_bytes;
