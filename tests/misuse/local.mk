@@ -26,10 +26,12 @@ MISUSE_CASES = \
 	tests/misuse/twice_by_realloc \
 	tests/misuse/twice_by_threads \
 	tests/misuse/twice_in_a_row \
+	tests/misuse/twice_in_batch \
 	tests/misuse/twice_in_empty_arena \
 	tests/misuse/twice_in_idle_bin \
 	tests/misuse/twice_in_medium_pool \
 	tests/misuse/twice_in_pool \
+	tests/misuse/twice_into_bin \
 	tests/misuse/twice_mapping \
 	tests/misuse/twice_run \
 	tests/misuse/typed_foreign \
@@ -98,6 +100,8 @@ tests_misuse_interior_by_another_LDADD = -lpthread
 tests_misuse_link_overwritten_early_LDADD = -lpthread
 tests_misuse_twice_after_batch_LDADD = -lpthread
 tests_misuse_twice_by_another_LDADD = -lpthread
+tests_misuse_twice_in_batch_LDADD = -lpthread
+tests_misuse_twice_into_bin_LDADD = -lpthread
 tests_misuse_link_overwritten_by_threads_LDADD = -lpthread
 tests_misuse_twice_at_exit_of_thread_LDADD = -lpthread
 tests_misuse_twice_by_threads_LDADD = -lpthread

@@ -67,6 +67,8 @@ static const struct misuse_case cases[] = {
 	{"interior_by_another", "free", INSIDE, ABORTS, NULL},
 	{"twice_by_another", "free", TWICE, ABORTS, NULL},
 	{"twice_after_batch", "free", TWICE, ABORTS, NULL},
+	{"twice_in_batch", "free", TWICE, ABORTS, NULL},
+	{"twice_into_bin", "free", TWICE, ABORTS, NULL},
 	/* Found by check:1 only. */
 	{"written_after_free", NULL, NULL, GOES_ON, NULL},
 	{"written_past_end", NULL, NULL, GOES_ON, NULL},
