@@ -4,6 +4,7 @@
 #include "arena_count.h"
 #include "bit_word.h"
 #include "region.h"
+#include "run.h"
 #include "walk.h"
 
 #include <errno.h>
@@ -127,6 +128,7 @@ static arena_index search_chunks(size_t count, size_t alignment)
 	return NO_ARENA;
 }
 
+/* Dirty ones first; then what a run in the cache has, which nobody may want again. */
 arena_index arena_claim_whole(size_t count, size_t alignment)
 {
 	if (region_ready() != 0 || count > region.arena_limit)
@@ -135,6 +137,8 @@ arena_index arena_claim_whole(size_t count, size_t alignment)
 		return search_chunks(count, alignment);
 	arena_index first = NO_ARENA;
 	if (arena_any_dirty_unused())
+		first = search_within((unsigned)count, alignment, true);
+	if (first == NO_ARENA && run_give_up_for(count))
 		first = search_within((unsigned)count, alignment, true);
 	return first != NO_ARENA ? first : search_within((unsigned)count, alignment, false);
 }

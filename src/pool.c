@@ -10,14 +10,14 @@
 #include <errno.h>
 #include <string.h>
 
-/* Pages at hand for new pools, and on the way back, are claimed and returned together, as many as go with the number of pools
- * that the heap has: from one to a whole arena. */
+/* Pages at hand for new pools, and on the way back, are claimed and returned together, as many as go with those of the pools
+ * that the heap has: from a few to a whole arena. */
 #define BATCH_LEAST 4u
 #define BATCH_MOST ARENA_PAGES
 
 static unsigned batch_of(const struct heap *heap)
 {
-	return (unsigned)size_min(size_max(heap->pool_count / 8, BATCH_LEAST), BATCH_MOST);
+	return (unsigned)size_min(size_max(heap->pool_pages / 8, BATCH_LEAST), BATCH_MOST);
 }
 
 /* ---- The bitmap of the blocks at home ------------------------------------------------------------------------------- */
@@ -179,6 +179,7 @@ int pool_make(struct heap *heap, unsigned class)
 	tag_pages(page, count, heap_tag(heap) | class * 2);
 	list_insert(heap, pool, false);
 	owner_add(heap->pool_count, 1);
+	heap->pool_pages += count;
 	return 0;
 }
 
@@ -191,6 +192,7 @@ static void release_pool(struct heap *heap, struct pool *pool)
 		list_remove(heap, pool);
 	tag_pages(page_of_pool(pool), count, 0);
 	owner_add(heap->pool_count, -1);
+	heap->pool_pages -= count;
 	release_pages(heap, page_of_pool(pool), count);
 }
 
@@ -360,17 +362,20 @@ enum homecoming pool_look(const void *p)
 
 unsigned pool_adopt(struct heap *from, struct heap *to, unsigned class, unsigned count)
 {
+	unsigned pages = size_classes[class].pages;
 	unsigned adopted = 0;
 	for (; adopted < count && from->pools[class].first != NO_PAGE; adopted++) {
 		struct pool *pool = &region.pools[from->pools[class].first];
 		uint32_t out = (uint32_t)(pool->carved - pool->home_count);
 		list_remove(from, pool);
-		tag_pages(page_of_pool(pool), size_classes[class].pages, heap_tag(to) | class * 2);
+		tag_pages(page_of_pool(pool), pages, heap_tag(to) | class * 2);
 		list_insert(to, pool, pool->home_count > 0);
 		owner_add(from->out_blocks[class], -out);
 		owner_add(to->out_blocks[class], out);
 		owner_add(from->pool_count, -1);
 		owner_add(to->pool_count, 1);
+		from->pool_pages -= pages;
+		to->pool_pages += pages;
 	}
 	return adopted;
 }

@@ -221,6 +221,19 @@ size_t run_expire(uint32_t idle_ms)
 	return bytes;
 }
 
+bool run_give_up_for(size_t arenas)
+{
+	cached_run run = run_cache_take_least((arenas - 1) * ARENA_PAGES + 1);
+	if (run == 0)
+		return false;
+	page_index first = cached_run_first(run);
+	const struct pool *record = &region.pools[first];
+	uint32_t charged = record->run.charged;
+	arena_return_whole(first / ARENA_PAGES, record->run.arenas);
+	arena_recharge(-(int64_t)charged);
+	return true;
+}
+
 bool run_free(void *block)
 {
 	page_index first = page_of(block);

@@ -18,6 +18,10 @@ bool run_free(void *block);
 /* Gives up the runs that have waited in the cache for idle_ms. Returns their bytes. */
 size_t run_expire(uint32_t idle_ms);
 
+/* Gives up the smallest run in the cache that has so many arenas, with its pages as they are, for who would otherwise take
+ * arenas that never cost memory. False: there is none. */
+bool run_give_up_for(size_t arenas);
+
 size_t run_usable(const void *block);
 
 /* Makes the run at least size bytes without moving it; a smaller size gives memory back. False: it stays as it is. */

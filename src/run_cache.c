@@ -44,6 +44,21 @@ cached_run run_cache_take(size_t pages)
 	return 0;
 }
 
+cached_run run_cache_take_least(size_t pages)
+{
+	unsigned found = 0;
+	cached_run least = 0;
+	for (unsigned slot = 0; slot < SLOTS; slot++) {
+		cached_run run = atomic_load_explicit(&slots[slot], memory_order_relaxed);
+		size_t has = cached_run_pages(run);
+		if (has > ARENA_PAGES && has >= pages && (least == 0 || has < cached_run_pages(least))) {
+			least = run;
+			found = slot;
+		}
+	}
+	return least != 0 && take(found, least) ? least : 0;
+}
+
 /* Release: what the freeing thread did with the run; partners: the acquires in take and, of who replaces it, in
  * run_cache_put. */
 static bool fill(unsigned slot, cached_run run)

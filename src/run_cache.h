@@ -32,6 +32,9 @@ static inline size_t cached_run_pages(cached_run run)
 /* Takes a run of so many pages, or, above an arena, of at most an eighth more; 0 if there is none. */
 cached_run run_cache_take(size_t pages);
 
+/* Takes the smallest run of more than an arena that has at least so many pages; 0 if there is none. */
+cached_run run_cache_take_least(size_t pages);
+
 /* Puts a run into the cache. Returns the run that had to leave for it, or the run itself if it is too large, or 0. */
 cached_run run_cache_put(cached_run run);
 

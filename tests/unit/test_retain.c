@@ -131,6 +131,29 @@ static void a_phase_that_comes_twice_is_no_habit(void **state)
 		assert_true(passes_in_a_child(two_phases_leave, sizes[i]));
 }
 
+/* Nobody may want a freed run again: its memory serves smaller blocks before other memory is touched. */
+static bool freed_runs_serve(size_t size)
+{
+	size_t before;
+
+	set_decay(STOPPED);
+	tear_down(build_up(3 * MIB, 12 * MIB));
+	before = totals().heap_bytes;
+	build_up(size, 9 * MIB);
+	if (totals().heap_bytes > before + MIB)
+		fprintf(stderr, "%zu-byte blocks take %zu KiB more\n", size, (totals().heap_bytes - before) / KIB);
+	return totals().heap_bytes <= before + MIB;
+}
+
+static void a_run_that_was_freed_serves_what_is_smaller(void **state)
+{
+	(void)state;
+	if (checked_mode())
+		skip();
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+		assert_true(passes_in_a_child(freed_runs_serve, sizes[i]));
+}
+
 /* Work that lets the clock tick, for a second at the least. */
 static void work_a_little(void)
 {
@@ -172,6 +195,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(of_a_peak_little_is_left),
 		cmocka_unit_test(what_is_wanted_again_and_again_is_kept),
 		cmocka_unit_test(a_phase_that_comes_twice_is_no_habit),
+		cmocka_unit_test(a_run_that_was_freed_serves_what_is_smaller),
 		cmocka_unit_test(what_is_not_wanted_for_long_is_no_habit),
 	};
 	(void)argc;
