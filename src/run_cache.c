@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "run_cache.h"
 
+#include "arena_count.h"
 #include "decay.h"
 #include "hunger.h"
 #include "options.h"
@@ -76,6 +77,8 @@ cached_run run_cache_put(cached_run run)
 	size_t bytes = cached_run_pages(run) * PAGE_SIZE;
 	if (bytes > most / 4 || options()->decay_ms == 0)
 		return run;
+	/* What is in use includes what is here. */
+	most = size_min(most, size_max(most / 4, arena_count().used_pages * PAGE_SIZE / 4));
 	if (run_cache_bytes() + bytes <= most)
 		for (unsigned slot = 0; slot < SLOTS; slot++)
 			if (fill(slot, run))

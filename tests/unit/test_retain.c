@@ -131,12 +131,14 @@ static void a_phase_that_comes_twice_is_no_habit(void **state)
 		assert_true(passes_in_a_child(two_phases_leave, sizes[i]));
 }
 
-/* Nobody may want a freed run again: its memory serves smaller blocks before other memory is touched. */
+/* Nobody may want a freed run again: its memory serves smaller blocks before other memory is touched. A process that
+ * has less in use keeps fewer. */
 static bool freed_runs_serve(size_t size)
 {
 	size_t before;
 
 	set_decay(STOPPED);
+	build_up(2 * MIB, 64 * MIB);
 	tear_down(build_up(3 * MIB, 12 * MIB));
 	before = totals().heap_bytes;
 	build_up(size, 9 * MIB);
