@@ -134,18 +134,6 @@ STRATA_PUBLIC void strata_tuple_free(strata_type *type, void *tuple, size_t leng
 
 /* ---- Lists and dicts ------------------------------------------------------------------------------------------------ */
 
-/* Tables are short, and mostly of whole cache lines: a call would cost as much as the zeroing. */
-STRATA_FAST void *with_zeroed_table(const strata_type *record, void *object, size_t capacity)
-{
-	char *table = *buffer_of(record, object);
-	size_t bytes = capacity * record->item_size;
-	if (unlikely(bytes % CACHE_LINE != 0))
-		return typed_zero_table(object, table, bytes);
-	for (size_t at = 0; at < bytes; at += CACHE_LINE)
-		memset(table + at, 0, CACHE_LINE);
-	return object;
-}
-
 /* type + 1 is looked at only once the handle is known to be of the shape. */
 STRATA_FAST void *take_buffered(strata_type *type, enum strata_shape shape, size_t items)
 {
@@ -163,7 +151,7 @@ STRATA_FAST void *take_buffered(strata_type *type, enum strata_shape shape, size
 	pop(base, record, cursor);
 	if (unlikely(capacity < items))
 		return typed_fit(type, shape, object, items);
-	return shape == STRATA_DICT ? with_zeroed_table(record, object, capacity) : object;
+	return shape == STRATA_DICT ? typed_zero_table(object, *buffer_of(record, object), capacity * record->item_size) : object;
 }
 
 STRATA_FAST void give_buffered(strata_type *type, enum strata_shape shape, void *object)
