@@ -4,25 +4,49 @@
 #include "compiler.h"
 #include "options.h"
 #include "os.h"
+#include "size_class.h"
 
 #include <string.h>
 
 #define LOOK_MS 250
 #define PATH_BYTES 768u
 
+/* Groups looked at, the own one and those above it. Containers of containers, in a pod, in slices of systemd: a dozen. */
+#define LEVELS_MOST 16u
+
+/*
+ * The limit and what is used of it, in pages: one word, so that nobody sees the limit of one group beside the use of another.
+ *
+ *      63                            32 31                             0
+ *     +--------------------------------+--------------------------------+
+ *     |  limit; all ones: none         |  used                          |
+ *     +--------------------------------+--------------------------------+
+ */
+#define PAGES_MOST UINT32_MAX
+
 static _Atomic uint64_t looked_at;
-static _Atomic size_t limit = SIZE_MAX;
-static _Atomic size_t used;
+static _Atomic uint64_t tightest = (uint64_t)PAGES_MOST << 32;
 static _Atomic unsigned pressure;
 
-size_t cgroup_limit(void)
+static uint64_t packed(struct cgroup_use use)
 {
-	return atomic_load_explicit(&limit, memory_order_relaxed);
+	uint64_t limit = size_min(use.limit >> PAGE_SHIFT, PAGES_MOST);
+	return limit << 32 | size_min(use.used >> PAGE_SHIFT, PAGES_MOST);
 }
 
-size_t cgroup_used(void)
+struct cgroup_use cgroup_tightest(void)
 {
-	return atomic_load_explicit(&used, memory_order_relaxed);
+	uint64_t word = atomic_load_explicit(&tightest, memory_order_relaxed);
+	size_t limit = word >> 32;
+	return (struct cgroup_use){
+		.limit = limit == PAGES_MOST ? SIZE_MAX : limit << PAGE_SHIFT,
+		.used = (size_t)(uint32_t)word << PAGE_SHIFT,
+	};
+}
+
+size_t cgroup_room(struct cgroup_use use)
+{
+	return use.limit > use.used ? use.limit - use.used : 0;
 }
 
 unsigned cgroup_pressure(void)
@@ -75,64 +99,94 @@ static const char *field(const char *line, unsigned n)
 
 /* ---- Where the group's files are ------------------------------------------------------------------------------------ */
 
-struct mount {
-	struct path point;
-	struct path root; /* the group that is seen there */
+struct group {
+	struct path name;      /* as the kernel tells it, from the hierarchy's root */
+	struct path directory;
+	unsigned levels;       /* groups from here upward, at most */
+	bool gaps;             /* all of them are groups, also where one has no memory.max */
 };
 
-/* A line of mountinfo (proc(5)): id parent major:minor root point options [optional ...] - type source options. */
+static bool read_own_group(const char *line, void *context)
+{
+	struct group *group = context;
+	const char *name = after(line, "0::");
+	return name == NULL || !append(&group->name, name, strlen(name));
+}
+
+/* What the name says below a mount's root of so many characters; NULL when the group is not seen there. */
+static const char *name_below(const char *name, const char *root, size_t length)
+{
+	if (length == 1)
+		length = 0;
+	const char *below = strncmp(name, root, length) == 0 ? name + length : NULL;
+	return below != NULL && (*below == '/' || *below == '\0') && strstr(below, "/..") == NULL ? below : NULL;
+}
+
+static unsigned count_names(const char *path)
+{
+	unsigned count = 0;
+	for (; *path != '\0'; path++)
+		count += path[0] == '/' && path[1] != '/' && path[1] != '\0';
+	return count;
+}
+
+/*
+ * A line of mountinfo (proc(5)): id parent major:minor root point options [optional ...] - type source options. Root is the
+ * group that is seen at point. In a namespace of control groups root and the own name count from the namespace's root, the
+ * topmost group that can be seen; of a mount made outside of it, whose root begins with "/..", it is not known where the own
+ * group is.
+ */
 static bool read_mount(const char *line, void *context)
 {
-	struct mount *mount = context;
+	struct group *group = context;
 	const char *type = strstr(line, " - ");
 	const char *root = field(line, 3);
 	const char *point = field(line, 4);
 	if (type == NULL || after(type, " - cgroup2 ") == NULL || root == NULL || point == NULL)
 		return true;
-	return !append(&mount->root, root, strcspn(root, " ")) || !append(&mount->point, point, strcspn(point, " "));
+	const char *below = name_below(group->name.text, root, strcspn(root, " "));
+	if (below == NULL)
+		return true;
+	if (append(&group->directory, point, strcspn(point, " ")) && append(&group->directory, below, strlen(below)))
+		group->levels = 1 + count_names(below);
+	return false;
 }
 
-static bool read_own_group(const char *line, void *context)
+/* Down to the own group the memory controller may not have been handed on. */
+static void find_own(struct group *group)
 {
-	const char *group = after(line, "0::");
-	return group == NULL || !append(context, group, strlen(group));
+	os_each_line("/proc/self/cgroup", read_own_group, group);
+	if (group->name.length != 0)
+		os_each_line("/proc/self/mountinfo", read_mount, group);
+	group->gaps = true;
 }
 
-/* The group's path counts from the hierarchy's root; the mount may show only a part of that. */
-static bool find_group(struct path *directory)
+static void find_given(struct group *group)
 {
-	struct path group = { .length = 0 };
-	struct mount mount = { .point.length = 0, .root.length = 0 };
-	os_each_line("/proc/self/cgroup", read_own_group, &group);
-	if (group.length != 0)
-		os_each_line("/proc/self/mountinfo", read_mount, &mount);
-	if (mount.point.length == 0)
-		return false;
-	const char *below = mount.root.length > 1 ? after(group.text, mount.root.text) : group.text;
-	if (below == NULL || strstr(below, "/..") != NULL)
-		return false;
-	return append(directory, mount.point.text, mount.point.length) && append(directory, below, strlen(below));
+	const char *path = options_cgroup_path();
+	if (append(&group->directory, path, strlen(path)))
+		group->levels = LEVELS_MOST;
 }
 
-static bool find_directory(struct path *directory)
+static void find_group(struct group *group)
 {
 	switch ((size_t)options()->cgroup) {
 	case CGROUP_AUTO:
-		return find_group(directory);
+		find_own(group);
+		break;
 	case CGROUP_PATH:
-		return append(directory, options_cgroup_path(), strlen(options_cgroup_path()));
-	default:
-		return false;
+		find_given(group);
+		break;
 	}
 }
 
 /* ---- The files ------------------------------------------------------------------------------------------------------ */
 
-static void each_line(const struct path *directory, const char *name, bool (*line)(const char *, void *), void *context)
+/* False: the file cannot be read. */
+static bool each_line(const struct path *directory, const char *name, bool (*line)(const char *, void *), void *context)
 {
 	struct path path = *directory;
-	if (append(&path, "/", 1) && append(&path, name, strlen(name)))
-		os_each_line(path.text, line, context);
+	return append(&path, "/", 1) && append(&path, name, strlen(name)) && os_each_line(path.text, line, context) == 0;
 }
 
 static bool read_bytes(const char *line, void *context)
@@ -164,32 +218,59 @@ static bool read_pressure(const char *line, void *context)
 	return false;
 }
 
-/* memory.stat makes the kernel sum up over its processors: only where it matters. */
-static size_t in_use(const struct path *directory, size_t most)
+/* memory.stat makes the kernel sum up over its processors: only where it matters. A group that is less full than that has a
+ * quarter of its limit left, page cache and all. */
+static size_t in_use(const struct path *directory, size_t limit)
 {
 	size_t current = 0;
 	size_t inactive_file = 0;
 	each_line(directory, "memory.current", read_bytes, &current);
-	if (most != SIZE_MAX && current > most / 4 * 3)
+	if (current > limit / 4 * 3)
 		each_line(directory, "memory.stat", read_inactive_file, &inactive_file);
 	return current > inactive_file ? current - inactive_file : 0;
 }
 
-static void look(void)
+/* False: it has no memory.max. */
+static bool look_at_level(const struct path *directory, struct cgroup_use *least)
 {
-	struct path directory = { .length = 0 };
 	size_t max = SIZE_MAX;
 	size_t high = SIZE_MAX;
-	size_t current = 0;
-	unsigned waiting = 0;
-	if (find_directory(&directory)) {
-		each_line(&directory, "memory.max", read_bytes, &max);
-		each_line(&directory, "memory.high", read_bytes, &high);
-		each_line(&directory, "memory.pressure", read_pressure, &waiting);
-		current = in_use(&directory, max < high ? max : high);
+	if (!each_line(directory, "memory.max", read_bytes, &max))
+		return false;
+	each_line(directory, "memory.high", read_bytes, &high);
+	struct cgroup_use use = { .limit = size_min(max, high) };
+	if (use.limit == SIZE_MAX)
+		return true;
+	use.used = in_use(directory, use.limit);
+	if (cgroup_room(use) < cgroup_room(*least))
+		*least = use;
+	return true;
+}
+
+/* Upward by "..", which the kernel resolves: a path that was given may hold symbolic links. */
+static struct cgroup_use look_upward(const struct group *group)
+{
+	struct cgroup_use least = { .limit = SIZE_MAX };
+	struct path directory = group->directory;
+	for (unsigned level = 0; level < group->levels && level < LEVELS_MOST; level++) {
+		if (!look_at_level(&directory, &least) && !group->gaps)
+			break;
+		if (!append(&directory, "/..", 3))
+			break;
 	}
-	atomic_store_explicit(&limit, max < high ? max : high, memory_order_relaxed);
-	atomic_store_explicit(&used, current, memory_order_relaxed);
+	return least;
+}
+
+/* The pressure is the own group's: what its tasks wait for on behalf of a group above is part of it, what a sibling suffers
+ * by a limit of the sibling's own is not, and nothing that is given back here would help there. */
+static void look(void)
+{
+	struct group group = { .levels = 0 };
+	unsigned waiting = 0;
+	find_group(&group);
+	if (group.levels != 0)
+		each_line(&group.directory, "memory.pressure", read_pressure, &waiting);
+	atomic_store_explicit(&tightest, packed(look_upward(&group)), memory_order_relaxed);
 	atomic_store_explicit(&pressure, waiting, memory_order_relaxed);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The container: the control group (cgroup v2) that the process is in, its limits on memory and what it suffers. Read on the
- * decay clock, a few times a second, with a few system calls and no memory; where a file is not there, nothing is assumed.
+ * The container: the control group (cgroup v2) that the process is in and those above it, their limits on memory, and what
+ * the process's own group suffers. Read on the decay clock, a few times a second, with a few system calls and no memory;
+ * where a file is not there, nothing is assumed.
  * https://docs.kernel.org/admin-guide/cgroup-v2.html, "Memory Interface Files"; .../accounting/psi.html
  */
 #ifndef STRATA_CGROUP_H
@@ -13,13 +14,18 @@
 /* Reads the files if it is time to. now: os_clock_ms. */
 void cgroup_look(uint64_t now);
 
-/* As of the last look, by the lower of memory.high and memory.max, which is SIZE_MAX when neither is set. */
-size_t cgroup_limit(void);
+struct cgroup_use {
+	size_t limit; /* the lower of memory.high and memory.max; SIZE_MAX: neither is set */
+	size_t used;  /* towards it, without page cache that the kernel can drop at once (inactive_file) */
+};
 
-/* What counts towards it, without page cache that the kernel can drop at once (inactive_file). */
-size_t cgroup_used(void);
+/* Of all these groups the one that has the least room below its limit, as of the last look; in whole pages. */
+struct cgroup_use cgroup_tightest(void);
 
-/* Hundredths of a percent of the last ten seconds in which some task of the group waited for memory (PSI). */
+/* Bytes that the group may yet use. */
+size_t cgroup_room(struct cgroup_use use);
+
+/* Hundredths of a percent of the last ten seconds in which some task of the own group waited for memory (PSI). */
 unsigned cgroup_pressure(void);
 
 #endif

@@ -41,7 +41,8 @@ static unsigned hunger_of_process(void)
 
 static unsigned hunger_of_group(void)
 {
-	unsigned by_limit = cgroup_limit() != SIZE_MAX ? hunger_below(cgroup_used(), cgroup_limit()) : 0;
+	struct cgroup_use tightest = cgroup_tightest();
+	unsigned by_limit = tightest.limit != SIZE_MAX ? hunger_below(tightest.used, tightest.limit) : 0;
 	unsigned by_pressure = (unsigned)size_min(cgroup_pressure(), PRESSURE_MOST) * HUNGER_MOST / PRESSURE_MOST;
 	return by_limit > by_pressure ? by_limit : by_pressure;
 }
@@ -64,11 +65,9 @@ size_t hunger_room(size_t used_bytes, size_t free_bytes)
 	size_t own = own_limit();
 	if (unlikely(own != 0))
 		room = own > used_bytes ? own - used_bytes : 0;
-	size_t group = cgroup_limit();
-	if (unlikely(group != SIZE_MAX)) {
-		/* What is free now counts as used there. */
-		size_t left = group > cgroup_used() ? group - cgroup_used() : 0;
-		room = size_min(room, left + free_bytes);
-	}
+	struct cgroup_use tightest = cgroup_tightest();
+	/* What is free now counts as used there. */
+	if (unlikely(tightest.limit != SIZE_MAX))
+		room = size_min(room, cgroup_room(tightest) + free_bytes);
 	return room;
 }

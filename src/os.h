@@ -75,6 +75,9 @@ long strata_os_calls(void);
 /* From now on the system's page has this size, a multiple of the real one: calls answer as they would there. */
 void strata_os_pretend_page_size(size_t size);
 
+/* From now on os_each_line finds its files below this directory, which the caller keeps. */
+void strata_os_pretend_root(const char *directory);
+
 /* From now on os_commit grants so many bytes more, as strict overcommit would (what is committed twice counts twice). */
 void strata_os_pretend_commit_limit(size_t bytes);
 #endif

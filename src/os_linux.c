@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <link.h>
 #include <linux/futex.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -67,6 +68,22 @@ void strata_os_pretend_commit_limit(size_t bytes)
 	commit_left = (int64_t)bytes;
 }
 
+static const char *pretended_root;
+
+void strata_os_pretend_root(const char *directory)
+{
+	pretended_root = directory;
+}
+
+/* The path where the file is; a longer one is cut off, and not found. */
+static const char *real_path(const char *path, char *buffer, size_t size)
+{
+	if (pretended_root == NULL)
+		return path;
+	snprintf(buffer, size, "%s%s", pretended_root, path);
+	return buffer;
+}
+
 static bool commit_refused(size_t size)
 {
 	return atomic_fetch_sub(&commit_left, (int64_t)size) < (int64_t)size;
@@ -101,6 +118,13 @@ static inline bool commit_refused(size_t size)
 {
 	(void)size;
 	return false;
+}
+
+static inline const char *real_path(const char *path, char *buffer, size_t size)
+{
+	(void)buffer;
+	(void)size;
+	return path;
 }
 
 static inline int as_on_pretended_pages(const void *start, size_t *size)
@@ -304,7 +328,8 @@ int os_each_line(const char *path, bool (*line)(const char *text, void *context)
 {
 	int saved_errno = errno;
 	struct lines lines = { .length = 0, .passing_over = false };
-	long file = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	/* Its text has not been read yet. */
+	long file = syscall(SYS_openat, AT_FDCWD, real_path(path, lines.text, sizeof lines.text), O_RDONLY | O_CLOEXEC);
 	long count = file;
 	while (count >= 0) {
 		count = syscall(SYS_read, file, lines.text + lines.length, sizeof lines.text - lines.length);

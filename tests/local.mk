@@ -6,6 +6,8 @@ if ENABLE_TESTS
 # -fno-builtin: a compiler that knows malloc drops, merges or folds the very calls that are tested.
 CONTRACT_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) -D_GNU_SOURCE -fno-builtin -pthread
 CONTRACT_LIBS = tests/unit/libsupport.la src/libstrata.la $(CMOCKA_LIBS) -ldl
+# With the test build of the library, whose system pretends.
+INSIDE_LIBS = tests/unit/libsupport.la src/libstrata_test.la $(CMOCKA_LIBS) -ldl
 STRESS_LIBS = tests/stress/libstress.la tests/unit/libsupport.la src/libstrata.la -ldl
 
 check_LTLIBRARIES += tests/unit/libsupport.la tests/stress/libstress.la
@@ -30,6 +32,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_bins \
 	tests/unit/test_across_threads \
 	tests/unit/test_cgroup \
+	tests/unit/test_cgroup_tree \
 	tests/unit/test_should_move \
 	tests/unit/test_domain_blocks \
 	tests/unit/test_domain_count \
@@ -122,6 +125,9 @@ tests_unit_test_bounds_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_cgroup_SOURCES = tests/unit/test_cgroup.c
 tests_unit_test_cgroup_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_cgroup_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_cgroup_tree_SOURCES = tests/unit/test_cgroup_tree.c
+tests_unit_test_cgroup_tree_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_cgroup_tree_LDADD = $(INSIDE_LIBS)
 tests_unit_test_should_move_SOURCES = tests/unit/test_should_move.c
 tests_unit_test_should_move_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_should_move_LDADD = $(CONTRACT_LIBS)

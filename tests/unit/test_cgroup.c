@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the container allows decides how much free memory is kept. A directory stands in for the control group, and its
- * files change while the program runs; with the argument "own" the process's own group is looked at, whose memory.max
- * must be 256 MiB (tests/unit/test_cgroup_own.sh makes it).
+ * What the container allows decides how much free memory is kept. A directory stands in for the control group, the one it
+ * lies in for the group above, and their files change while the program runs; with the argument "own" the process's own
+ * groups are looked at, of which one must have a memory.max of 256 MiB (tests/unit/test_cgroup_own.sh makes them).
  *
  * What was read is not seen from outside, only its effect: each test repeats one load until the effect is there, and
  * fails when it never comes.
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -26,11 +27,30 @@
 #define MUCH (BLOCKS * MIB - 4 * MIB)
 #define LITTLE (10 * MIB)
 
-static char directory[] = "/tmp/strata-cgroup-XXXXXX";
+#define PARENT "/tmp/strata-cgroup-XXXXXX"
+#define ABOVE "../"
+
+static char directory[] = PARENT "/own";
 
 static void path_of(char *path, size_t size, const char *name)
 {
 	snprintf(path, size, "%s/%s", directory, name);
+}
+
+static bool make_directories(void)
+{
+	directory[sizeof PARENT - 1] = '\0';
+	if (mkdtemp(directory) == NULL)
+		return false;
+	directory[sizeof PARENT - 1] = '/';
+	return mkdir(directory, 0700) == 0;
+}
+
+static void remove_directories(void)
+{
+	rmdir(directory);
+	directory[sizeof PARENT - 1] = '\0';
+	rmdir(directory);
 }
 
 /* At one blow, as the kernel does. */
@@ -55,17 +75,22 @@ static void write_bytes(const char *name, size_t bytes)
 	write_file(name, text);
 }
 
+static void unlink_file(const char *name)
+{
+	char path[128];
+
+	path_of(path, sizeof path, name);
+	unlink(path);
+}
+
 static int no_files(void **state)
 {
 	const char *const names[] = {"memory.max", "memory.high", "memory.current", "memory.stat", "memory.pressure",
-	                             "next"};
-	char path[128];
+	                             "next", ABOVE "memory.max", ABOVE "memory.current"};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		path_of(path, sizeof path, names[i]);
-		unlink(path);
-	}
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		unlink_file(names[i]);
 	return 0;
 }
 
@@ -174,6 +199,49 @@ static void what_is_not_understood_is_not_assumed(void **state)
 	until_much_is_kept();
 }
 
+static void a_limit_of_the_group_above_counts_and_is_followed(void **state)
+{
+	(void)state;
+	write_file("memory.max", "max\n");
+	write_bytes("memory.current", 98 * MIB);
+	write_bytes(ABOVE "memory.current", 196 * MIB);
+	write_bytes(ABOVE "memory.max", 200 * MIB);
+	until_little_is_kept();
+	write_bytes(ABOVE "memory.max", 1000 * MIB);
+	until_much_is_kept();
+	write_bytes(ABOVE "memory.max", 200 * MIB);
+	until_little_is_kept();
+	unlink_file(ABOVE "memory.max");
+	until_much_is_kept();
+}
+
+/* The own group has room enough of its own. */
+static void what_a_sibling_uses_takes_room_from_the_own_group(void **state)
+{
+	(void)state;
+	write_bytes("memory.max", 500 * MIB);
+	write_bytes("memory.current", 98 * MIB);
+	write_bytes(ABOVE "memory.max", 800 * MIB);
+	write_bytes(ABOVE "memory.current", 98 * MIB);
+	until_much_is_kept();
+	write_bytes(ABOVE "memory.current", 790 * MIB);
+	until_little_is_kept();
+	write_bytes(ABOVE "memory.current", 98 * MIB);
+	until_much_is_kept();
+}
+
+/* A directory that is given, and is no group, says nothing of those above it. */
+static void above_a_directory_without_memory_max_nothing_is_assumed(void **state)
+{
+	(void)state;
+	write_file("memory.max", "max\n");
+	write_bytes(ABOVE "memory.max", 200 * MIB);
+	write_bytes(ABOVE "memory.current", 196 * MIB);
+	until_little_is_kept();
+	unlink_file("memory.max");
+	until_much_is_kept();
+}
+
 /* 256 MiB are allowed: with 230 of them in use, little is kept. */
 static void own_group_is_found(void **state)
 {
@@ -196,23 +264,26 @@ static int run_with_stand_in(void)
 		cmocka_unit_test_teardown(page_cache_that_can_be_dropped_does_not_count, no_files),
 		cmocka_unit_test_teardown(pressure_counts_where_no_limit_is_set, no_files),
 		cmocka_unit_test_teardown(what_is_not_understood_is_not_assumed, no_files),
+		cmocka_unit_test_teardown(a_limit_of_the_group_above_counts_and_is_followed, no_files),
+		cmocka_unit_test_teardown(what_a_sibling_uses_takes_room_from_the_own_group, no_files),
+		cmocka_unit_test_teardown(above_a_directory_without_memory_max_nothing_is_assumed, no_files),
 	};
 	const struct strata_option group = {.type = STRATA_OPTION_WORD, .word = directory};
 	struct strata_option seen;
 	int failed;
 
 	/* Before anything is allocated. */
-	if (mkdtemp(directory) == NULL)
+	if (!make_directories())
 		fatal("no directory can be made");
 	if (strata_option_set("cgroup", &group) != 0 || strata_option_get("cgroup", &seen) != 0 ||
 	    strcmp(seen.word, directory) != 0) {
-		rmdir(directory);
+		remove_directories();
 		fatal("the stand-in cannot be set");
 	}
 	require_strata_serves_malloc();
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	no_files(NULL);
-	rmdir(directory);
+	remove_directories();
 	return failed;
 }
 
