@@ -6,6 +6,7 @@
 
 #define CHUNK_LIMIT 65536u
 #define NO_BUCKET BUCKET_COUNT
+#define WORD_ARENAS (64 * CHUNK_ARENAS) /* of which a word of a summary tells */
 
 /* Which list an arena with this free word belongs on. */
 static unsigned bucket_of(uint64_t free)
@@ -63,9 +64,10 @@ void arena_word_changed(arena_index index, uint64_t before, uint64_t after)
 		arena_relist(index, after);
 }
 
+/* Words of a summary that tell of arenas which are memory. */
 static uint32_t chunk_words(void)
 {
-	return (region_arenas() / CHUNK_ARENAS + 64) / 64;
+	return (region_arenas() + WORD_ARENAS - 1) / WORD_ARENAS;
 }
 
 static bool walk_next_chunk(struct arena_walk *walk)
