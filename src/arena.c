@@ -5,6 +5,7 @@
 #include "arena_whole.h"
 #include "bit_word.h"
 #include "check.h"
+#include "numa.h"
 #include "os.h"
 #include "region.h"
 #include "walk.h"
@@ -35,13 +36,16 @@ static uint64_t choose(arena_index index, uint64_t free, const struct request *r
 	return pages;
 }
 
-static uint64_t claim_in(arena_index index, struct request *request)
+/* What may be taken of an arena's free pages. */
+enum taken { ANY_PAGE, WARM_PAGE };
+
+STRATA_FAST uint64_t claim_in(arena_index index, struct request *request, enum taken taken)
 {
 	struct arena *arena = &region.arenas[index];
 	uint64_t free = atomic_load(&arena->free);
 	uint64_t pages;
 	do {
-		pages = choose(index, free, request);
+		pages = choose(index, taken == WARM_PAGE ? free & arena_costly_pages(index) : free, request);
 		if (pages == 0) {
 			if (free == 0)
 				arena_relist(index, 0);
@@ -81,41 +85,85 @@ bool arena_claim_exactly(arena_index index, uint64_t pages)
 	return claimed;
 }
 
-static uint64_t claim_in_new_arena(struct request *request, arena_index *index)
+/* Makes an arena that was claimed whole one of pages. */
+static uint64_t claim_in_whole(arena_index index, struct request *request)
 {
-	*index = arena_claim_whole(1, 1);
-	if (*index == NO_ARENA)
-		return 0;
-	uint64_t pages = choose(*index, ALL_BITS, request);
+	uint64_t pages = choose(index, ALL_BITS, request);
 	uint64_t rest = ~pages;
-	arena_count_return(*index, rest);
-	request->dirty = arena_dirty_pages(*index);
-	arena_mark_dirty(*index, pages);
-	atomic_store(&region.arenas[*index].free, rest);
+	arena_count_return(index, rest);
+	request->dirty = arena_dirty_pages(index);
+	arena_mark_dirty(index, pages);
+	atomic_store(&region.arenas[index].free, rest);
 	if (rest != 0)
-		arena_relist(*index, rest);
+		arena_relist(index, rest);
 	return pages;
 }
 
 /* How many arenas with too little room in a row we look at before we take a fresh one. */
 #define SPAN_TRIES 24
 
-static uint64_t claim_somewhere(struct request *request, arena_index *index)
+/* In line: one version for any node, which costs nothing for there being nodes. */
+STRATA_FAST uint64_t claim_on_lists(struct request *request, arena_index *index, unsigned node, enum taken taken)
 {
 	unsigned tries = 0;
 	for (unsigned bucket = 0; bucket < BUCKET_COUNT; bucket++) {
 		if (arena_bucket_most[bucket] < request->count)
 			continue;
 		struct arena_walk walk = { .bucket = bucket };
-		while ((*index = arena_walk_next(&walk)) != NO_ARENA) {
-			uint64_t pages = claim_in(*index, request);
+		while ((*index = node == ANY_NODE ? arena_walk_next(&walk) : arena_walk_next_on(node, &walk)) != NO_ARENA) {
+			uint64_t pages = claim_in(*index, request, taken);
 			if (pages != 0)
 				return pages;
 			if (++tries % SPAN_TRIES == 0)
 				break;
 		}
 	}
-	return claim_in_new_arena(request, index);
+	return 0;
+}
+
+static uint64_t claim_listed(struct request *request, arena_index *index)
+{
+	return claim_on_lists(request, index, ANY_NODE, ANY_PAGE);
+}
+
+static STRATA_NOINLINE uint64_t claim_listed_on(unsigned node, enum taken taken, struct request *request, arena_index *index)
+{
+	return claim_on_lists(request, index, node, taken);
+}
+
+static uint64_t claim_in_new_arena(struct request *request, arena_index *index)
+{
+	*index = arena_claim_whole(1, 1);
+	return *index != NO_ARENA ? claim_in_whole(*index, request) : 0;
+}
+
+/*
+ * On a machine of several nodes: what is free on the own one; then what costs memory already on others, so that memory is not
+ * added for the node's sake, and what may wait free is the same as without nodes; then new memory, in an arena of the own
+ * node. Pages of other nodes' arenas that cost nothing are new memory, too, and would lie on the own node among those of the
+ * other: they are left to its threads, unless nothing else is to be had.
+ */
+static STRATA_NOINLINE uint64_t claim_by_node(struct request *request, unsigned here, arena_index *index)
+{
+	uint64_t pages = claim_listed_on(here, ANY_PAGE, request, index);
+	if (pages != 0)
+		return pages;
+	*index = arena_claim_whole_near(1, 1);
+	if (*index != NO_ARENA)
+		return claim_in_whole(*index, request);
+	pages = claim_listed_on(ANY_NODE, WARM_PAGE, request, index);
+	if (pages == 0)
+		pages = claim_in_new_arena(request, index);
+	return pages != 0 ? pages : claim_listed_on(ANY_NODE, ANY_PAGE, request, index);
+}
+
+static uint64_t claim_somewhere(struct request *request, arena_index *index)
+{
+	unsigned here = numa_here();
+	if (unlikely(here != ANY_NODE))
+		return claim_by_node(request, here, index);
+	uint64_t pages = claim_listed(request, index);
+	return pages != 0 ? pages : claim_in_new_arena(request, index);
 }
 
 static uint64_t claim_pages(struct request *request, arena_index *index)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Arenas of pages: their pages claimed and returned by any thread, without a lock, in the fullest arenas first, so that
- * the emptiest can be given back. (What is above one arena: arena_whole.h.)
+ * the emptiest can be given back; on a machine of several nodes in those of the own node first. (What is above one arena:
+ * arena_whole.h.) The region is ready (region_ready) when any of this is called.
  *
  * Operation against operation: every pair may run at the same time, and a thread that stops anywhere inside stalls nobody.
  * What it has claimed stays claimed until it goes on.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "arena_list.h"
 
+#include "arena_node.h"
 #include "bit_word.h"
 #include "region.h"
 
@@ -23,11 +24,35 @@ const uint8_t arena_bucket_most[BUCKET_COUNT] = { 4, 16, 32, 56, 64 };
  * empty, who then looks at the bucket again. Sequentially consistent, as everything about the lists. */
 static _Atomic uint64_t listed[BUCKET_COUNT][CHUNK_LIMIT / 64];
 
+/*
+ * The same by node: bit c says that chunk c may have an arena of that node in the bucket. A node's list is that of all, seen
+ * through the words of arena_node.h.
+ *
+ * Why one more index changes nothing between operations: what is claimed is decided by the free word, and whether an arena
+ * can be lost by that, its bucket's bit and the summary of all, as without nodes; a search that must not miss one walks that
+ * list. A node's summary follows the same rule as that of all, with "in the bucket, and on the node" for "in the bucket": set
+ * after both bits, cleared by who finds no such arena, who then looks again. An arena's node changes only while it is unused, by
+ * who has claimed it whole. So whoever puts it on its list after that sets the summary of its new node; one who comes late from
+ * its last life may have set that of the old node as well, and the next to walk there clears it.
+ * (docs/models/arena_node.pml checks this exhaustively.)
+ */
+STRATA_FAST _Atomic uint64_t *summary_of(unsigned node, unsigned bucket)
+{
+	if (node == ANY_NODE)
+		return listed[bucket];
+	size_t words = (region.arena_limit + WORD_ARENAS - 1) / WORD_ARENAS;
+	return region.node_listed + (node * BUCKET_COUNT + bucket) * words;
+}
+
 static void list_put(arena_index index, unsigned bucket)
 {
 	uint32_t chunk = index / CHUNK_ARENAS;
+	uint64_t bit = UINT64_C(1) << (chunk % 64);
 	set_bit(&region.chunks[chunk].bucket[bucket], arena_bit(index));
-	set_bit(&listed[bucket][chunk / 64], UINT64_C(1) << (chunk % 64));
+	set_bit(&listed[bucket][chunk / 64], bit);
+	unsigned node = arena_node(index);
+	if (unlikely(node != ANY_NODE))
+		set_bit(&summary_of(node, bucket)[chunk / 64], bit);
 }
 
 /*
@@ -70,33 +95,53 @@ static uint32_t chunk_words(void)
 	return (region_arenas() + WORD_ARENAS - 1) / WORD_ARENAS;
 }
 
-static bool walk_next_chunk(struct arena_walk *walk)
+/* In line, so that the walk over all is what it would be without nodes. */
+STRATA_FAST bool walk_next_chunk(struct arena_walk *walk, unsigned node)
 {
 	while (walk->chunks == 0) {
 		if (walk->word >= chunk_words())
 			return false;
-		walk->chunks = atomic_load(&listed[walk->bucket][walk->word++]);
+		walk->chunks = atomic_load(&summary_of(node, walk->bucket)[walk->word++]);
 	}
 	walk->chunk = (walk->word - 1) * 64 + bit_lowest(walk->chunks);
 	walk->chunks &= walk->chunks - 1;
 	return true;
 }
 
-arena_index arena_walk_next(struct arena_walk *walk)
+STRATA_FAST uint64_t arenas_in_bucket(const struct arena_walk *walk, unsigned node)
+{
+	return atomic_load(&region.chunks[walk->chunk].bucket[walk->bucket]) & arena_node_mask(walk->chunk, node);
+}
+
+STRATA_FAST void take_off_summary(const struct arena_walk *walk, unsigned node)
+{
+	_Atomic uint64_t *word = &summary_of(node, walk->bucket)[walk->chunk / 64];
+	uint64_t bit = UINT64_C(1) << (walk->chunk % 64);
+	clear_bit(word, bit);
+	if (arenas_in_bucket(walk, node) != 0)
+		set_bit(word, bit);
+}
+
+STRATA_FAST arena_index walk_next(struct arena_walk *walk, unsigned node)
 {
 	while (walk->arenas == 0) {
-		if (!walk_next_chunk(walk))
+		if (!walk_next_chunk(walk, node))
 			return NO_ARENA;
-		_Atomic uint64_t *bucket = &region.chunks[walk->chunk].bucket[walk->bucket];
-		walk->arenas = atomic_load(bucket);
-		if (walk->arenas == 0) {
-			_Atomic uint64_t *word = &listed[walk->bucket][walk->chunk / 64];
-			clear_bit(word, UINT64_C(1) << (walk->chunk % 64));
-			if (atomic_load(bucket) != 0)
-				set_bit(word, UINT64_C(1) << (walk->chunk % 64));
-		}
+		walk->arenas = arenas_in_bucket(walk, node);
+		if (walk->arenas == 0)
+			take_off_summary(walk, node);
 	}
 	arena_index index = walk->chunk * CHUNK_ARENAS + bit_lowest(walk->arenas);
 	walk->arenas &= walk->arenas - 1;
 	return index;
+}
+
+arena_index arena_walk_next(struct arena_walk *walk)
+{
+	return walk_next(walk, ANY_NODE);
+}
+
+arena_index arena_walk_next_on(unsigned node, struct arena_walk *walk)
+{
+	return walk_next(walk, node);
 }

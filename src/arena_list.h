@@ -29,4 +29,7 @@ struct arena_walk {
 /* NO_ARENA at the end. */
 arena_index arena_walk_next(struct arena_walk *walk);
 
+/* The same of those on one node: the same for the whole of the walk. */
+arena_index arena_walk_next_on(unsigned node, struct arena_walk *walk);
+
 #endif

@@ -2,6 +2,7 @@
 #include "arena_whole.h"
 
 #include "arena_count.h"
+#include "arena_node.h"
 #include "bit_word.h"
 #include "region.h"
 #include "run.h"
@@ -52,6 +53,8 @@ static int claim_range(arena_index first, size_t count)
 		return -EBUSY;
 	}
 	walk_untagged(first * ARENA_PAGES, count * ARENA_PAGES);
+	if (unlikely(numa_nodes() > 1))
+		arena_node_note(first, count);
 	arena_count_claim_whole(first, count);
 	return 0;
 }
@@ -78,7 +81,23 @@ static arena_index claim_within(uint32_t at, unsigned count, size_t alignment, u
 	return NO_ARENA;
 }
 
-static arena_index search_committed(uint32_t from, uint32_t to, unsigned count, size_t alignment, bool dirty_only)
+/* Which arenas are looked for. */
+struct choice {
+	unsigned count;
+	size_t alignment;
+	bool dirty_only; /* those that may cost memory already, */
+	unsigned node;   /* and of that node */
+};
+
+static uint64_t allowed_in(uint32_t at, const struct choice *choice)
+{
+	if (!choice->dirty_only)
+		return ALL_BITS;
+	uint64_t dirty = atomic_load(&region.chunks[at].dirty);
+	return dirty != 0 ? dirty & arena_node_mask(at, choice->node) : 0;
+}
+
+static arena_index search_committed(uint32_t from, uint32_t to, const struct choice *choice)
 {
 	bool all_full = true;
 	for (uint32_t at = from; at < to; at++) {
@@ -87,22 +106,37 @@ static arena_index search_committed(uint32_t from, uint32_t to, unsigned count, 
 			all_full = false;
 			atomic_store_explicit(&lowest_chunk, at, memory_order_relaxed);
 		}
-		uint64_t allowed = dirty_only ? atomic_load(&chunk->dirty) : ALL_BITS;
-		arena_index first = allowed != 0 ? claim_within(at, count, alignment, allowed) : NO_ARENA;
+		uint64_t allowed = allowed_in(at, choice);
+		arena_index first = allowed != 0 ? claim_within(at, choice->count, choice->alignment, allowed) : NO_ARENA;
 		if (first != NO_ARENA)
 			return first;
 	}
 	return NO_ARENA;
 }
 
-static arena_index search_within(unsigned count, size_t alignment, bool dirty_only)
+static uint32_t committed_chunks(void)
 {
-	uint32_t committed = (region_arenas() + CHUNK_ARENAS - 1) / CHUNK_ARENAS;
+	return (region_arenas() + CHUNK_ARENAS - 1) / CHUNK_ARENAS;
+}
+
+/* Unused arenas that cost memory already. */
+static arena_index search_dirty(unsigned count, size_t alignment, unsigned node)
+{
+	struct choice choice = { count, alignment, true, node };
+	if (!arena_any_dirty_unused())
+		return NO_ARENA;
+	return search_committed(atomic_load_explicit(&lowest_chunk, memory_order_relaxed), committed_chunks(), &choice);
+}
+
+static arena_index search_any(unsigned count, size_t alignment)
+{
+	struct choice choice = { count, alignment, false, ANY_NODE };
+	uint32_t committed = committed_chunks();
 	uint32_t start = atomic_load_explicit(&lowest_chunk, memory_order_relaxed);
-	arena_index first = search_committed(start, committed, count, alignment, dirty_only);
-	if (first == NO_ARENA && !dirty_only)
-		first = search_committed(0, size_min(start, committed), count, alignment, false);
-	for (; first == NO_ARENA && !dirty_only && committed < region.arena_limit / CHUNK_ARENAS; committed++) {
+	arena_index first = search_committed(start, committed, &choice);
+	if (first == NO_ARENA)
+		first = search_committed(0, (uint32_t)size_min(start, committed), &choice);
+	for (; first == NO_ARENA && committed < region.arena_limit / CHUNK_ARENAS; committed++) {
 		if (region_extend(committed * CHUNK_ARENAS + count) != 0)
 			break;
 		first = claim_within(committed, count, alignment, ALL_BITS);
@@ -128,19 +162,26 @@ static arena_index search_chunks(size_t count, size_t alignment)
 	return NO_ARENA;
 }
 
-/* Dirty ones first; then what a run in the cache has, which nobody may want again. */
+/* Dirty ones first, of the own node before others; then what a run in the cache has, which nobody may want again. */
 arena_index arena_claim_whole(size_t count, size_t alignment)
 {
 	if (region_ready() != 0 || count > region.arena_limit)
 		return NO_ARENA;
 	if (count > CHUNK_ARENAS || alignment > CHUNK_ARENAS)
 		return search_chunks(count, alignment);
-	arena_index first = NO_ARENA;
-	if (arena_any_dirty_unused())
-		first = search_within((unsigned)count, alignment, true);
+	unsigned whole = (unsigned)count;
+	arena_index first = arena_claim_whole_near(whole, alignment);
+	if (first == NO_ARENA)
+		first = search_dirty(whole, alignment, ANY_NODE);
 	if (first == NO_ARENA && run_give_up_for(count))
-		first = search_within((unsigned)count, alignment, true);
-	return first != NO_ARENA ? first : search_within((unsigned)count, alignment, false);
+		first = search_dirty(whole, alignment, ANY_NODE);
+	return first != NO_ARENA ? first : search_any(whole, alignment);
+}
+
+arena_index arena_claim_whole_near(unsigned count, size_t alignment)
+{
+	unsigned here = numa_here();
+	return here != ANY_NODE ? search_dirty(count, alignment, here) : NO_ARENA;
 }
 
 void arena_return_whole(arena_index first, size_t count)

@@ -14,6 +14,11 @@
 /* Claims count neighbouring arenas, the first at a multiple of alignment arenas (a power of two). NO_ARENA when memory is
  * refused. With counts above a chunk's the search goes by whole chunks. */
 arena_index arena_claim_whole(size_t count, size_t alignment);
+
+/* The same of at most a chunk, only where it costs memory already, on the calling thread's node; NO_ARENA: there is no such, or
+ * nothing is kept by node. */
+arena_index arena_claim_whole_near(unsigned count, size_t alignment);
+
 bool arena_claim_whole_exactly(arena_index first, size_t count);
 void arena_return_whole(arena_index first, size_t count);
 

@@ -77,6 +77,9 @@ struct region {
 	struct chunk *chunks;
 	struct heap *heaps;      /* [0] is never used */
 	struct domain_record *records; /* [0] is never used; as many as heaps at most */
+	/* With several nodes, else NULL. For each chunk a word for each node: 1: the arena's memory lies there (arena_node.c). */
+	_Atomic uint64_t *node_arenas;
+	_Atomic uint64_t *node_listed; /* for each node and bucket the words of a summary (arena_list.c) */
 	uint32_t arena_limit;    /* arenas in the reservation */
 	uint32_t heap_limit;
 	size_t reserved_bytes;
@@ -114,7 +117,11 @@ struct arena {
 	 * memory if it is dirty and not given. */
 	_Atomic uint64_t given;
 	_Atomic uint32_t idle_since; /* clock_ms (32 bits of it) when pages were last returned; a hint for the decay */
+	/* Number + 1 of the node that its memory lies on; 0: none, or not known. Written by who has claimed the arena whole. */
+	_Atomic uint8_t node;
 } STRATA_ALIGNED(32);
+
+_Static_assert(sizeof(struct arena) == 32, "two on a cache line");
 
 /* An arena with free pages is listed in the bucket of its fullness; bucket 0 holds the fullest. */
 #define BUCKET_COUNT 5

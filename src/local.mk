@@ -12,10 +12,12 @@ STRATA_SOURCES = \
 	src/layout.h \
 	src/check.h src/check.c \
 	src/options.def src/options.h src/options.c \
+	src/numa.h src/numa.c \
 	src/region.h src/region.c \
 	src/bit_word.h src/class_set.h src/number_stack.h \
 	src/walk.h src/walk.c \
 	src/arena_count.h src/arena_count.c \
+	src/arena_node.h src/arena_node.c \
 	src/arena_list.h src/arena_list.c \
 	src/arena_whole.h src/arena_whole.c \
 	src/arena.h src/arena.c \

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 enum huge_policy { HUGE_NEVER, HUGE_BY_SIZE, HUGE_ALWAYS };
+enum numa_policy { NUMA_AUTO, NUMA_OFF };
 enum cgroup_policy { CGROUP_AUTO, CGROUP_OFF, CGROUP_PATH };
 
 /* Atomic: strata_option_set changes one while others read. No two of them must agree with each other, so none orders. */

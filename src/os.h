@@ -47,6 +47,9 @@ const char *os_setting(const char *name);
  * memory, and no place where the thread may be cancelled. Returns 0, or -errno when the file cannot be read. */
 int os_each_line(const char *path, bool (*line)(const char *text, void *context), void *context);
 
+/* The node of the machine (NUMA) that the calling thread runs on, a moment ago; -errno. */
+int os_node(void);
+
 /* A word that an attacker cannot know, the same for the whole life of the process. */
 uint64_t os_secret(void);
 
@@ -66,6 +69,8 @@ bool os_is_system_code(const void *address);
 void os_write_error(const char *text, size_t length);
 
 #ifdef STRATA_TEST_BUILD
+/* With STRATA_TEST_ROOT in the environment os_each_line finds its files below that directory. */
+
 /* The calls-th call from now on of those functions that can fail (reserve, commit, purge, refresh, move) fails with ENOMEM;
  * negative: none does. Sticky: all that follow fail as well. Counted over all threads. */
 void strata_os_fail_after(long calls);
@@ -75,8 +80,8 @@ long strata_os_calls(void);
 /* From now on the system's page has this size, a multiple of the real one: calls answer as they would there. */
 void strata_os_pretend_page_size(size_t size);
 
-/* From now on os_each_line finds its files below this directory, which the caller keeps. */
-void strata_os_pretend_root(const char *directory);
+/* From now on threads run on the node that this says, or -errno. */
+void strata_os_pretend_node(int (*node)(void));
 
 /* From now on os_commit grants so many bytes more, as strict overcommit would (what is committed twice counts twice). */
 void strata_os_pretend_commit_limit(size_t bytes);

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <link.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
@@ -24,6 +25,14 @@
 #define MREMAP_DONTUNMAP 4
 #endif
 
+/* Later ones ask without a system call, where the kernel has a way. */
+#if !__GLIBC_PREREQ(2, 29)
+static int getcpu(unsigned *cpu, unsigned *node)
+{
+	return (int)syscall(SYS_getcpu, cpu, node, NULL);
+}
+#endif
+
 /* ---- The one function table: in test builds the system's refusals are injected here -------------------------------- */
 
 struct os_functions {
@@ -31,9 +40,10 @@ struct os_functions {
 	int (*unmap)(void *, size_t);
 	int (*protect)(void *, size_t, int);
 	int (*advise)(void *, size_t, int);
+	int (*node)(unsigned *, unsigned *);
 };
 
-static const struct os_functions os = { mmap, munmap, mprotect, madvise };
+static const struct os_functions os = { mmap, munmap, mprotect, madvise, getcpu };
 
 #ifdef STRATA_TEST_BUILD
 static _Atomic long calls_made;
@@ -68,19 +78,21 @@ void strata_os_pretend_commit_limit(size_t bytes)
 	commit_left = (int64_t)bytes;
 }
 
-static const char *pretended_root;
+static int (*_Atomic pretended_node)(void);
 
-void strata_os_pretend_root(const char *directory)
+void strata_os_pretend_node(int (*node)(void))
 {
-	pretended_root = directory;
+	pretended_node = node;
 }
 
-/* The path where the file is; a longer one is cut off, and not found. */
+/* From the environment, since what is read at the first call is read before main. A path that is too long is cut off, and not
+ * found. */
 static const char *real_path(const char *path, char *buffer, size_t size)
 {
-	if (pretended_root == NULL)
+	const char *root = os_setting("STRATA_TEST_ROOT");
+	if (root == NULL)
 		return path;
-	snprintf(buffer, size, "%s%s", pretended_root, path);
+	snprintf(buffer, size, "%s%s", root, path);
 	return buffer;
 }
 
@@ -108,6 +120,7 @@ static bool os_refuses(void)
 }
 #else
 static const size_t pretended_page_size;
+static int (*const pretended_node)(void);
 
 static inline bool os_refuses(void)
 {
@@ -344,6 +357,16 @@ int os_each_line(const char *path, bool (*line)(const char *text, void *context)
 		syscall(SYS_close, file);
 	errno = saved_errno;
 	return result;
+}
+
+int os_node(void)
+{
+	if (pretended_node != NULL)
+		return pretended_node();
+	int saved_errno = errno;
+	unsigned node = 0;
+	int result = result_of(os.node(NULL, &node), saved_errno);
+	return result == 0 ? (int)node : result;
 }
 
 uint64_t os_secret(void)

@@ -2,6 +2,7 @@
 #include "region.h"
 
 #include "check.h"
+#include "numa.h"
 #include "options.h"
 #include "os.h"
 
@@ -31,9 +32,19 @@ static _Atomic uint32_t heaps_committed;   /* heaps below are memory */
 static _Atomic uint32_t records_committed; /* records of domains */
 
 struct plan {
-	size_t chunks, arenas, heaps, records, tags, backs, pools; /* bytes of each array */
-	size_t metadata;                                    /* all of them, a multiple of CHUNK_SIZE */
+	size_t chunks, arenas, heaps, records, tags, backs, pools, node_arenas, node_listed; /* bytes of each array */
+	size_t metadata; /* all of them, a multiple of CHUNK_SIZE */
 };
+
+static size_t node_arenas_unit(void)
+{
+	return numa_nodes() > 1 ? numa_nodes() * sizeof *region.node_arenas : 0;
+}
+
+static size_t node_listed_bytes(size_t chunk_count)
+{
+	return BUCKET_COUNT * node_arenas_unit() * ((chunk_count + 63) / 64);
+}
 
 static struct plan plan_for(size_t chunk_count)
 {
@@ -46,9 +57,11 @@ static struct plan plan_for(size_t chunk_count)
 		.tags = chunk_count * CHUNK_ARENAS * ARENA_PAGES * sizeof(page_tag),
 		.backs = chunk_count * CHUNK_ARENAS * ARENA_PAGES,
 		.pools = chunk_count * CHUNK_ARENAS * ARENA_PAGES * sizeof(struct pool),
+		.node_arenas = round_up(chunk_count * node_arenas_unit(), PAGE_SIZE),
+		.node_listed = round_up(node_listed_bytes(chunk_count), PAGE_SIZE),
 	};
-	plan.metadata = round_up(plan.chunks + plan.arenas + plan.heaps + plan.records + plan.tags + plan.backs + plan.pools,
-				 CHUNK_SIZE);
+	plan.metadata = round_up(plan.chunks + plan.arenas + plan.heaps + plan.records + plan.tags + plan.backs + plan.pools +
+				 plan.node_arenas + plan.node_listed, CHUNK_SIZE);
 	return plan;
 }
 
@@ -105,6 +118,10 @@ __attribute__((noinline, no_sanitize("thread"))) static int finish(uintptr_t won
 	publish(region_tags, (_Atomic page_tag *)(at += plan.records));
 	publish(region.backs, (uint8_t *)(at += plan.tags));
 	publish(region.pools, (struct pool *)(at += plan.backs));
+	if (unlikely(plan.node_arenas != 0)) {
+		publish(region.node_arenas, (_Atomic uint64_t *)(at += plan.pools));
+		publish(region.node_listed, (_Atomic uint64_t *)(at += plan.node_arenas));
+	}
 	publish(region.arena_limit, (uint32_t)(chunk_count * CHUNK_ARENAS));
 	publish(region.heap_limit, (uint32_t)(plan.heaps / HEAP_STRIDE));
 	publish(region.reserved_bytes, plan.metadata + chunk_count * CHUNK_SIZE);
@@ -136,6 +153,15 @@ static int commit_array(void *array, size_t unit, size_t from, size_t to)
 	return os_commit(start, size);
 }
 
+/* The summaries of the whole region with its first chunk. */
+static int commit_nodes(size_t from, size_t to)
+{
+	int result = commit_array(region.node_arenas, node_arenas_unit(), from, to);
+	if (result == 0 && from == 0)
+		result = commit_array(region.node_listed, node_listed_bytes(region.arena_limit / CHUNK_ARENAS), 0, 1);
+	return result;
+}
+
 /* Makes the descriptions of chunks [from, to) memory. */
 static int commit_metadata(size_t from, size_t to)
 {
@@ -148,6 +174,8 @@ static int commit_metadata(size_t from, size_t to)
 		result = commit_array(region.backs, CHUNK_ARENAS * ARENA_PAGES, from, to);
 	if (result == 0)
 		result = commit_array(region.pools, sizeof(struct pool) * CHUNK_ARENAS * ARENA_PAGES, from, to);
+	if (unlikely(region.node_arenas != NULL) && result == 0)
+		result = commit_nodes(from, to);
 	return result;
 }
 
@@ -243,8 +271,8 @@ size_t region_metadata_bytes(void)
 {
 	size_t chunk_count = chunks_below(others_read(region_span));
 	size_t per_chunk = sizeof(struct chunk) + CHUNK_ARENAS * (sizeof(struct arena) +
-			   ARENA_PAGES * (sizeof(page_tag) + 1 + sizeof(struct pool)));
-	return chunk_count * per_chunk +
+			   ARENA_PAGES * (sizeof(page_tag) + 1 + sizeof(struct pool))) + node_arenas_unit();
+	return chunk_count * per_chunk + node_listed_bytes(region.arena_limit / CHUNK_ARENAS) +
 	       (size_t)atomic_load_explicit(&heaps_committed, memory_order_relaxed) * HEAP_STRIDE +
 	       (size_t)atomic_load_explicit(&records_committed, memory_order_relaxed) * sizeof(struct domain_record);
 }

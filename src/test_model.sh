@@ -1,11 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The shared lists of arenas, and the exchange of tables.
+# The shared lists of arenas, the same by node, and the exchange of tables.
 . "$top_srcdir/src/models.sh"
 
 holds arena_list 'WITH=keeper()'
 holds arena_list 'WITH=worker(1)'
 breaks "the finder's second look" 's/:: bucket\[b\] == 1 -> listed\[b\] = 1/:: false -> skip/' arena_list 'WITH=worker(1)'
+
+holds arena_node WALKED=0
+holds arena_node WALKED=1
+breaks "the second look in a node's bucket" 's/:: there == 1 -> near.*/:: false -> skip/' arena_node WALKED=1
+breaks "the bucket before the node's summary" \
+	's/set(near\[on . 2 + mine\])$/skip/; s/set(bucket\[mine\]);/on = node; set(near[on * 2 + mine]); set(bucket[mine]);/' \
+	arena_node WALKED=1
 
 for sequence in 'NEXT=0 LAST=1' 'NEXT=2 LAST=1' 'NEXT=2 LAST=0'; do
 	holds table_exchange $sequence

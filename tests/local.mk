@@ -33,6 +33,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_across_threads \
 	tests/unit/test_cgroup \
 	tests/unit/test_cgroup_tree \
+	tests/unit/test_numa \
 	tests/unit/test_should_move \
 	tests/unit/test_domain_blocks \
 	tests/unit/test_domain_count \
@@ -128,6 +129,9 @@ tests_unit_test_cgroup_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_cgroup_tree_SOURCES = tests/unit/test_cgroup_tree.c
 tests_unit_test_cgroup_tree_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_cgroup_tree_LDADD = $(INSIDE_LIBS)
+tests_unit_test_numa_SOURCES = tests/unit/test_numa.c tests/unit/numa_support.h
+tests_unit_test_numa_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_numa_LDADD = $(INSIDE_LIBS)
 tests_unit_test_should_move_SOURCES = tests/unit/test_should_move.c
 tests_unit_test_should_move_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_should_move_LDADD = $(CONTRACT_LIBS)
@@ -145,6 +149,7 @@ STRESS_TESTS = \
 	tests/stress/stress_claim \
 	tests/stress/stress_claim_inside \
 	tests/stress/stress_domain_tables \
+	tests/stress/stress_nodes \
 	tests/stress/stress_asleep
 
 tests_stress_stress_mixed_SOURCES = tests/stress/stress_mixed.c
@@ -180,6 +185,9 @@ tests_stress_stress_claim_inside_LDADD = tests/stress/libstress.la tests/unit/li
 tests_stress_stress_domain_tables_SOURCES = tests/stress/stress_domain_tables.c
 tests_stress_stress_domain_tables_CFLAGS = $(CONTRACT_CFLAGS)
 tests_stress_stress_domain_tables_LDADD = $(STRESS_LIBS)
+tests_stress_stress_nodes_SOURCES = tests/stress/stress_nodes.c tests/unit/numa_support.h
+tests_stress_stress_nodes_CFLAGS = $(CONTRACT_CFLAGS)
+tests_stress_stress_nodes_LDADD = tests/stress/libstress.la tests/unit/libsupport.la src/libstrata_test.la -ldl
 tests_stress_stress_asleep_SOURCES = tests/stress/stress_asleep.c
 tests_stress_stress_asleep_CFLAGS = $(CONTRACT_CFLAGS)
 tests_stress_stress_asleep_LDADD = $(STRESS_LIBS)

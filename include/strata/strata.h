@@ -134,8 +134,8 @@ int strata_option_get(const char *name, struct strata_option *out);
  *   EINVAL  a pointer is NULL, the type is not the setting's, or the word not one that it takes
  *   ENOENT  no setting has this name
  *   ERANGE  the number is above what the setting allows
- *   EBUSY   the setting (check, reserve, cgroup, domain_debug) can be changed only before the first allocation, and that
- *           has been
+ *   EBUSY   the setting (check, reserve, cgroup, numa, domain_debug) can be changed only before the first allocation, and
+ *           that has been
  * and leaves the setting as it was unless it returns 0. Never waits, and does not set errno.
  */
 int strata_option_set(const char *name, const struct strata_option *in);

@@ -17,7 +17,7 @@
 
 /* Object blocks end here, and blocks in pools and spans there; above: page runs. */
 #define OBJECT_MAX ((size_t)512)
-#define MEDIUM_MAX (256 * KIB)
+#define MEDIUM_MAX ((size_t)262144) /* written as in size_class.h, which tests of the inside include */
 
 /* Hides a value from the compiler, which would otherwise warn about, or fold, the calls that must fail. */
 static inline size_t opaque(size_t value)

@@ -21,8 +21,6 @@
 #include "cgroup.h"
 #include "support.h"
 
-void strata_os_pretend_root(const char *directory);
-
 #define ROOT "/sys/fs/cgroup"
 #define UNIFIED "31 23 0:28 / " ROOT " rw,relatime shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"
 #define OTHER_MOUNT "22 1 8:1 / / rw,relatime - ext4 /dev/root rw\n"
@@ -354,9 +352,8 @@ int main(void)
 
 	if (mkdtemp(root) == NULL || strata_option_set("cgroup", &own) != 0)
 		fatal("no tree can be made");
-	strata_os_pretend_root(root);
+	setenv("STRATA_TEST_ROOT", root, 1);
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	strata_os_pretend_root(NULL);
 	rmdir(root);
 	return failed;
 }
