@@ -3,7 +3,8 @@
  * A process that falls idle after a peak, without a further call, keeps no more than the bound. One whose use rises and falls
  * again and again would pay a page fault for each page each time. It shows by wanting back what it just gave: so much more it
  * may keep from then on, the allowance, up to a most that grows fourfold each time that it was reached and memory went back
- * again. It is halved for each decay_ms in which the use did not rise and fall by half as much.
+ * again. It is halved for each decay_ms in which the use did not rise and fall by half as much. And it holds down to the use at
+ * which memory went back that was wanted again: who falls further, and was not seen to rise from there, keeps less in proportion.
  */
 #include "retain.h"
 
@@ -17,6 +18,8 @@
 
 /* Written and read by every thread that returns memory, each by itself and relaxed: nothing else is ordered by them. */
 static _Atomic uint64_t given_young;   /* pages that went back before their time and were not wanted since */
+static _Atomic uint64_t given_at = UINT64_MAX;   /* the fewest pages in use while those went back */
+static _Atomic uint64_t wanted_from = UINT64_MAX; /* the same of those that the allowance is for */
 static _Atomic uint64_t soiled_seen;   /* soiled_pages when last looked at */
 static _Atomic uint64_t allowance;     /* pages */
 static _Atomic uint32_t times_reached; /* how often the allowance was at its most and more was wanted back */
@@ -67,9 +70,17 @@ static size_t allowance_most(void)
 	return times > 1 ? first << 2 * (times - 1) : first;
 }
 
+static void lower_to(_Atomic uint64_t *number, uint64_t value)
+{
+	if (value < atomic_load_explicit(number, memory_order_relaxed))
+		atomic_store_explicit(number, value, memory_order_relaxed);
+}
+
 void retain_gave_young(size_t pages)
 {
-	soiled_since(arena_count().soiled_pages);
+	struct arena_counters counters = arena_count();
+	soiled_since(counters.soiled_pages);
+	lower_to(&given_at, counters.used_pages);
 	atomic_fetch_add_explicit(&given_young, pages, memory_order_relaxed);
 	atomic_fetch_add_explicit(&given_since, pages, memory_order_relaxed);
 }
@@ -99,8 +110,7 @@ static void raise_to(_Atomic uint64_t *number, uint64_t value)
 
 static void note(const struct arena_counters *counters)
 {
-	if (counters->used_pages < atomic_load_explicit(&lowest_used, memory_order_relaxed))
-		atomic_store_explicit(&lowest_used, counters->used_pages, memory_order_relaxed);
+	lower_to(&lowest_used, counters->used_pages);
 	raise_to(&highest_used, counters->used_pages);
 	raise_to(&highest_held, counters->used_pages + counters->dirty_pages);
 }
@@ -110,6 +120,7 @@ static void widen(const struct arena_counters *counters)
 	uint64_t back = take_from(&given_young, soiled_since(counters->soiled_pages));
 	if (back == 0)
 		return;
+	lower_to(&wanted_from, atomic_load_explicit(&given_at, memory_order_relaxed));
 	size_t most = allowance_most();
 	if (atomic_load_explicit(&allowance, memory_order_relaxed) + back > most)
 		count_reached(most);
@@ -129,9 +140,12 @@ void retain_narrow(uint64_t now)
 	uint64_t allowed = atomic_load_explicit(&allowance, memory_order_relaxed);
 	begin_window();
 	take_from(&given_young, UINT64_MAX);
+	atomic_store_explicit(&given_at, UINT64_MAX, memory_order_relaxed);
 	if (allowed == 0 || (highest > lowest && highest - lowest >= allowed / 2))
 		return;
 	take_from(&allowance, allowed / 2 + 1);
+	if (allowed <= 1)
+		atomic_store_explicit(&wanted_from, UINT64_MAX, memory_order_relaxed);
 	if (atomic_load_explicit(&times_reached, memory_order_relaxed) > 0)
 		atomic_fetch_sub_explicit(&times_reached, 1, memory_order_relaxed);
 }
@@ -144,6 +158,14 @@ static size_t least_most(size_t used)
 	return size_max(options()->retain_bytes / UNEARNED / PAGE_SIZE, used / 8);
 }
 
+/* Pages of the allowance that a process with so many in use may have. */
+static size_t allowed_with(size_t used)
+{
+	size_t allowed = (size_t)atomic_load_explicit(&allowance, memory_order_relaxed);
+	size_t from = (size_t)atomic_load_explicit(&wanted_from, memory_order_relaxed);
+	return used >= from || allowed == 0 ? allowed : (size_t)((double)allowed * (double)used / (double)from);
+}
+
 /* Pages that may be free. */
 static size_t free_most(const struct arena_counters *counters)
 {
@@ -151,8 +173,7 @@ static size_t free_most(const struct arena_counters *counters)
 	note(counters);
 	if (unlikely(atomic_load_explicit(&given_young, memory_order_relaxed) != 0))
 		widen(counters);
-	size_t allowed = (size_t)atomic_load_explicit(&allowance, memory_order_relaxed);
-	size_t most = hunger_shrink(least_most(used) + size_min(allowed, allowance_most()));
+	size_t most = hunger_shrink(least_most(used) + size_min(allowed_with(used), allowance_most()));
 	return size_min(most, hunger_room(used * PAGE_SIZE, counters->dirty_pages * PAGE_SIZE) / 4 / PAGE_SIZE);
 }
 

@@ -131,6 +131,41 @@ static void a_phase_that_comes_twice_is_no_habit(void **state)
 		assert_true(passes_in_a_child(two_phases_leave, sizes[i]));
 }
 
+/* What a process wants back again and again stays for as long as the rest is in use. */
+#define REST 4096
+
+static bool less_is_kept_of_less(size_t size)
+{
+	static void *rest[REST];
+	size_t before = totals().heap_bytes;
+	size_t left;
+
+	set_decay(STOPPED);
+	for (int i = 0; i < REST; i++) {
+		rest[i] = strata_malloc(16 * KIB);
+		if (rest[i] == NULL)
+			fatal("no memory");
+		*(volatile char *)rest[i] = 1;
+	}
+	for (int burst = 0; burst < 5; burst++)
+		tear_down(build_up(size, 48 * MIB));
+	for (int i = 0; i < REST; i++)
+		strata_free(rest[i]);
+	left = totals().heap_bytes - before;
+	if (left > 28 * MIB)
+		fprintf(stderr, "after bursts of %zu-byte blocks %zu KiB are left\n", size, left / KIB);
+	return left <= 28 * MIB;
+}
+
+static void what_is_kept_goes_with_what_is_in_use(void **state)
+{
+	(void)state;
+	if (checked_mode())
+		skip();
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+		assert_true(passes_in_a_child(less_is_kept_of_less, sizes[i]));
+}
+
 /* Nobody may want a freed run again: its memory serves smaller blocks before other memory is touched. A process that
  * has less in use keeps fewer. */
 static bool freed_runs_serve(size_t size)
@@ -197,6 +232,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(of_a_peak_little_is_left),
 		cmocka_unit_test(what_is_wanted_again_and_again_is_kept),
 		cmocka_unit_test(a_phase_that_comes_twice_is_no_habit),
+		cmocka_unit_test(what_is_kept_goes_with_what_is_in_use),
 		cmocka_unit_test(a_run_that_was_freed_serves_what_is_smaller),
 		cmocka_unit_test(what_is_not_wanted_for_long_is_no_habit),
 	};
