@@ -21,6 +21,11 @@ uint32_t decay_now(void)
 	return (uint32_t)atomic_load_explicit(&last_tick, memory_order_relaxed);
 }
 
+bool decay_is_due(void)
+{
+	return os_clock_ms() >= atomic_load_explicit(&last_tick, memory_order_relaxed) + TICK_MS;
+}
+
 /* A process with so little cannot help its container: no file is opened for it. */
 #define SMALL_PAGES ((size_t)8 << 20 >> PAGE_SHIFT)
 

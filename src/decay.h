@@ -6,12 +6,16 @@
 #ifndef STRATA_DECAY_H
 #define STRATA_DECAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* Called on slow paths, often; does something at most every few milliseconds. Returns how many bytes the caller's heap may
  * give back beside: 0 when it did nothing, or all that one call may do. */
 size_t decay_tick(void);
+
+/* Whether the next call of decay_tick would do something. Reads the clock. */
+bool decay_is_due(void);
 
 /* The clock as the last tick saw it, in ms: a few ms old in a busy process, older in an idle one. Costs one load. */
 uint32_t decay_now(void);

@@ -38,6 +38,9 @@ unsigned heap_adopt(struct heap *heap, unsigned class);
 /* With the heap locked: the free blocks of one pool, the first in the list, into the bin. Returns how many. */
 unsigned heap_take_pool(struct heap *heap, unsigned class);
 
+/* Looks at the clock (decay.h) and does what is due, for the process and for the heap. Its owner, not locked. */
+void heap_tick(struct heap *heap);
+
 /* Frees a block of the heap's own pools: raises the limit of its bin, or brings blocks home, if it is full. 0 or -EBUSY. */
 int heap_free(struct heap *heap, unsigned class, void *block);
 

@@ -115,12 +115,8 @@ static void empty_idle_bins(struct heap *heap)
 	}
 }
 
-/* Looking at the clock costs as much as a small refill: not each time; but a process that allocates little must come to it
- * often enough for what it freed before to go back. */
-static bool tick_sometimes(struct heap *heap)
+void heap_tick(struct heap *heap)
 {
-	if (heap->slow_calls % 4 != 0)
-		return false;
 	size_t left = decay_tick();
 	if (left > 0 && heap_try_lock_own(heap)) {
 		uint32_t since = heap->purge_since;
@@ -130,6 +126,15 @@ static bool tick_sometimes(struct heap *heap)
 		empty_idle_bins(heap);
 		heap_unlock(heap);
 	}
+}
+
+/* Looking at the clock costs as much as a small refill: not each time; but a process that allocates little must come to it
+ * often enough for what it freed before to go back. */
+static bool tick_sometimes(struct heap *heap)
+{
+	if (heap->slow_calls % 4 != 0)
+		return false;
+	heap_tick(heap);
 	return true;
 }
 

@@ -6,6 +6,7 @@
 #include "check.h"
 #include "checked.h"
 #include "core.h"
+#include "fast.h"
 #include "heap.h"
 #include "limit.h"
 #include "options.h"
@@ -34,8 +35,10 @@ void *core_allocate_class(unsigned class)
 		if (unlikely(heap->spare))
 			heap = thread_go_home();
 		int result = heap_allocate(heap, class, &block);
-		if (result != -EBUSY)
+		if (result != -EBUSY) {
+			thread_watch();
 			return block;
+		}
 		heap = thread_switch_heap();
 	}
 	return NULL;
@@ -153,6 +156,8 @@ void core_free_own(struct heap *heap, void *block, unsigned class)
 		misuse_twice(block);
 	else if (unlikely(heap_free(heap, class, block) != 0))
 		free_to_busy(block, heap_tag(heap) | class * 2);
+	else
+		thread_watch();
 }
 
 void core_free(void *block, const char *function)
@@ -164,9 +169,22 @@ void core_free(void *block, const char *function)
 		misuse(function, block, core_fault(block));
 }
 
+/* As fast_free does it, had the heap not been hidden. */
+static bool free_watched(void *block)
+{
+	size_t code;
+	thread_look();
+	if (!fast_code(thread_self.own, block, &code) || code > TAG_CODE_MASK)
+		return false;
+	fast_push(thread_self.own, block, code);
+	return true;
+}
+
 void free_other(void *block, size_t size)
 {
 	if (block == NULL)
+		return;
+	if (unlikely(thread_self.watching) && free_watched(block))
 		return;
 	if (unlikely(options()->check))
 		checked_free(block, size == ANY_SIZE ? "free" : "free_sized", size);
@@ -176,12 +194,12 @@ void free_other(void *block, size_t size)
 
 void free_twice(void *block, size_t code)
 {
-	owner_add(bin_at(thread_fast.heap, code)->credit, 1);
+	owner_add(bin_at(thread_self.own, code)->credit, 1);
 	misuse_twice(block);
 }
 
 void free_overflow(void *block, size_t code)
 {
-	owner_add(bin_at(thread_fast.heap, code)->credit, 1);
+	owner_add(bin_at(thread_self.own, code)->credit, 1);
 	core_free_own(thread_self.own, block, (unsigned)code / 2);
 }

@@ -3,10 +3,12 @@
 #include "thread.h"
 
 #include "claim.h"
+#include "decay.h"
 #include "domain_record.h"
 #include "fork.h"
 #include "heap.h"
 #include "options.h"
+#include "os.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -33,6 +35,7 @@ static void detach(void)
 	struct heap *heap = thread_self.own;
 	struct heap *home = thread_self.home;
 	thread_fast.heap = &empty_heap;
+	thread_self.watching = false;
 	thread_self.own = thread_self.home = NULL;
 	if (heap != NULL)
 		heap_release(heap);
@@ -67,6 +70,8 @@ static void ask_for_end(void)
 static struct heap *adopt_heap(struct heap *heap)
 {
 	thread_self.own = heap;
+	thread_self.watching = false;
+	thread_self.watch_since = (uint32_t)os_clock_ms() - 1;
 	if (!options()->check)
 		thread_fast.heap = heap;
 	return heap;
@@ -74,14 +79,59 @@ static struct heap *adopt_heap(struct heap *heap)
 
 struct heap *thread_attach(void)
 {
-	if (thread_self.own != NULL)
+	if (thread_self.own != NULL) {
+		if (unlikely(thread_self.watching))
+			thread_look();
 		return thread_self.own;
+	}
 	struct heap *heap = heap_acquire(fork_is_under_way());
 	if (heap == NULL)
 		return NULL;
 	adopt_heap(heap);
 	ask_for_end();
 	return heap;
+}
+
+/* ---- Watching the clock --------------------------------------------------------------------------------------------- */
+
+/* Each such call takes some 10 ns more: for each ms so many are granted, as they add up, but not without end. */
+#define WATCH_CALLS 64u
+#define WATCH_MS_MOST 32u
+
+static void grant(void)
+{
+	uint32_t now = (uint32_t)os_clock_ms();
+	thread_self.watch_left += WATCH_CALLS * (uint32_t)size_min(now - thread_self.watch_since, WATCH_MS_MOST);
+	thread_self.watch_left = (uint32_t)size_min(thread_self.watch_left, WATCH_CALLS * WATCH_MS_MOST);
+	thread_self.watch_since = now;
+}
+
+static void hide(void)
+{
+	thread_self.watching = thread_self.watch_left > 0 && !options()->check;
+	if (thread_self.watching)
+		thread_fast.heap = &empty_heap;
+}
+
+void thread_watch(void)
+{
+	if (thread_self.watching || thread_self.own == NULL)
+		return;
+	if (thread_self.watch_left == 0)
+		grant();
+	hide();
+}
+
+void thread_look(void)
+{
+	thread_self.watching = false;
+	thread_fast.heap = thread_self.own;
+	thread_self.watch_left--;
+	if (decay_is_due()) {
+		heap_tick(thread_self.own);
+		grant();
+	}
+	hide();
 }
 
 /* Lets go of one heap for another. */
@@ -158,5 +208,6 @@ void thread_in_child(struct heap *barred)
 	if (thread_self.own == barred)
 		return;
 	thread_self.own = NULL;
+	thread_self.watching = false;
 	thread_fast.heap = &empty_heap;
 }

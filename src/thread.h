@@ -22,6 +22,9 @@ struct thread {
 	struct heap *home;             /* while own is a spare: the heap that a fork held; NULL: there was none */
 	struct quarantine *quarantine; /* check:1 */
 	uint32_t run_frees;            /* runs it has freed */
+	uint32_t watch_left;           /* so many calls may yet look at the clock, */
+	uint32_t watch_since;          /* granted up to this time, in ms */
+	bool watching;                 /* the next call does: thread_fast hides the heap from it */
 	uint8_t rounds;                /* how often its destructor has run */
 	bool leaving;                  /* the last destructor has run: a heap is taken for one call only */
 };
@@ -29,6 +32,15 @@ extern STRATA_TLS struct thread thread_self;
 
 /* The calling thread's heap, taking one if it has none. NULL when memory is refused. */
 struct heap *thread_attach(void);
+
+/*
+ * A thread whose bins have all that it wants never comes to the slow path, and so not to the clock by which the memory of the
+ * whole process goes back. So when it has been there, the next calls are sent there as well, by way of the empty heap: until
+ * the clock is due, and so on. How many is bounded, so that a thread of many calls is not slowed down; one of few keeps the
+ * clock going. At the end of a call on the slow path, and on that of a call that was sent there.
+ */
+void thread_watch(void);
+void thread_look(void);
 
 /* Someone is in the thread's heap: leaves it to them and takes another; if a fork holds it, only until that is over. NULL
  * when memory is refused. */

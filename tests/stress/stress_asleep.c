@@ -3,8 +3,9 @@
  * Proves: THREADS threads that each built and freed BUILT bytes of small blocks and then sleep cost at most MOST bytes each
  * beyond the same threads that never called malloc, once another thread has ticked for a while: resident memory, stacks and
  * the records of heaps included. How many ticks it took
- * is printed and is no condition: the test waits for the memory, and fails when that does not come at all. And once more with
- * one strata_trim() instead of ticks.
+ * is printed and is no condition: the test waits for the memory, and fails when that does not come at all. Once more with
+ * one strata_trim() instead of ticks, and with a thread that does nothing but allocate and free one block now and then, which
+ * never leaves the fast path by itself.
  */
 #include "stress.h"
 
@@ -14,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { THREADS = 500, BUILT = 256 * 1024, MOST = 8 * 1024, TICK_US = 10000, PATIENCE = 3000 };
+enum { THREADS = 500, BUILT = 256 * 1024, MOST = 8 * 1024, TICK_US = 10000, PAIR_US = 1000, PATIENCE_US = 30 * 1000 * 1000 };
 
 static pthread_barrier_t parked;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -84,18 +85,38 @@ static size_t resident_now(size_t unused)
 	return resident_bytes();
 }
 
-static size_t tick(size_t limit)
+static size_t wait_until(size_t limit, void (*act)(void), useconds_t pause)
 {
-	int ticks = 0;
+	useconds_t waited = 0;
 
 	printf("asleep: %zu KiB", resident_bytes() / KIB);
-	while (resident_bytes() > limit && ticks < PATIENCE) {
-		usleep(TICK_US);
-		strata_maintain();
-		ticks++;
+	for (; resident_bytes() > limit && waited < PATIENCE_US; waited += pause) {
+		usleep(pause);
+		act();
 	}
-	printf("; %d ticks\n", ticks);
+	printf("; %u times\n", waited / pause);
 	return resident_bytes();
+}
+
+static void maintain(void)
+{
+	strata_maintain();
+}
+
+static size_t tick(size_t limit)
+{
+	return wait_until(limit, maintain, TICK_US);
+}
+
+/* Its bin has the block that it wants, each time. */
+static void serve(void)
+{
+	x_free(x_malloc(100));
+}
+
+static size_t serve_a_little(size_t limit)
+{
+	return wait_until(limit, serve, PAIR_US);
 }
 
 static size_t trim_once(size_t limit)
@@ -133,14 +154,16 @@ int main(void)
 	stress_begin("stress_asleep");
 	size_t baseline = reading(false, resident_now, 0);
 	size_t limit = baseline + (size_t)THREADS * MOST;
-	size_t reached[2];
+	static const char *const how[3] = {"ticked", "trimmed", "served a little"};
+	size_t reached[3];
 
 	reached[0] = reading(true, tick, limit);
 	reached[1] = reading(true, trim_once, limit);
-	for (int i = 0; i < 2; i++)
+	reached[2] = reading(true, serve_a_little, limit);
+	for (int i = 0; i < 3; i++)
 		if (reached[i] > limit)
-			fatal("stress_asleep: %s: resident %zu KiB, limit %zu KiB", i == 0 ? "ticked" : "trimmed",
-			      reached[i] / KIB, limit / KIB);
-	return stress_end("%d threads asleep: %zu KiB, ticked to %zu, trimmed to %zu", (int)THREADS, baseline / KIB,
-			  reached[0] / KIB, reached[1] / KIB);
+			fatal("stress_asleep: %s: resident %zu KiB, limit %zu KiB", how[i], reached[i] / KIB,
+			      limit / KIB);
+	return stress_end("%d threads asleep: %zu KiB, ticked to %zu, trimmed to %zu, served a little to %zu", (int)THREADS,
+			  baseline / KIB, reached[0] / KIB, reached[1] / KIB, reached[2] / KIB);
 }
