@@ -183,17 +183,27 @@ int pool_make(struct heap *heap, unsigned class)
 	return 0;
 }
 
+/* Of pages at hand it is taken for granted that they are marked dirty: those that were purged are not, and go back to their
+ * arena, which marks them when they are claimed. */
+static void return_purged(struct pool *pool, page_index page, unsigned count)
+{
+	arena_recharge(pool->purged);
+	arena_return(page / ARENA_PAGES, bits_below(count) << (page % ARENA_PAGES));
+}
+
 static void release_pool(struct heap *heap, struct pool *pool)
 {
 	unsigned count = size_classes[pool->class].pages;
-	if (unlikely(pool->purged != 0))
-		arena_recharge(pool->purged);
+	page_index page = page_of_pool(pool);
 	if (pool->listed)
 		list_remove(heap, pool);
-	tag_pages(page_of_pool(pool), count, 0);
+	tag_pages(page, count, 0);
 	owner_add(heap->pool_count, -1);
 	heap->pool_pages -= count;
-	release_pages(heap, page_of_pool(pool), count);
+	if (unlikely(pool->purged != 0))
+		return_purged(pool, page, count);
+	else
+		release_pages(heap, page, count);
 }
 
 /* The blocks of one word of the bitmap, linked in the order of their addresses behind *tail. */

@@ -32,12 +32,21 @@ static void walk_claimed(arena_index arena, uint64_t pages)
 	ensure(atomic_load(&chunk_of(arena)->used) & arena_bit(arena));
 }
 
+/* What may be written to without asking the arena is known not to be zero, and to cost memory. */
+static void walk_dirty(arena_index arena, uint64_t pages)
+{
+	const struct arena *record = &region.arenas[arena];
+	uint64_t dirty = atomic_load_explicit(&record->dirty, memory_order_relaxed);
+	ensure((dirty & ~atomic_load_explicit(&record->given, memory_order_relaxed) & pages) == pages);
+}
+
 static void walk_set(const struct page_set *set)
 {
 	if (set->pages == 0)
 		return;
 	walk_untagged_in(set->arena, set->pages);
 	walk_claimed(set->arena, set->pages);
+	walk_dirty(set->arena, set->pages);
 }
 
 struct sums {
@@ -57,6 +66,8 @@ static unsigned walk_pool(const struct heap *heap, page_index page, struct sums 
 	for (unsigned i = 0; i < pages; i++)
 		ensure(region.backs[page + i] == i && tag_of(page + i) == (heap_tag(heap) | class * 2));
 	walk_claimed(page / ARENA_PAGES, bits_below(pages) << (page % ARENA_PAGES));
+	if (pool->purged == 0)
+		walk_dirty(page / ARENA_PAGES, bits_below(pages) << (page % ARENA_PAGES));
 	sums->pools++;
 	sums->out[class] += pool->carved - pool->home_count;
 	return pages;

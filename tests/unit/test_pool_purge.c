@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -103,6 +104,47 @@ static void idle_pages_go_and_come_again(void **state)
 		assert_true(totals().heap_bytes >= BLOCKS * SIZE);
 		tear_down();
 	}
+}
+
+static bool is_zero(const unsigned char *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (bytes[i] != 0)
+			return false;
+	return true;
+}
+
+/* A pool whose pages have gone back loses its last block; another takes its pages, and they are written to: from then on they
+ * are not known to be zero. */
+static void pages_that_were_written_to_again_are_not_taken_for_zero(void **state)
+{
+	size_t count = 0;
+
+	(void)state;
+	if (checked_mode())
+		skip();
+	set_decay(STOPPED);
+	build_up();
+	thin_out();
+	strata_trim();
+	for (size_t i = 0; i < BLOCKS; i++)
+		if (blocks[i] != NULL) {
+			strata_free(blocks[i]);
+			blocks[i] = NULL;
+			more[count] = strata_malloc(8000);
+			assert_non_null(more[count]);
+			memset(more[count++], 0xff, 8000);
+		}
+	for (size_t i = 0; i < count; i++)
+		strata_free(more[i]);
+	strata_trim();
+	for (size_t i = 0; i < 200; i++) {
+		more[i] = strata_calloc(1, 100 * KIB);
+		assert_non_null(more[i]);
+		assert_true(is_zero(more[i], 100 * KIB));
+	}
+	for (size_t i = 0; i < 200; i++)
+		strata_free(more[i]);
 }
 
 static void trim_takes_them_at_once(void **state)
@@ -206,6 +248,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(idle_pages_go_and_come_again, standard_options),
+		cmocka_unit_test_teardown(pages_that_were_written_to_again_are_not_taken_for_zero, standard_options),
 		cmocka_unit_test_teardown(trim_takes_them_at_once, standard_options),
 		cmocka_unit_test_teardown(pages_of_sleeping_threads_go_as_well, standard_options),
 		cmocka_unit_test_teardown(the_limit_holds, standard_options),
