@@ -24,6 +24,7 @@
  */
 #define PAGES_MOST UINT32_MAX
 
+/* Written by who looks, read by all who ask how hungry the process is. Relaxed: each stands for itself and orders nothing. */
 static _Atomic uint64_t looked_at;
 static _Atomic uint64_t tightest = (uint64_t)PAGES_MOST << 32;
 static _Atomic unsigned pressure;

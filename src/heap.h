@@ -14,8 +14,9 @@
 
 #include "layout.h"
 
-/* Every thread's heap before its first call, and always under check:1: no block in it, no page of it, so that all calls
- * take their slow paths. Written by a credit's +1 and -1 alone. */
+/* Every thread's heap before its first call, always under check:1, and in a call that is sent to look at the clock (thread.h): no
+ * block in it, no page of it, so that all calls take their slow paths. Written by a credit's +1 and -1 alone, by all threads and
+ * without order: it means nothing. */
 extern STRATA_HIDDEN struct heap empty_heap;
 
 /* A heap for the calling thread: that of a thread that ended, or a new one, which may have to be a spare. NULL when memory is

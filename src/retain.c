@@ -163,7 +163,7 @@ static size_t allowed_with(size_t used)
 {
 	size_t allowed = (size_t)atomic_load_explicit(&allowance, memory_order_relaxed);
 	size_t from = (size_t)atomic_load_explicit(&wanted_from, memory_order_relaxed);
-	return used >= from || allowed == 0 ? allowed : (size_t)((double)allowed * (double)used / (double)from);
+	return used >= from ? allowed : allowed * used / from; /* a region has less than 2^32 pages */
 }
 
 /* Pages that may be free. */

@@ -94,7 +94,8 @@ struct heap *thread_attach(void)
 
 /* ---- Watching the clock --------------------------------------------------------------------------------------------- */
 
-/* Each such call takes some 10 ns more: for each ms so many are granted, as they add up, but not without end. */
+/* Each such call takes some 10 ns more, on a busy machine a line of the empty heap from another processor beside: for each ms so
+ * many are granted, as they add up, but not without end. */
 #define WATCH_CALLS 64u
 #define WATCH_MS_MOST 32u
 

@@ -11,7 +11,8 @@ struct quarantine;
 
 /* What the fast paths use, behind one address. Neither is ever NULL. */
 struct thread_fast {
-	struct heap *heap;            /* the thread's own; empty_heap before its first call, after its end, and under check:1 */
+	struct heap *heap;            /* the thread's own; empty_heap before its first call, after its end, under check:1,
+	                               * and while watching */
 	struct domain_record *record; /* likewise; empty_record before its first call by domain */
 };
 extern STRATA_TLS struct thread_fast thread_fast;
@@ -37,9 +38,14 @@ struct heap *thread_attach(void);
  * A thread whose bins have all that it wants never comes to the slow path, and so not to the clock by which the memory of the
  * whole process goes back. So when it has been there, the next calls are sent there as well, by way of the empty heap: until
  * the clock is due, and so on. How many is bounded, so that a thread of many calls is not slowed down; one of few keeps the
- * clock going. At the end of a call on the slow path, and on that of a call that was sent there.
+ * clock going.
  */
+
+/* At the end of a call that came to the slow path by itself: the next one is sent there, if calls are left. */
 void thread_watch(void);
+
+/* In a call that was sent there (watching), first of all: shows the heap again, does what is due by the clock, and hides it from
+ * the next call, if calls are left. */
 void thread_look(void);
 
 /* Someone is in the thread's heap: leaves it to them and takes another; if a fork holds it, only until that is over. NULL

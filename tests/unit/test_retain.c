@@ -69,13 +69,18 @@ static bool little_is_left(size_t size)
 
 static const size_t sizes[] = {400, 4000, 16000, 100000, 1000000};
 
-static void of_a_peak_little_is_left(void **state)
+static void holds_for_all_sizes(bool (*test)(size_t))
 {
-	(void)state;
 	if (checked_mode())
 		skip();
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-		assert_true(passes_in_a_child(little_is_left, sizes[i]));
+		assert_true(passes_in_a_child(test, sizes[i]));
+}
+
+static void of_a_peak_little_is_left(void **state)
+{
+	(void)state;
+	holds_for_all_sizes(little_is_left);
 }
 
 /* After the third nothing goes back. */
@@ -101,10 +106,7 @@ static bool bursts_are_kept(size_t size)
 static void what_is_wanted_again_and_again_is_kept(void **state)
 {
 	(void)state;
-	if (checked_mode())
-		skip();
-	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-		assert_true(passes_in_a_child(bursts_are_kept, sizes[i]));
+	holds_for_all_sizes(bursts_are_kept);
 }
 
 /* Two phases are no habit: 60 MiB more than the bound at the most. */
@@ -125,10 +127,7 @@ static bool two_phases_leave(size_t size)
 static void a_phase_that_comes_twice_is_no_habit(void **state)
 {
 	(void)state;
-	if (checked_mode())
-		skip();
-	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-		assert_true(passes_in_a_child(two_phases_leave, sizes[i]));
+	holds_for_all_sizes(two_phases_leave);
 }
 
 /* What a process wants back again and again stays for as long as the rest is in use. */
@@ -160,10 +159,7 @@ static bool less_is_kept_of_less(size_t size)
 static void what_is_kept_goes_with_what_is_in_use(void **state)
 {
 	(void)state;
-	if (checked_mode())
-		skip();
-	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-		assert_true(passes_in_a_child(less_is_kept_of_less, sizes[i]));
+	holds_for_all_sizes(less_is_kept_of_less);
 }
 
 /* Nobody may want a freed run again: its memory serves smaller blocks before other memory is touched. A process that
@@ -185,10 +181,7 @@ static bool freed_runs_serve(size_t size)
 static void a_run_that_was_freed_serves_what_is_smaller(void **state)
 {
 	(void)state;
-	if (checked_mode())
-		skip();
-	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-		assert_true(passes_in_a_child(freed_runs_serve, sizes[i]));
+	holds_for_all_sizes(freed_runs_serve);
 }
 
 /* Work that lets the clock tick, for a second at the least. */
