@@ -3,6 +3,7 @@
 #include "os.h"
 
 #include "compiler.h"
+#include "os_pretend.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +12,6 @@
 #include <link.h>
 #include <linux/futex.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -33,7 +33,7 @@ static int getcpu(unsigned *cpu, unsigned *node)
 }
 #endif
 
-/* ---- The one function table: in test builds the system's refusals are injected here -------------------------------- */
+/* ---- The one function table ----------------------------------------------------------------------------------------- */
 
 struct os_functions {
 	void *(*map)(void *, size_t, int, int, int, off_t);
@@ -45,116 +45,13 @@ struct os_functions {
 
 static const struct os_functions os = { mmap, munmap, mprotect, madvise, getcpu };
 
-#ifdef STRATA_TEST_BUILD
-static _Atomic long calls_made;
-static _Atomic long calls_left = -1;
-static _Atomic bool failure_is_sticky;
-
-void strata_os_fail_after(long calls)
-{
-	calls_left = calls;
-}
-
-void strata_os_fail_sticky(bool sticky)
-{
-	failure_is_sticky = sticky;
-}
-
-long strata_os_calls(void)
-{
-	return calls_made;
-}
-
-static size_t pretended_page_size;
-static _Atomic int64_t commit_left = INT64_MAX;
-
-void strata_os_pretend_page_size(size_t size)
-{
-	pretended_page_size = size;
-}
-
-void strata_os_pretend_commit_limit(size_t bytes)
-{
-	commit_left = (int64_t)bytes;
-}
-
-static int (*_Atomic pretended_node)(void);
-
-void strata_os_pretend_node(int (*node)(void))
-{
-	pretended_node = node;
-}
-
-/* From the environment, since what is read at the first call is read before main. A path that is too long is cut off, and not
- * found. */
-static const char *real_path(const char *path, char *buffer, size_t size)
-{
-	const char *root = os_setting("STRATA_TEST_ROOT");
-	if (root == NULL)
-		return path;
-	snprintf(buffer, size, "%s%s", root, path);
-	return buffer;
-}
-
-static bool commit_refused(size_t size)
-{
-	return atomic_fetch_sub(&commit_left, (int64_t)size) < (int64_t)size;
-}
-
-/* As the kernel: a start between pages is an error, a length is rounded up. 0 or -EINVAL. */
-static int as_on_pretended_pages(const void *start, size_t *size)
-{
-	if (pretended_page_size == 0)
-		return 0;
-	*size = round_up(*size, pretended_page_size);
-	return (uintptr_t)start % pretended_page_size == 0 ? 0 : -EINVAL;
-}
-
-static bool os_refuses(void)
-{
-	calls_made++;
-	long left = calls_left;
-	while (left > 0 && !atomic_compare_exchange_weak(&calls_left, &left, left - 1 ? left - 1 : failure_is_sticky ? 0 : -1))
-		;
-	return left == 1 || left == 0;
-}
-#else
-static const size_t pretended_page_size;
-static int (*const pretended_node)(void);
-
-static inline bool os_refuses(void)
-{
-	return false;
-}
-
-static inline bool commit_refused(size_t size)
-{
-	(void)size;
-	return false;
-}
-
-static inline const char *real_path(const char *path, char *buffer, size_t size)
-{
-	(void)buffer;
-	(void)size;
-	return path;
-}
-
-static inline int as_on_pretended_pages(const void *start, size_t *size)
-{
-	(void)start;
-	(void)size;
-	return 0;
-}
-#endif
-
 /* ---- Memory --------------------------------------------------------------------------------------------------------- */
 
 size_t os_page_size(void)
 {
 	static _Atomic size_t known;
-	if (pretended_page_size != 0)
-		return pretended_page_size;
+	if (pretend_page_size() != 0)
+		return pretend_page_size();
 	size_t size = atomic_load_explicit(&known, memory_order_relaxed);
 	if (unlikely(size == 0)) {
 		size = getauxval(AT_PAGESZ);
@@ -174,7 +71,7 @@ static int result_of(int status, int saved_errno)
 void *os_reserve(size_t size, size_t alignment)
 {
 	int saved_errno = errno;
-	if (os_refuses())
+	if (pretend_refusal())
 		return NULL;
 	char *start = os.map(NULL, size + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (start == MAP_FAILED) {
@@ -202,9 +99,9 @@ void os_release(void *start, size_t size)
 int os_commit(void *start, size_t size)
 {
 	int saved_errno = errno;
-	if (os_refuses() || commit_refused(size))
+	if (pretend_refusal() || pretend_commit_refused(size))
 		return -ENOMEM;
-	if (as_on_pretended_pages(start, &size) != 0)
+	if (pretend_pages(start, &size) != 0)
 		return -EINVAL;
 	int result = result_of(os.protect(start, size, PROT_READ | PROT_WRITE), saved_errno);
 	if (result == 0) {
@@ -217,9 +114,9 @@ int os_commit(void *start, size_t size)
 int os_purge(void *start, size_t size, bool lazy)
 {
 	int saved_errno = errno;
-	if (os_refuses())
+	if (pretend_refusal())
 		return -ENOMEM;
-	if (as_on_pretended_pages(start, &size) != 0)
+	if (pretend_pages(start, &size) != 0)
 		return -EINVAL;
 	if (lazy && os.advise(start, size, MADV_FREE) == 0)
 		return 0;
@@ -229,9 +126,9 @@ int os_purge(void *start, size_t size, bool lazy)
 int os_refresh(void *start, size_t size)
 {
 	int saved_errno = errno;
-	if (os_refuses())
+	if (pretend_refusal())
 		return -ENOMEM;
-	if (as_on_pretended_pages(start, &size) != 0)
+	if (pretend_pages(start, &size) != 0)
 		return -EINVAL;
 	void *fresh = os.map(start, size, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
@@ -246,9 +143,9 @@ int os_refresh(void *start, size_t size)
 int os_move(void *from, void *to, size_t size)
 {
 	int saved_errno = errno;
-	if (os_refuses())
+	if (pretend_refusal())
 		return -ENOMEM;
-	if (as_on_pretended_pages(from, &size) != 0 || as_on_pretended_pages(to, &size) != 0)
+	if (pretend_pages(from, &size) != 0 || pretend_pages(to, &size) != 0)
 		return -EINVAL;
 	void *moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
 	return result_of(moved == MAP_FAILED, saved_errno);
@@ -342,7 +239,7 @@ int os_each_line(const char *path, bool (*line)(const char *text, void *context)
 	int saved_errno = errno;
 	struct lines lines = { .length = 0, .passing_over = false };
 	/* Its text has not been read yet. */
-	long file = syscall(SYS_openat, AT_FDCWD, real_path(path, lines.text, sizeof lines.text), O_RDONLY | O_CLOEXEC);
+	long file = syscall(SYS_openat, AT_FDCWD, pretend_path(path, lines.text, sizeof lines.text), O_RDONLY | O_CLOEXEC);
 	long count = file;
 	while (count >= 0) {
 		count = syscall(SYS_read, file, lines.text + lines.length, sizeof lines.text - lines.length);
@@ -361,10 +258,11 @@ int os_each_line(const char *path, bool (*line)(const char *text, void *context)
 
 int os_node(void)
 {
-	if (pretended_node != NULL)
-		return pretended_node();
 	int saved_errno = errno;
 	unsigned node = 0;
+	int pretended;
+	if (pretend_node(&pretended))
+		return pretended;
 	int result = result_of(os.node(NULL, &node), saved_errno);
 	return result == 0 ? (int)node : result;
 }

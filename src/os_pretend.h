@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What os_linux.c asks before it asks the system: in test builds the system may refuse, or be another one (os.h says what tests
+ * can have it pretend). In all others there is nothing here.
+ */
+#ifndef STRATA_OS_PRETEND_H
+#define STRATA_OS_PRETEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef STRATA_TEST_BUILD
+
+/* Whether this call fails. Counts it. */
+bool pretend_refusal(void);
+bool pretend_commit_refused(size_t size);
+
+/* 0: the system's own. */
+size_t pretend_page_size(void);
+
+/* As the kernel: a start between pages is an error, a length is rounded up. 0 or -EINVAL. */
+int pretend_pages(const void *start, size_t *size);
+
+/* False: the system's own. */
+bool pretend_node(int *node);
+
+/* From the environment, since what is read at the first call is read before main. A path that is too long is cut off, and not
+ * found. */
+const char *pretend_path(const char *path, char *buffer, size_t size);
+
+#else
+
+static inline bool pretend_refusal(void)
+{
+	return false;
+}
+
+static inline bool pretend_commit_refused(size_t size)
+{
+	(void)size;
+	return false;
+}
+
+static inline size_t pretend_page_size(void)
+{
+	return 0;
+}
+
+static inline int pretend_pages(const void *start, size_t *size)
+{
+	(void)start;
+	(void)size;
+	return 0;
+}
+
+static inline bool pretend_node(int *node)
+{
+	(void)node;
+	return false;
+}
+
+static inline const char *pretend_path(const char *path, char *buffer, size_t size)
+{
+	(void)buffer;
+	(void)size;
+	return path;
+}
+
+#endif
+
+#endif
