@@ -162,8 +162,25 @@ static void what_is_kept_goes_with_what_is_in_use(void **state)
 	holds_for_all_sizes(less_is_kept_of_less);
 }
 
-/* Nobody may want a freed run again: its memory serves smaller blocks before other memory is touched. A process that
- * has less in use keeps fewer. */
+/* Of runs no more than a quarter of what is in use is kept, beyond 4 MiB; and 4 MiB may be free pages. */
+static bool few_runs_are_kept(size_t size)
+{
+	size_t before = totals().heap_bytes;
+
+	set_decay(STOPPED);
+	tear_down(build_up(size, 15 * MIB));
+	return totals().heap_bytes <= before + 8 * MIB;
+}
+
+static void beside_little_few_runs_are_kept(void **state)
+{
+	(void)state;
+	if (checked_mode())
+		skip();
+	assert_true(passes_in_a_child(few_runs_are_kept, 3 * MIB));
+}
+
+/* Nobody may want a freed run again: its memory serves smaller blocks before other memory is touched. */
 static bool freed_runs_serve(size_t size)
 {
 	size_t before;
@@ -226,6 +243,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_is_wanted_again_and_again_is_kept),
 		cmocka_unit_test(a_phase_that_comes_twice_is_no_habit),
 		cmocka_unit_test(what_is_kept_goes_with_what_is_in_use),
+		cmocka_unit_test(beside_little_few_runs_are_kept),
 		cmocka_unit_test(a_run_that_was_freed_serves_what_is_smaller),
 		cmocka_unit_test(what_is_not_wanted_for_long_is_no_habit),
 	};
