@@ -22,8 +22,8 @@ ROUNDS=${DEMO_ROUNDS:-5}
 SECONDS_OF_LOAD=${DEMO_SECONDS:-4}
 THREADS=8
 ENTRIES=200000
-SCALING_ROUNDS=3
-SCALING_MS=500
+SCALING_ROUNDS=9
+SCALING_MS=150
 dir=
 server=
 
@@ -209,8 +209,10 @@ scale()
 	round=1
 	while [ "$round" -le $SCALING_ROUNDS ]; do
 		echo "  round $round of $SCALING_ROUNDS"
-		LD_PRELOAD='' "$SCALING" $SCALING_MS 1 2 4 16 >>"$dir/scaling.glibc"
-		LD_PRELOAD=$STRATA_LIB "$SCALING" $SCALING_MS 1 2 4 16 >>"$dir/scaling.strata"
+		for threads in 1 2 4 16; do
+			LD_PRELOAD='' "$SCALING" $SCALING_MS $threads >>"$dir/scaling.glibc"
+			LD_PRELOAD=$STRATA_LIB "$SCALING" $SCALING_MS $threads >>"$dir/scaling.strata"
+		done
 		round=$((round + 1))
 	done
 }
@@ -222,15 +224,22 @@ scaling_table()
 		return 0
 	}
 	printf '%-10s %-38s %s\n' '' 'million operations a second' 'RSS at load, MiB'
-	printf '%-10s %9s %9s %9s        %9s %9s %9s\n' threads glibc strata ratio glibc strata ratio
+	printf '%-10s %9s %9s  %-16s  %9s %9s %9s\n' threads glibc strata ratio glibc strata ratio
 	for threads in 1 2 4 16; do
 		for name in glibc strata; do
-			grep "^$threads " "$dir/scaling.$name" >"$dir/rows"
-			column "$dir/rows" 2 | cut -d' ' -f1
-			column "$dir/rows" 3 | cut -d' ' -f1
-		done | tr '\n' ' ' | awk -v threads="$threads" '{ printf "%-10s %9.2f %9.2f %9.2f        %9.1f %9.1f %9.2f\n",
-			threads, $1 / 1e6, $3 / 1e6, $3 / $1, $2 / 1024, $4 / 1024, $4 / $2 }'
+			grep "^$threads " "$dir/scaling.$name" >"$dir/rows.$name"
+			column "$dir/rows.$name" 2 | cut -d' ' -f1
+			column "$dir/rows.$name" 3 | cut -d' ' -f1
+		done >"$dir/medians"
+		# Each run is compared with the one beside it: a machine of which others have a share is a slower one for a while.
+		paste -d' ' "$dir/rows.glibc" "$dir/rows.strata" | awk '{ print $5 / $2 }' >"$dir/ratios"
+		column "$dir/ratios" 1 >>"$dir/medians"
+		tr '\n' ' ' <"$dir/medians" | awk -v threads="$threads" '{
+			ratio = sprintf("%.2f (%.2f..%.2f)", $5, $6, $7)
+			printf "%-10s %9.2f %9.2f  %-16s  %9.1f %9.1f %9.2f\n",
+				threads, $1 / 1e6, $3 / 1e6, ratio, $2 / 1024, $4 / 1024, $4 / $2 }'
 	done
+	echo "(medians of $SCALING_ROUNDS rounds; the ratio is the median of those of each round, the least and the most in brackets)"
 }
 
 # What can be said of the speed: rounds that overlap show no difference.
