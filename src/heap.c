@@ -180,14 +180,17 @@ struct heap *heap_acquire_spare(void)
 	return heap != NULL ? heap : create(true);
 }
 
-/* Ends at a block with a fault (where misuse:warn lets the program go on): freed twice, it has made the chain a ring. */
+/* Ends at a block with a fault (where misuse:warn lets the program go on): freed twice, it has made the chain a ring. Of
+ * another's block only the owner sees that: so it ends after as many as were counted, too, and the one that who was stopped in a
+ * free (a child of fork's) had not. */
 static void empty_bin(struct heap *heap, unsigned class)
 {
 	struct bin *bin = &heap->bins[class];
 	void *block = bin->head;
+	int32_t most = (int32_t)bin_count(bin) + 1;
 	owner_set(bin->head, NULL);
 	owner_set(bin->credit, bin->limit);
-	while (block != NULL) {
+	for (; most > 0 && block != NULL; most--) {
 		void *next = remote_next(block);
 		block = heap_take_home(heap, block) ? next : NULL;
 	}

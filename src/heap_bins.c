@@ -71,11 +71,22 @@ static int fill(struct heap *heap, unsigned class)
 #define FLUSH_MOST 64u
 #define FLUSH_BYTES ((size_t)384 << 10)
 
+/* By its owner, who may use the slots of what goes to others. */
+static bool send_home(struct heap *heap, void *block)
+{
+	page_tag tag = atomic_load_explicit(&region_tags[page_of(block)], memory_order_relaxed);
+	if ((tag ^ heap_tag(heap)) <= TAG_CODE_MASK || tag >> TAG_OWNER_SHIFT == 0)
+		return heap_take_home(heap, block);
+	remote_free_locked(heap, block, tag);
+	return true;
+}
+
 static size_t flush_newest(struct heap *heap, unsigned class)
 {
 	struct bin *bin = &heap->bins[class];
 	unsigned want = (unsigned)size_min((size_t)bin->limit / 2 + 1, FLUSH_MOST);
 	want = (unsigned)size_min(want, FLUSH_BYTES / size_classes[class].size + 1);
+	want = (unsigned)size_min(want, bin_count(bin));
 	void *blocks[FLUSH_MOST];
 	unsigned count = 0;
 	void *block = bin->head;
@@ -83,11 +94,11 @@ static size_t flush_newest(struct heap *heap, unsigned class)
 		blocks[count++] = block;
 	owner_set(bin->head, block);
 	owner_add(bin->credit, (int32_t)count);
-	/* One that is not simply home is of a pool that is another's now, or a fault. Freed twice, it has made the chain a ring,
-	 * which would never end, and hold blocks that are at home: what is left of it is given up, as in empty_bin. */
+	/* One that is not simply home is another's, or a fault. Freed twice, it has made the chain a ring, which would never end,
+	 * and hold blocks that are at home: what is left of it is given up, as in empty_bin. */
 	for (unsigned done = 0; done < count; done++) {
 		done += pool_home_many(heap, class, blocks + done, count - done);
-		if (done < count && !heap_take_home(heap, blocks[done])) {
+		if (done < count && !send_home(heap, blocks[done])) {
 			owner_set(bin->head, NULL);
 			owner_set(bin->credit, bin->limit);
 			break;

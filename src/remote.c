@@ -178,6 +178,11 @@ void remote_free(struct heap *heap, void *block, page_tag tag)
 	}
 }
 
+void remote_free_locked(struct heap *heap, void *block, page_tag tag)
+{
+	send(heap, block, tag);
+}
+
 void remote_free_directly(void *block, page_tag tag)
 {
 	uint32_t size = size_classes[(tag & TAG_CODE_MASK) / 2].size;

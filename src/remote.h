@@ -2,8 +2,8 @@
 /*
  * Frees across threads. A block of another heap waits in a slot of the freeing thread, by owner; a full slot goes into the
  * owner's inbox by one compare-and-swap. Nobody writes to what was handed over until the owner, or who drains for it, has
- * taken it. It never enters the freeing thread's own bins: that would have two threads write to one cache line ever after, and
- * let blocks pile up where nobody allocates.
+ * taken it. It does not enter the freeing thread's own bins, which would have two threads write to one cache line ever after,
+ * and let blocks pile up where nobody allocates; but for larger ones that are wanted there (slow.c).
  *
  *   hand over / hand over   CAS on owner->inbox
  *   hand over / drain       CAS against exchange: the batch is in the one taken, or in the next
@@ -17,6 +17,9 @@
 
 /* Frees a block whose page has the tag of another heap. */
 void remote_free(struct heap *heap, void *block, page_tag tag);
+
+/* The same with heap locked by its owner: nobody hands over its slots meanwhile. */
+void remote_free_locked(struct heap *heap, void *block, page_tag tag);
 
 /* The same from a thread that has no heap any more: straight into the inbox. */
 void remote_free_directly(void *block, page_tag tag);

@@ -126,6 +126,26 @@ const char *core_fault(const void *block)
 	return "page not in use (freed twice, or never a block)";
 }
 
+/* Whether a block of another's serves here next. One of a few lines never does: two threads would write to a line of it ever
+ * after. Larger ones do where blocks of the size are wanted: the bin's limit has room for one only when the thread allocates
+ * them, and half of it stays for those that it frees of its own. The gate is looked at last: claim.c. */
+static bool serves_here(const struct heap *heap, unsigned class)
+{
+	const struct bin *bin = &heap->bins[class];
+	return class > OBJECT_CLASSES && bin->credit > bin->limit / 2 && racy_read(heap->tag) != TAG_CLOSED;
+}
+
+static void free_of_another(struct heap *heap, void *block, page_tag tag)
+{
+	unsigned code = tag & TAG_CODE_MASK;
+	if (unlikely(racy_read(heap->tag) == TAG_CLOSED))
+		heap_wake(heap);
+	if (serves_here(heap, code / 2))
+		fast_push(heap, block, code);
+	else
+		remote_free(heap, block, tag);
+}
+
 /* A thread that is leaving has no bins to put the block into: it takes the owner's way home. */
 static void free_pooled(void *block, page_tag tag)
 {
@@ -137,9 +157,7 @@ static void free_pooled(void *block, page_tag tag)
 	} else if (unlikely(options()->check)) {
 		remote_free_directly(block, tag); /* a carrier's trailer would be overwritten, which says that it is free */
 	} else {
-		if (unlikely(racy_read(heap->tag) == TAG_CLOSED))
-			heap_wake(heap);
-		remote_free(heap, block, tag);
+		free_of_another(heap, block, tag);
 	}
 }
 

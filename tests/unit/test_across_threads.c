@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -206,6 +207,48 @@ static void they_are_free_on_their_way(void **state)
 	}
 }
 
+static void *own_blocks[MOST];
+
+static void *free_each_and_allocate(void *serves)
+{
+	/* Its own are kept: a thread whose bin is half full already has no use for more. */
+	for (size_t i = 0; i < count; i++) {
+		void *own = strata_malloc(sizes[i]), *freed = blocks[i];
+
+		strata_free(freed);
+		blocks[i] = strata_malloc(sizes[i]);
+		*(bool *)serves |= blocks[i] == freed;
+		pattern_write(blocks[i], sizes[i], i);
+		own_blocks[i] = own;
+	}
+	for (size_t i = 0; i < count; i++)
+		strata_free(own_blocks[i]);
+	return NULL;
+}
+
+/* Some of a few lines would have two threads write to one of them. */
+static void those_of_many_lines_serve_who_freed_them(void **state)
+{
+	(void)state;
+	if (checked_mode())
+		skip();
+	for (size_t size = 64; size <= 16000; size *= 5) {
+		uint64_t live = totals().live_blocks, cached = cached_at_first();
+		bool serves = false;
+		pthread_t thread;
+
+		count = 20;
+		allocate(size);
+		assert_int_equal(pthread_create(&thread, NULL, free_each_and_allocate, &serves), 0);
+		pthread_join(thread, NULL);
+		verify();
+		assert_int_equal(serves, size > 512);
+		free_all(NULL);
+		assert_true(totals().live_blocks <= live + 2);
+		all_are_home(cached);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -213,6 +256,7 @@ int main(void)
 		cmocka_unit_test(of_all_sizes),
 		cmocka_unit_test(of_many_owners),
 		cmocka_unit_test(they_are_free_on_their_way),
+		cmocka_unit_test(those_of_many_lines_serve_who_freed_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
