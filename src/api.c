@@ -16,7 +16,7 @@
 STRATA_FAST void *allocate8(size_t size)
 {
 	if (likely(size <= OBJECT_MAX))
-		return fast_allocate(size, object_code(size), allocate_slow);
+		return fast_allocate_object(size, object_bytes(size), allocate_slow);
 	if (likely(size <= MEDIUM_MAX))
 		return fast_allocate(size, medium_code(size), allocate_slow);
 	return allocate_slow(size);

@@ -88,10 +88,17 @@ static size_t flush_newest(struct heap *heap, unsigned class)
 	want = (unsigned)size_min(want, FLUSH_BYTES / size_classes[class].size + 1);
 	want = (unsigned)size_min(want, bin_count(bin));
 	void *blocks[FLUSH_MOST];
+	const uintptr_t base = region_base;
+	const size_t span = others_read(region_span);
 	unsigned count = 0;
 	void *block = bin->head;
-	for (; count < want && block != NULL; block = remote_next(block))
+	while (count < want && block != NULL) {
+		void *next = *(void **)block;
+		if (unlikely(!remote_may_be_block(base, span, next)))
+			next = remote_next(block); /* the last, or overwritten */
 		blocks[count++] = block;
+		block = next;
+	}
 	owner_set(bin->head, block);
 	owner_add(bin->credit, (int32_t)count);
 	/* One that is not simply home is another's, or a fault. Freed twice, it has made the chain a ring, which would never end,
@@ -187,9 +194,11 @@ int heap_free(struct heap *heap, unsigned class, void *block)
 		heap_take_home(heap, block);
 	walk_bin(heap, class);
 	pool_check_heap(heap);
+	bool returned = heap->returned;
+	heap->returned = false;
 	heap_unlock(heap);
 	/* What a call brings home is less than what this gives back where there is too much: freeing a lot leaves no more. */
-	if (!tick_sometimes(heap))
+	if (!tick_sometimes(heap) && returned)
 		retain_bound();
 	return 0;
 }

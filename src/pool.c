@@ -70,31 +70,31 @@ static void list_remove(struct heap *heap, struct pool *pool)
 
 /* ---- Pages ---------------------------------------------------------------------------------------------------------- */
 
+static void return_set(struct heap *heap, struct page_set *set)
+{
+	if (set->pages == 0)
+		return;
+	arena_return(set->arena, set->pages);
+	set->pages = 0;
+	heap->returned = true;
+}
+
 static void return_pages(struct heap *heap, arena_index arena, uint64_t pages)
 {
 	struct page_set *set = &heap->returning;
-	if (set->pages != 0 && set->arena != arena) {
-		arena_return(set->arena, set->pages);
-		set->pages = 0;
-	}
+	if (set->arena != arena)
+		return_set(heap, set);
 	set->arena = arena;
 	set->pages |= pages;
-}
-
-static void return_set(struct page_set *set)
-{
-	if (set->pages != 0)
-		arena_return(set->arena, set->pages);
-	set->pages = 0;
 }
 
 void pool_settle(struct heap *heap, bool everything)
 {
 	unsigned batch = batch_of(heap);
 	if (everything || bit_count(heap->returning.pages) >= batch)
-		return_set(&heap->returning);
+		return_set(heap, &heap->returning);
 	if (everything || bit_count(heap->reserve.pages) > 2 * batch)
-		return_set(&heap->reserve);
+		return_set(heap, &heap->reserve);
 	if (everything)
 		heap->reserve_step = 1;
 }
@@ -118,7 +118,7 @@ static page_index claim_batch(struct heap *heap, unsigned count)
 	unsigned want = (unsigned)size_max(size_min(heap->reserve_step, batch_of(heap)), count);
 	if (heap->reserve_step < BATCH_MOST)
 		heap->reserve_step *= 2;
-	return_set(reserve);
+	return_set(heap, reserve);
 	reserve->pages = arena_claim_pages(want, count, &reserve->arena);
 	return reserve->pages != 0 ? take_from(reserve, count) : NO_PAGE;
 }
@@ -185,9 +185,10 @@ int pool_make(struct heap *heap, unsigned class)
 
 /* Of pages at hand it is taken for granted that they are marked dirty: those that were purged are not, and go back to their
  * arena, which marks them when they are claimed. */
-static void return_purged(struct pool *pool, page_index page, unsigned count)
+static void return_purged(struct heap *heap, struct pool *pool, page_index page, unsigned count)
 {
 	arena_recharge(pool->purged);
+	heap->returned = true;
 	arena_return(page / ARENA_PAGES, bits_below(count) << (page % ARENA_PAGES));
 }
 
@@ -201,7 +202,7 @@ static void release_pool(struct heap *heap, struct pool *pool)
 	owner_add(heap->pool_count, -1);
 	heap->pool_pages -= count;
 	if (unlikely(pool->purged != 0))
-		return_purged(pool, page, count);
+		return_purged(heap, pool, page, count);
 	else
 		release_pages(heap, page, count);
 }
@@ -326,8 +327,9 @@ enum homecoming pool_home(struct heap *heap, void *block)
 	return HOME;
 }
 
-/* The records are fetched for all before the first is needed: blocks freed at random lie in as many pools. What does not change
- * is held in locals, since the compiler must think that the writes to the bitmaps change it. */
+/* The records are fetched for all before the first is needed: blocks freed at random lie in as many pools. Those freed in order lie
+ * in one, and are entered together. What does not change is held in locals, since the compiler must think that the writes to the
+ * bitmaps change it. */
 unsigned pool_home_many(struct heap *heap, unsigned class_index, void *const *blocks, unsigned count)
 {
 	const struct size_class class = size_classes[class_index];
@@ -336,25 +338,37 @@ unsigned pool_home_many(struct heap *heap, unsigned class_index, void *const *bl
 	struct pool *const pools = region.pools;
 	const uint8_t *const backs = region.backs;
 	const page_tag mine = heap_tag(heap) | class_index * 2;
+	const size_t bytes = class.pages * PAGE_SIZE - class.start;
 	for (unsigned i = 0; i < count; i++)
 		__builtin_prefetch(&pools[((uintptr_t)blocks[i] - base) >> PAGE_SHIFT], 1);
 	unsigned done = 0;
-	for (; done < count; done++) {
-		size_t offset = (uintptr_t)blocks[done] - base;
-		size_t page = offset >> PAGE_SHIFT;
+	bool sound = true;
+	while (done < count && sound) {
+		size_t page = ((uintptr_t)blocks[done] - base) >> PAGE_SHIFT;
 		if (unlikely(atomic_load_explicit(&tags[page], memory_order_relaxed) != mine))
 			break;
 		if (class_index > OBJECT_CLASSES)
 			page -= backs[page];
-		offset -= (page << PAGE_SHIFT) + class.start;
 		struct pool *pool = &pools[page];
-		unsigned index = block_index(&class, offset);
-		uint64_t *word = (likely(class_index != 1) ? pool->home : (uint64_t *)page_start((page_index)page)) + index / 64;
-		uint64_t bit = UINT64_C(1) << (index % 64);
-		if (unlikely((size_t)index * class.size != offset || index >= pool->carved || (*word & bit)))
-			break;
-		*word |= bit;
-		came_home(heap, pool, 1);
+		uint64_t *home = likely(class_index != 1) ? pool->home : (uint64_t *)page_start((page_index)page);
+		const uintptr_t first = base + (page << PAGE_SHIFT) + class.start;
+		const unsigned carved = pool->carved;
+		unsigned here = 0;
+		size_t offset = (uintptr_t)blocks[done] - first;
+		do {
+			unsigned index = block_index(&class, offset);
+			uint64_t *word = &home[index / 64];
+			uint64_t bit = UINT64_C(1) << (index % 64);
+			sound = (size_t)index * class.size == offset && index < carved && !(*word & bit);
+			if (unlikely(!sound))
+				break;
+			*word |= bit;
+			here++;
+			offset = done + here < count ? (uintptr_t)blocks[done + here] - first : SIZE_MAX;
+		} while (offset < bytes);
+		if (likely(here > 0))
+			came_home(heap, pool, here);
+		done += here;
 	}
 	owner_add(heap->out_blocks[class_index], -done);
 	return done;

@@ -48,11 +48,18 @@ static inline void remote_corrupt(void *block)
 	misuse("free", block, "free list corrupt (written after free)");
 }
 
+/* Whether it may point to a block: within the region, at a multiple of 8. Turned by three bits, an offset that is none exceeds all
+ * others. */
+static inline bool remote_may_be_block(uintptr_t base, size_t span, const void *link)
+{
+	size_t offset = (uintptr_t)link - base;
+	return (offset >> 3 | offset << 61) < span / 8;
+}
+
 /* A pointer to a free block that stood in the free block given; it must not leave the region, else it was overwritten. */
 static inline void *remote_link(void *block, void *link)
 {
-	size_t offset = (uintptr_t)link - region_base;
-	if (unlikely(link != NULL && (offset >= others_read(region_span) || offset % 8 != 0))) {
+	if (unlikely(link != NULL && !remote_may_be_block(region_base, others_read(region_span), link))) {
 		remote_corrupt(block);
 		return NULL;
 	}

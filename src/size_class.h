@@ -49,9 +49,14 @@ extern STRATA_HIDDEN const uint8_t object_code_aligned16[OBJECT_MAX + 1];
 extern STRATA_HIDDEN const uint8_t medium_codes[320];
 
 /* The native rule: every 8-byte class. Size 0 gives class 0, whose bin is always empty: the slow path makes it 1. */
+STRATA_FAST size_t object_bytes(size_t size)
+{
+	return (size + 7) & ~(size_t)7;
+}
+
 STRATA_FAST size_t object_code(size_t size)
 {
-	return ((size + 7) & ~(size_t)7) / 4;
+	return object_bytes(size) / 4;
 }
 
 STRATA_FAST unsigned medium_code(size_t size)
