@@ -166,6 +166,7 @@ struct pool {
 			uint32_t arenas; /* claimed whole; 0: the run lies within one arena */
 			uint32_t charged; /* pages counted as used, when arenas are: its own, and dirty ones behind them */
 			bool moved;      /* its mapping came here by os_move: to be refreshed when freed */
+			bool left;       /* its mapping went elsewhere by os_move: its pages are clean */
 		} run;
 	};
 	page_index next, previous; /* in the heap's list; NO_PAGE at the ends */

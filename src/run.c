@@ -91,14 +91,20 @@ static void zero_dirty(page_index first, size_t pages)
 		zero_bits(index * ARENA_PAGES, arena_dirty_pages(index) & range_in_arena(index, first, pages));
 }
 
+/* How many of the pages cost memory already. */
+static size_t costly_pages(page_index first, size_t pages)
+{
+	size_t costly = 0;
+	for (arena_index index = first / ARENA_PAGES; pages > 0 && index <= (first + pages - 1) / ARENA_PAGES; index++)
+		costly += bit_count(arena_costly_pages(index) & range_in_arena(index, first, pages));
+	return costly;
+}
+
 /* What the whole arenas of a run cost: its pages, and what cost memory already in the slack behind them. */
 static void charge_what_it_costs(struct pool *record, page_index first)
 {
-	page_index end = first + record->run.arenas * ARENA_PAGES;
-	page_index slack = first + record->run.pages;
-	size_t cost = record->run.pages;
-	for (arena_index index = slack / ARENA_PAGES; slack < end && index < end / ARENA_PAGES; index++)
-		cost += bit_count(arena_costly_pages(index) & range_in_arena(index, slack, end - slack));
+	size_t pages = record->run.pages;
+	size_t cost = pages + costly_pages(first + (page_index)pages, record->run.arenas * ARENA_PAGES - pages);
 	arena_recharge((int64_t)cost - record->run.charged);
 	record->run.charged = (uint32_t)cost;
 }
@@ -112,6 +118,7 @@ static void *begin_run(page_index first, size_t pages, size_t arenas)
 	record->run.arenas = (uint32_t)arenas;
 	record->run.charged = (uint32_t)pages;
 	record->run.moved = false;
+	record->run.left = false;
 	if (arenas != 0)
 		charge_what_it_costs(record, first);
 	atomic_store_explicit(&region_tags[first], TAG_RUN, memory_order_relaxed);
@@ -153,8 +160,10 @@ static void *reuse(cached_run run, size_t pages, bool zero)
 	region.pools[first].run.pages = (uint32_t)pages;
 	if (zero)
 		zero_dirty(first, pages);
-	/* Those of a run that was remapped away are clean. */
-	mark_range(first, pages, arena_mark_dirty);
+	if (unlikely(region.pools[first].run.left)) {
+		mark_range(first, cached_run_pages(run), arena_mark_dirty);
+		region.pools[first].run.left = false;
+	}
 	atomic_store_explicit(&region_tags[first], TAG_RUN, memory_order_relaxed);
 	account((int64_t)pages, 1);
 	return page_start(first);
@@ -307,13 +316,30 @@ static void shrink_arenas(struct pool *record, page_index first, size_t pages)
 	}
 }
 
+/* Into arenas that are the run's already: what of them cost memory before was charged with it. */
+static bool grow_into_slack(struct pool *record, page_index first, size_t pages)
+{
+	size_t old = record->run.pages;
+	size_t fresh = pages - old - costly_pages(first + (page_index)old, pages - old);
+	if (fresh != 0) {
+		if (!arena_charge(fresh))
+			return false;
+		record->run.charged += (uint32_t)fresh;
+		mark_range(first + (page_index)old, pages - old, arena_mark_dirty);
+	}
+	record->run.pages = (uint32_t)pages;
+	return true;
+}
+
 static bool resize_arenas(struct pool *record, page_index first, size_t pages)
 {
 	size_t old = record->run.pages;
+	if (pages > old && arenas_of(pages) <= record->run.arenas)
+		return grow_into_slack(record, first, pages);
 	size_t more = pages > old ? pages - old : 0;
 	if (!arena_charge(more))
 		return false;
-	if (arenas_of(pages) > record->run.arenas && !grow_arenas(record, first, arenas_of(pages))) {
+	if (pages > old && !grow_arenas(record, first, arenas_of(pages))) {
 		arena_recharge(-(int64_t)more);
 		return false;
 	}
@@ -353,6 +379,7 @@ static bool remap(void *from, void *to, size_t size)
 		return false;
 	mark_range(page_of(from), size / PAGE_SIZE, arena_mark_clean);
 	region.pools[page_of(to)].run.moved = true;
+	region.pools[page_of(from)].run.left = true;
 	atomic_fetch_add_explicit(&moved_runs, 1, memory_order_relaxed);
 	return true;
 }

@@ -14,12 +14,24 @@ static _Atomic cached_run slots[SLOTS] STRATA_ALIGNED(CACHE_LINE);
 static _Atomic uint32_t filled_at[SLOTS] STRATA_ALIGNED(CACHE_LINE);
 static _Atomic uint32_t hand; /* the slot to replace next */
 
-size_t run_cache_bytes(void)
+/* The bytes of all, and the first slot that is empty, or SLOTS. */
+static size_t look(unsigned *empty)
 {
 	size_t pages = 0;
-	for (unsigned slot = 0; slot < SLOTS; slot++)
-		pages += cached_run_pages(atomic_load_explicit(&slots[slot], memory_order_relaxed));
+	*empty = SLOTS;
+	for (unsigned slot = SLOTS; slot-- > 0;) {
+		cached_run run = atomic_load_explicit(&slots[slot], memory_order_relaxed);
+		pages += cached_run_pages(run);
+		if (run == 0)
+			*empty = slot;
+	}
 	return pages * PAGE_SIZE;
+}
+
+size_t run_cache_bytes(void)
+{
+	unsigned empty;
+	return look(&empty);
 }
 
 static bool take(unsigned slot, cached_run run)
@@ -79,14 +91,16 @@ cached_run run_cache_put(cached_run run)
 		return run;
 	/* What is in use includes what is here. */
 	most = size_min(most, size_max(most / 4, arena_count().used_pages * PAGE_SIZE / 4));
-	if (run_cache_bytes() + bytes <= most)
-		for (unsigned slot = 0; slot < SLOTS; slot++)
+	unsigned empty;
+	size_t all = look(&empty);
+	if (all + bytes <= most)
+		for (unsigned slot = empty; slot < SLOTS; slot++)
 			if (fill(slot, run))
 				return 0;
 	/* In place of another: a larger one only if all together may be so much more. */
 	unsigned slot = atomic_fetch_add_explicit(&hand, 1, memory_order_relaxed) % SLOTS;
 	size_t replaced = cached_run_pages(atomic_load_explicit(&slots[slot], memory_order_relaxed)) * PAGE_SIZE;
-	if (bytes > replaced && run_cache_bytes() + (bytes - replaced) > most)
+	if (bytes > replaced && all + (bytes - replaced) > most)
 		return run;
 	atomic_store_explicit(&filled_at[slot], decay_now(), memory_order_relaxed);
 	/* Release: as in fill. Acquire: what was done with the run that is replaced; partner: the release of who put it, in fill

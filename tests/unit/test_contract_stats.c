@@ -120,6 +120,46 @@ static void live_totals_follow_realloc_exactly(void **state)
 	assert_int_equal(now.live_bytes, before.live_bytes);
 }
 
+static uint64_t used_bytes(void)
+{
+	struct strata_stats stats = totals();
+
+	return stats.heap_bytes - stats.free_bytes;
+}
+
+#define RUNS 4
+
+/* In steps of a page or few, halved, and far off; every byte that they cost is accounted for as long as they do. */
+static void what_runs_cost_follows_realloc(void **state)
+{
+	char *runs[RUNS] = {NULL};
+	size_t sizes[RUNS] = {0}, live = 0;
+	uint64_t before;
+
+	(void)state;
+	if (checked_mode())
+		skip();
+	strata_trim();
+	before = used_bytes();
+	for (unsigned i = 0; i < 4000; i++) {
+		uint64_t random = i * UINT64_C(0x9e3779b97f4a7c15) >> 20;
+		size_t *size = &sizes[random % RUNS];
+		size_t wanted = i % 16 == 15 ? 300000 + random / RUNS % 60 * 100000 :
+				i % 16 == 7 ? *size / 2 + 1 : *size + (1 + random / RUNS % 3) * 4096;
+
+		runs[random % RUNS] = strata_realloc(runs[random % RUNS], wanted);
+		assert_non_null(runs[random % RUNS]);
+		memset(runs[random % RUNS], 1, wanted);
+		live += wanted - *size;
+		*size = wanted;
+		assert_true(used_bytes() >= before + live);
+	}
+	for (size_t i = 0; i < RUNS; i++)
+		strata_free(runs[i]);
+	strata_trim();
+	assert_true(used_bytes() <= before + 65536);
+}
+
 /* A second thread that does one thing whenever asked, and is otherwise asleep. It uses none of cmocka's assertions. */
 static struct {
 	sem_t go, done;
