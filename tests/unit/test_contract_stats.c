@@ -127,6 +127,31 @@ static uint64_t used_bytes(void)
 	return stats.heap_bytes - stats.free_bytes;
 }
 
+/* A run of a bit more than an arena, into the second one that it has: fresh pages, each of which costs one. */
+static void what_a_run_costs_follows_each_step(void **state)
+{
+	size_t size = 300000;
+	uint64_t before;
+	char *run;
+
+	(void)state;
+	if (checked_mode())
+		skip();
+	strata_trim();
+	run = strata_malloc(size);
+	assert_non_null(run);
+	for (int round = 0; round < 3; round++) {
+		before = used_bytes();
+		for (size_t step = 1; step <= 40; step++) {
+			assert_ptr_equal(strata_realloc(run, size + step * 4096), run);
+			assert_int_equal(used_bytes(), before + step * 4096);
+		}
+		assert_ptr_equal(strata_realloc(run, size), run);
+		assert_int_equal(used_bytes(), before);
+	}
+	strata_free(run);
+}
+
 #define RUNS 4
 
 /* In steps of a page or few, halved, and far off; every byte that they cost is accounted for as long as they do. */
@@ -400,6 +425,8 @@ int main(void)
 	    cmocka_unit_test(live_totals_follow_every_size_exactly),
 	    cmocka_unit_test(live_totals_follow_many_blocks_exactly),
 	    cmocka_unit_test(live_totals_follow_realloc_exactly),
+	    cmocka_unit_test(what_a_run_costs_follows_each_step),
+	    cmocka_unit_test(what_runs_cost_follows_realloc),
 	    cmocka_unit_test(what_another_thread_frees_is_exact),
 	    cmocka_unit_test(what_a_dead_thread_left_is_exact),
 	    cmocka_unit_test(a_thread_is_counted_while_it_lives),
