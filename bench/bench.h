@@ -123,6 +123,7 @@ void load_realloc_register(void);
 void load_objects_register(void);
 void load_latency_register(void);
 void load_typed_register(void);
+void load_cpython_register(void);
 
 /* Ends the process: the allocator did wrong, or the system refused something. */
 void bench_fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));

@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #endif
 #include "bench.h"
+#include "shapes.h"
 
 #include <strata/typed.h>
 
@@ -45,16 +46,7 @@ struct tuple {
 	void *items[];
 };
 
-enum shape { LIST, DICT, TUPLE, SHAPES };
-
 static const char *const shape_names[SHAPES] = {"list", "dict", "tuple"};
-
-/* How many items: most are short, few are not. */
-static const uint8_t lengths[SHAPES][16] = {
-	[LIST] = {0, 1, 2, 3, 3, 4, 4, 5, 6, 8, 8, 10, 12, 16, 20, 30},
-	[DICT] = {0, 1, 2, 2, 3, 3, 4, 4, 5, 5, 5, 5, 6, 8, 10, 20},
-	[TUPLE] = {0, 1, 2, 2, 2, 2, 3, 3, 3, 4, 4, 5, 6, 7, 8, 10},
-};
 
 /* ---- strata's calls, if it is there ----------------------------------------------------------------------------- */
 
@@ -321,12 +313,6 @@ INLINE void burst(struct bench_thread *thread, enum shape shape, bool typed)
 		bench_empty();
 	}
 	thread->ops += count * thread->load->repeat;
-}
-
-/* A place far from the one before it, each as often as the others when count is a power of two. */
-static inline size_t scattered(size_t number)
-{
-	return number * 389;
 }
 
 /* count objects live; one after the other is replaced, as if at random. */

@@ -51,6 +51,7 @@ bench_loads_SOURCES = \
 	bench/harness.c \
 	bench/load_burst.c \
 	bench/load_churn.c \
+	bench/load_cpython.c \
 	bench/load_large.c \
 	bench/load_larson.c \
 	bench/load_latency.c \
@@ -65,6 +66,7 @@ bench_loads_SOURCES = \
 	bench/memory.c \
 	bench/memory.h \
 	bench/register.c \
+	bench/shapes.h \
 	bench/shim.cc
 bench_loads_CFLAGS = $(bench_cflags)
 bench_loads_CXXFLAGS = $(STRATA_CXXFLAGS) $(BENCHMARK_CFLAGS)

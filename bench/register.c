@@ -16,4 +16,5 @@ void bench_register_all(void)
 	load_objects_register();
 	load_latency_register();
 	load_typed_register();
+	load_cpython_register();
 }
