@@ -173,8 +173,12 @@ STRATA_NOINLINE static void *reallocate_slow(void *block, size_t size, void *(*a
 void *core_reallocate(void *block, size_t size, void *(*allocate)(size_t))
 {
 	size_t code;
-	if (likely(fast_code(thread_fast.heap, block, &code) && code <= TAG_CODE_MASK && size != 0 &&
-		   fits(size, bytes_of_code(code))))
-		return block;
+	if (likely(fast_code(thread_fast.heap, block, &code) && code <= TAG_CODE_MASK && size != 0)) {
+		size_t usable = bytes_of_code(code);
+		if (likely(fits(size, usable)))
+			return block;
+		if (likely(size <= MEDIUM_MAX))
+			return copy_to_new(block, size, usable, allocate);
+	}
 	return reallocate_slow(block, size, allocate);
 }
