@@ -75,13 +75,14 @@ size_t arena_purge_used(arena_index index, uint64_t pages)
 
 _Static_assert(ARENA_PAGES * sizeof(struct pool) == PAGE_SIZE, "the records of an arena's pages fill one page");
 
-/* Of an arena that nobody uses and that costs nothing any more: the records of its pages. All zero is how they begin. */
-static size_t purge_records(arena_index index)
+/* Of arenas that nobody uses and that cost nothing any more: the records of their pages. All zero is how they begin. */
+static size_t purge_records(arena_index first, unsigned count)
 {
-	if (os_page_size() != PAGE_SIZE || os_purge(&region.pools[(size_t)index * ARENA_PAGES], PAGE_SIZE, false) != 0)
+	if (os_page_size() != PAGE_SIZE ||
+	    os_purge(&region.pools[(size_t)first * ARENA_PAGES], count * PAGE_SIZE, false) != 0)
 		return 0;
-	arena_count_given_back(PAGE_SIZE);
-	return PAGE_SIZE;
+	arena_count_given_back(count * PAGE_SIZE);
+	return count * PAGE_SIZE;
 }
 
 static size_t purge_unused_arena(arena_index index)
@@ -92,10 +93,54 @@ static size_t purge_unused_arena(arena_index index)
 	if (arena_costly_pages(index) == 0) {
 		if (bytes != 0)
 			arena_count_clean(index);
-		bytes += purge_records(index);
+		bytes += purge_records(index, 1);
 	}
 	arena_let_go(index);
 	return bytes;
+}
+
+/* Neighbours, in one call, with what lies between and costs nothing; they are claimed. */
+static size_t purge_claimed_arenas(arena_index first, unsigned count)
+{
+	bool lazily = options()->purge_lazily;
+	if (os_purge(page_start(first * ARENA_PAGES), count * ARENA_SIZE, lazily) != 0)
+		return 0;
+	size_t bytes = 0;
+	bool all_clean = true;
+	for (arena_index index = first; index < first + count; index++) {
+		size_t gone = arena_count_purged(index, worth_it(index, ALL_BITS, 1), !lazily);
+		bytes += gone;
+		if (arena_costly_pages(index) != 0)
+			all_clean = false;
+		else if (gone != 0)
+			arena_count_clean(index);
+	}
+	return all_clean ? bytes + purge_records(first, count) : bytes;
+}
+
+/* Of one chunk. Where somebody has one of them by now, each by itself. */
+static size_t purge_unused_arenas(arena_index first, unsigned count)
+{
+	_Atomic uint64_t *used = &chunk_of(first)->used;
+	uint64_t arenas = bits_below(count) << (first % CHUNK_ARENAS);
+	size_t bytes = 0;
+	if (count > 1 && claim_bits(used, arenas)) {
+		bytes = purge_claimed_arenas(first, count);
+		atomic_fetch_and(used, ~arenas);
+		return bytes;
+	}
+	for (arena_index index = first; index < first + count; index++)
+		bytes += purge_unused_arena(index);
+	return bytes;
+}
+
+/* How many arenas in a row, from this one on, are in no use and cost memory, among those given of its chunk: no more than the limit
+ * allows in one call. */
+static unsigned unused_from(arena_index index, uint64_t arenas, size_t limit)
+{
+	uint64_t others = ~(arenas >> (index % CHUNK_ARENAS));
+	size_t most = size_min(size_max(limit / ARENA_SIZE, 1), CHUNK_ARENAS - index % CHUNK_ARENAS);
+	return (unsigned)size_min(others != 0 ? bit_lowest(others) : CHUNK_ARENAS, most);
 }
 
 static bool is_used(arena_index index)
@@ -128,10 +173,31 @@ static size_t purge_unused(size_t limit)
 	uint32_t chunks = (region_arenas() + CHUNK_ARENAS - 1) / CHUNK_ARENAS;
 	for (uint32_t chunk = 0; chunk < chunks && purged < limit && arena_any_dirty_unused(); chunk++) {
 		uint64_t arenas = atomic_load_explicit(&region.chunks[chunk].dirty, memory_order_relaxed);
-		for (; arenas != 0 && purged < limit; arenas &= arenas - 1)
-			purged += purge_unused_arena(chunk * CHUNK_ARENAS + bit_lowest(arenas));
+		while (arenas != 0 && purged < limit) {
+			arena_index first = chunk * CHUNK_ARENAS + bit_lowest(arenas);
+			unsigned count = unused_from(first, arenas, limit - purged);
+			purged += purge_unused_arenas(first, count);
+			arenas &= ~(bits_below(count) << (first % CHUNK_ARENAS));
+		}
 	}
 	return purged;
+}
+
+static bool may_go(arena_index index, size_t limit, uint32_t now, uint32_t idle_ms)
+{
+	uint32_t since = atomic_load_explicit(&region.arenas[index].idle_since, memory_order_relaxed);
+	return limit == SIZE_MAX || is_older(now, since, idle_ms);
+}
+
+/* With those behind it that may go as well, which the cursor will find clean. */
+static size_t purge_unused_from(arena_index index, size_t left, size_t limit, uint32_t now, uint32_t idle_ms)
+{
+	uint64_t dirty = atomic_load_explicit(&chunk_of(index)->dirty, memory_order_relaxed);
+	unsigned most = unused_from(index, dirty | arena_bit(index), left);
+	unsigned count = 1;
+	while (count < most && may_go(index + count, limit, now, idle_ms))
+		count++;
+	return purge_unused_arenas(index, count);
 }
 
 static _Atomic uint32_t purge_cursor;
@@ -144,10 +210,10 @@ static size_t purge_scan(size_t limit, uint32_t idle_ms, unsigned least_run)
 	size_t purged = 0;
 	for (; to_scan > 0 && purged < limit; to_scan--) {
 		arena_index index = atomic_fetch_add_explicit(&purge_cursor, 1, memory_order_relaxed) % arenas;
-		uint32_t since = atomic_load_explicit(&region.arenas[index].idle_since, memory_order_relaxed);
-		if (arena_costly_pages(index) == 0 || (!is_older(now, since, idle_ms) && limit != SIZE_MAX))
+		if (arena_costly_pages(index) == 0 || !may_go(index, limit, now, idle_ms))
 			continue;
-		purged += is_used(index) ? purge_pages_arena(index, least_run) : purge_unused_arena(index);
+		purged += is_used(index) ? purge_pages_arena(index, least_run) :
+					   purge_unused_from(index, limit - purged, limit, now, idle_ms);
 	}
 	return purged;
 }

@@ -132,7 +132,7 @@ const char *core_fault(const void *block)
 static bool serves_here(const struct heap *heap, unsigned class)
 {
 	const struct bin *bin = &heap->bins[class];
-	return class > OBJECT_CLASSES && bin->credit > bin->limit / 2 && racy_read(heap->tag) != TAG_CLOSED;
+	return class > OBJECT_CLASSES && bin->credit > others_read(bin->limit) / 2 && racy_read(heap->tag) != TAG_CLOSED;
 }
 
 static void free_of_another(struct heap *heap, void *block, page_tag tag)
