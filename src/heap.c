@@ -180,20 +180,21 @@ struct heap *heap_acquire_spare(void)
 	return heap != NULL ? heap : create(true);
 }
 
-/* Ends at a block with a fault (where misuse:warn lets the program go on): freed twice, it has made the chain a ring. Of
- * another's block only the owner sees that: so it ends after as many as were counted, too, and the one that who was stopped in a
- * free (a child of fork's) had not. */
+/* Ends at a block with a fault (where misuse:warn lets the program go on): freed twice, it has made the chain a ring. Of another
+ * heap's block only its owner sees that; but then the chain does not end where it was counted to. */
 static void empty_bin(struct heap *heap, unsigned class)
 {
 	struct bin *bin = &heap->bins[class];
 	void *block = bin->head;
-	int32_t most = (int32_t)bin_count(bin) + 1;
+	unsigned count = bin_count(bin);
 	owner_set(bin->head, NULL);
 	owner_set(bin->credit, bin->limit);
-	for (; most > 0 && block != NULL; most--) {
+	for (; count > 0 && block != NULL; count--) {
 		void *next = remote_next(block);
 		block = heap_take_home(heap, block) ? next : NULL;
 	}
+	if (unlikely(block != NULL))
+		misuse_twice(block);
 }
 
 /* Locked. */

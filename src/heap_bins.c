@@ -99,6 +99,11 @@ static size_t flush_newest(struct heap *heap, unsigned class)
 		blocks[count++] = block;
 		block = next;
 	}
+	/* A chain that does not end where it was counted to is a ring. */
+	if (unlikely(block != NULL && count == bin_count(bin))) {
+		misuse_twice(block);
+		block = NULL;
+	}
 	owner_set(bin->head, block);
 	owner_add(bin->credit, (int32_t)count);
 	/* One that is not simply home is another's, or a fault. Freed twice, it has made the chain a ring, which would never end,
@@ -194,12 +199,12 @@ int heap_free(struct heap *heap, unsigned class, void *block)
 		heap_take_home(heap, block);
 	walk_bin(heap, class);
 	pool_check_heap(heap);
-	bool returned = heap->returned;
-	heap->returned = false;
 	heap_unlock(heap);
 	/* What a call brings home is less than what this gives back where there is too much: freeing a lot leaves no more. */
-	if (!tick_sometimes(heap) && returned)
+	if (!tick_sometimes(heap) && others_read(heap->returned)) {
+		owner_set(heap->returned, false);
 		retain_bound();
+	}
 	return 0;
 }
 

@@ -288,7 +288,8 @@ struct heap {
 	/* Dead with blocks in its bins: its thread found it busy when it left, and wrote this without the lock, before state
 	 * (sequentially consistent); cleared under the lock. Read relaxed as a hint by who looks for pools to adopt. */
 	bool bins_left;
-	bool returned;                 /* pages went back to arenas since heap_free last asked; guarded by busy */
+	/* Pages went back to arenas since the owner last asked. Set under busy, cleared by the owner without: a hint. */
+	bool returned;
 	bool spare;                    /* serves only while forks are under way (fork.h); written when it is made */
 
 	/* -- Shared. -- */

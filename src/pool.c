@@ -76,7 +76,7 @@ static void return_set(struct heap *heap, struct page_set *set)
 		return;
 	arena_return(set->arena, set->pages);
 	set->pages = 0;
-	heap->returned = true;
+	owner_set(heap->returned, true);
 }
 
 static void return_pages(struct heap *heap, arena_index arena, uint64_t pages)
@@ -188,7 +188,7 @@ int pool_make(struct heap *heap, unsigned class)
 static void return_purged(struct heap *heap, struct pool *pool, page_index page, unsigned count)
 {
 	arena_recharge(pool->purged);
-	heap->returned = true;
+	owner_set(heap->returned, true);
 	arena_return(page / ARENA_PAGES, bits_below(count) << (page % ARENA_PAGES));
 }
 

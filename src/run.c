@@ -337,7 +337,7 @@ static bool resize_arenas(struct pool *record, page_index first, size_t pages)
 	if (pages > old && arenas_of(pages) <= record->run.arenas)
 		return grow_into_slack(record, first, pages);
 	size_t more = pages > old ? pages - old : 0;
-	if (!arena_charge(more))
+	if (more != 0 && !arena_charge(more))
 		return false;
 	if (pages > old && !grow_arenas(record, first, arenas_of(pages))) {
 		arena_recharge(-(int64_t)more);
@@ -370,10 +370,10 @@ bool run_resize(void *block, size_t size)
 	return true;
 }
 
-/* Both are runs of whole arenas. The pages change places, nothing is copied. */
+/* Both are runs of whole arenas, and there is room for all. The pages change places, nothing is copied. */
 static bool remap(void *from, void *to, size_t size)
 {
-	if (size < REMAP_FROM || atomic_load_explicit(&moved_runs, memory_order_relaxed) >= MOVED_MOST)
+	if (size < REMAP_FROM || size > run_usable(to) || atomic_load_explicit(&moved_runs, memory_order_relaxed) >= MOVED_MOST)
 		return false;
 	if (os_move(from, to, size) != 0)
 		return false;

@@ -34,7 +34,7 @@ static struct pool *target_at_hand(struct heap *heap, unsigned class)
 {
 	struct bin *bin = &heap->bins[class];
 	void *block;
-	while ((block = bin->head) != NULL) {
+	while ((block = bin->head) != NULL && bin_count(bin) > 0) {
 		struct pool *pool = pool_of_block(block);
 		if (pool->target)
 			return pool;

@@ -19,6 +19,9 @@ size_t trim_all(void)
 	if (thread_self.own != NULL && heap_empty(thread_self.own) != 0)
 		thread_switch_heap();
 	reclaim_all();
+	/* What sleepers had of the own heap's came back by its inbox. */
+	if (thread_self.own != NULL && heap_empty(thread_self.own) != 0)
+		thread_switch_heap();
 	heap_empty_dead();
 	run_expire(0);
 	arena_purge(SIZE_MAX, 0);

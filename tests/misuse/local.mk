@@ -35,6 +35,7 @@ MISUSE_CASES = \
 	tests/misuse/twice_into_bin \
 	tests/misuse/twice_mapping \
 	tests/misuse/twice_run \
+	tests/misuse/twice_then_allocated \
 	tests/misuse/twice_where_kept \
 	tests/misuse/typed_foreign \
 	tests/misuse/typed_from_malloc \
@@ -108,6 +109,7 @@ tests_misuse_twice_into_bin_LDADD = -lpthread
 tests_misuse_link_overwritten_by_threads_LDADD = -lpthread
 tests_misuse_twice_at_exit_of_thread_LDADD = -lpthread
 tests_misuse_twice_by_threads_LDADD = -lpthread
+tests_misuse_twice_then_allocated_LDADD = -lpthread
 tests_misuse_twice_where_kept_LDADD = -lpthread
 tests_misuse_wrong_size_LDADD = -ldl
 tests_misuse_typed_foreign_LDADD = -ldl

@@ -58,6 +58,7 @@ static const struct misuse_case cases[] = {
 	{"twice_in_medium_pool", "free", TWICE, ABORTS, NULL},
 	{"twice_at_exit_of_thread", "free", TWICE, ABORTS, NULL},
 	{"twice_by_threads", "free", TWICE, ABORTS, NULL},
+	{"twice_then_allocated", "free", TWICE, ABORTS, NULL},
 	{"twice_where_kept", "free", TWICE, ABORTS, NULL},
 	{"twice_in_idle_bin", "free", TWICE, ABORTS, "decay_ms:10"},
 	{"link_overwritten", "free", CORRUPT, ABORTS, NULL},

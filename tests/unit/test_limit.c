@@ -134,6 +134,31 @@ static void a_limit_below_what_is_in_use_refuses_until_enough_is_free(void **sta
 	verify_and_free(pieces[0], count);
 }
 
+/* Where it is, or to where there is room for what is left of it: it writes to no other's place. */
+static void a_block_shrinks_under_a_limit_that_was_passed(void **state)
+{
+	void *small[4], *victim, *block;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++)
+		small[i] = memset(malloc(4 * MIB), 1, 4 * MIB);
+	victim = malloc(48 * MIB);
+	block = malloc(48 * MIB);
+	assert_true(victim && block);
+	pattern_write(victim, 48 * MIB, 1);
+	pattern_write(block, 48 * MIB, 2);
+	for (size_t i = 0; i < 4; i++)
+		free(small[i]);
+	/* With what the four had, and less without: so that a refused call finds relief. */
+	set("limit", totals().heap_bytes - 2 * MIB);
+	block = realloc(block, 8 * MIB);
+	assert_non_null(block);
+	assert_true(pattern_holds(block, 8 * MIB, 2));
+	assert_true(pattern_holds(victim, 48 * MIB, 1));
+	free(block);
+	free(victim);
+}
+
 static int set_purge(const char *word)
 {
 	return strata_option_set("purge", &(struct strata_option){.type = STRATA_OPTION_WORD, .word = word});
@@ -238,6 +263,8 @@ static void many_threads_never_pass_it(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		/* The first: its blocks lie one behind the other. */
+		cmocka_unit_test_teardown(a_block_shrinks_under_a_limit_that_was_passed, no_limits),
 		cmocka_unit_test_teardown(one_thread_is_refused_and_served_again, no_limits),
 		cmocka_unit_test_teardown(nearly_all_of_the_limit_can_be_had, no_limits),
 		cmocka_unit_test_teardown(what_is_cached_goes_before_a_call_fails, no_limits),
