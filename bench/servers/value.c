@@ -7,6 +7,8 @@
 #include <strata/typed.h>
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,8 +94,12 @@ bool value_end(void)
 
 	for (int kind = 0; typed && kind < KINDS; kind++) {
 		size_t live = 0;
+		int error;
 
-		if (call_strata_type_unregister(types[kind], &live) != 0) {
+		/* A connection's thread that has said that it ends may be at its lists yet. */
+		while ((error = call_strata_type_unregister(types[kind], &live)) == EAGAIN)
+			sched_yield();
+		if (error != 0) {
 			fprintf(stderr, "%zu values of type %s live\n", live, infos[kind].name);
 			none = false;
 		}
