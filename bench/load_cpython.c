@@ -118,8 +118,9 @@ static void drop(struct bench_thread *thread, enum shape shape, struct object *o
 }
 
 /* count objects are made, then dropped in the same order. */
-static inline void burst(struct bench_thread *thread, enum shape shape)
+static void burst(struct bench_thread *thread)
 {
+	enum shape shape = (enum shape)thread->load->size;
 	struct object **objects = thread->own;
 	size_t count = thread->load->count;
 
@@ -135,8 +136,9 @@ static inline void burst(struct bench_thread *thread, enum shape shape)
 }
 
 /* count objects live; one after the other is replaced, as if at random. */
-static inline void steady(struct bench_thread *thread, enum shape shape)
+static void steady(struct bench_thread *thread)
 {
+	enum shape shape = (enum shape)thread->load->size;
 	struct object **objects = thread->own;
 	size_t count = thread->load->count, repeat = thread->load->repeat;
 
@@ -154,31 +156,12 @@ static inline void steady(struct bench_thread *thread, enum shape shape)
 	thread->ops += count + repeat;
 }
 
-static void burst_list(struct bench_thread *thread)
-{
-	burst(thread, LIST);
-}
-
-static void burst_tuple(struct bench_thread *thread)
-{
-	burst(thread, TUPLE);
-}
-
-static void steady_list(struct bench_thread *thread)
-{
-	steady(thread, LIST);
-}
-
-static void steady_tuple(struct bench_thread *thread)
-{
-	steady(thread, TUPLE);
-}
-
-static void add(const char *name, void (*work)(struct bench_thread *), size_t count, size_t repeat)
+static void add(const char *name, void (*work)(struct bench_thread *), size_t count, size_t repeat, enum shape shape)
 {
 	struct bench_load load = {
 		.set = BENCH_MORE,
 		.threads = 1,
+		.size = shape,
 		.count = count,
 		.repeat = repeat,
 		.set_up = cpython_set_up,
@@ -191,10 +174,10 @@ static void add(const char *name, void (*work)(struct bench_thread *), size_t co
 
 void load_cpython_register(void)
 {
-	add("list/pair", burst_list, 1, 40000);
-	add("tuple/pair", burst_tuple, 1, 40000);
-	add("list/burst", burst_list, 128, 320);
-	add("tuple/burst", burst_tuple, 128, 320);
-	add("list/steady", steady_list, 1024, 40000);
-	add("tuple/steady", steady_tuple, 1024, 40000);
+	add("list/pair", burst, 1, 40000, LIST);
+	add("tuple/pair", burst, 1, 40000, TUPLE);
+	add("list/burst", burst, 128, 320, LIST);
+	add("tuple/burst", burst, 128, 320, TUPLE);
+	add("list/steady", steady, 1024, 40000, LIST);
+	add("tuple/steady", steady, 1024, 40000, TUPLE);
 }

@@ -85,24 +85,10 @@ static size_t purge_records(arena_index first, unsigned count)
 	return count * PAGE_SIZE;
 }
 
-static size_t purge_unused_arena(arena_index index)
+/* Neighbours that the caller has claimed, in one call, with what lies between and costs nothing. */
+static size_t purge_whole(arena_index first, unsigned count)
 {
-	if (!arena_claim_unused(index))
-		return 0;
-	size_t bytes = purge_pages(index, ALL_BITS, 1, arena_count_purged);
-	if (arena_costly_pages(index) == 0) {
-		if (bytes != 0)
-			arena_count_clean(index);
-		bytes += purge_records(index, 1);
-	}
-	arena_let_go(index);
-	return bytes;
-}
-
-/* Neighbours, in one call, with what lies between and costs nothing; they are claimed. */
-static size_t purge_claimed_arenas(arena_index first, unsigned count)
-{
-	bool lazily = options()->purge_lazily;
+	bool lazily = options()->purge_lazily; /* once, as above */
 	if (os_purge(page_start(first * ARENA_PAGES), count * ARENA_SIZE, lazily) != 0)
 		return 0;
 	size_t bytes = 0;
@@ -121,16 +107,14 @@ static size_t purge_claimed_arenas(arena_index first, unsigned count)
 /* Of one chunk. Where somebody has one of them by now, each by itself. */
 static size_t purge_unused_arenas(arena_index first, unsigned count)
 {
-	_Atomic uint64_t *used = &chunk_of(first)->used;
-	uint64_t arenas = bits_below(count) << (first % CHUNK_ARENAS);
 	size_t bytes = 0;
-	if (count > 1 && claim_bits(used, arenas)) {
-		bytes = purge_claimed_arenas(first, count);
-		atomic_fetch_and(used, ~arenas);
-		return bytes;
+	if (arena_claim_unused(first, count)) {
+		bytes = purge_whole(first, count);
+		arena_let_go(first, count);
+	} else if (count > 1) {
+		for (arena_index index = first; index < first + count; index++)
+			bytes += purge_unused_arenas(index, 1);
 	}
-	for (arena_index index = first; index < first + count; index++)
-		bytes += purge_unused_arena(index);
 	return bytes;
 }
 
@@ -162,7 +146,7 @@ static size_t purge_pages_arena(arena_index index, unsigned least_run)
 	size_t bytes = purge_pages(index, pages, least_run, arena_count_purged);
 	arena_put_back(index, pages);
 	if (!is_used(index) && arena_costly_pages(index) == 0)
-		bytes += purge_unused_arena(index);
+		bytes += purge_unused_arenas(index, 1);
 	return bytes;
 }
 

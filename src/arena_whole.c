@@ -195,16 +195,16 @@ void arena_return_whole(arena_index first, size_t count)
 void arena_return_unused(arena_index index)
 {
 	arena_count_unused(index);
-	arena_let_go(index);
+	arena_let_go(index, 1);
 	unused_again(index / CHUNK_ARENAS);
 }
 
-bool arena_claim_unused(arena_index index)
+bool arena_claim_unused(arena_index first, unsigned count)
 {
-	return claim_bits(&chunk_of(index)->used, arena_bit(index));
+	return claim_bits(&chunk_of(first)->used, bits_in_chunk(first / CHUNK_ARENAS, first, count));
 }
 
-void arena_let_go(arena_index index)
+void arena_let_go(arena_index first, unsigned count)
 {
-	atomic_fetch_and(&chunk_of(index)->used, ~arena_bit(index));
+	release_range(first, count);
 }

@@ -8,15 +8,24 @@
 
 #include "layout.h"
 
-STRATA_FAST struct bin *bin_at(struct heap *heap, size_t code)
+/* What a bin is found by, as a part of the distance between two: the code of its class, which is class * 2, or the bytes of an object
+ * class's blocks, a multiple of 8, 0 for the class that is nobody's. */
+#define BY_CODE (sizeof(struct bin) / 2)
+#define BY_BYTES (sizeof(struct bin) / 8)
+
+STRATA_FAST struct bin *bin_by(size_t unit, struct heap *heap, size_t index)
 {
-	return (struct bin *)((char *)heap->bins + code * (sizeof(struct bin) / 2));
+	return (struct bin *)((char *)heap->bins + index * unit);
 }
 
-/* The bin of an object class, by the bytes of its blocks: a multiple of 8, 0 for the class that is nobody's. */
+STRATA_FAST struct bin *bin_at(struct heap *heap, size_t code)
+{
+	return bin_by(BY_CODE, heap, code);
+}
+
 STRATA_FAST struct bin *bin_of_object(struct heap *heap, size_t bytes)
 {
-	return (struct bin *)((char *)heap->bins + bytes * (sizeof(struct bin) / 8));
+	return bin_by(BY_BYTES, heap, bytes);
 }
 
 /* Takes the top block; NULL when there is none. */

@@ -13,39 +13,35 @@
 #include "slow.h"
 #include "thread.h"
 
-/* The top of the bin that lies index times unit bytes behind the first. As bin_pop, but for the addresses, which are formed in each
- * instruction, and for the line of the next block, whose first word the next call waits for. */
-STRATA_FAST void *fast_take(size_t size, size_t index, size_t unit, void *(*slow)(size_t))
+/* The top of a bin. As bin_pop, but for the addresses, which are formed in each instruction, and for the line of the next block, whose
+ * first word the next call waits for. */
+STRATA_FAST void *fast_take(size_t size, size_t unit, size_t index, void *(*slow)(size_t))
 {
 	struct heap *heap = thread_fast.heap;
-#define BIN ((struct bin *)((char *)heap->bins + index * unit))
-	owner_add(BIN->credit, 1);
+	owner_add(bin_by(unit, heap, index)->credit, 1);
 	compiler_fence();
 	forget(index);
-	void *block = racy_read(BIN->head);
+	void *block = racy_read(bin_by(unit, heap, index)->head);
 	if (unlikely(block == NULL)) {
 		forget(index);
-		owner_add(BIN->credit, -1);
+		owner_add(bin_by(unit, heap, index)->credit, -1);
 		return slow(size);
 	}
 	forget(index);
 	void *next = *(void **)block;
-	owner_publish(BIN->head, next);
+	owner_publish(bin_by(unit, heap, index)->head, next);
 	__builtin_prefetch(next);
-#undef BIN
 	return block;
 }
 
-/* A block of the class with this code (class * 2). */
 STRATA_FAST void *fast_allocate(size_t size, size_t code, void *(*slow)(size_t))
 {
-	return fast_take(size, code, sizeof(struct bin) / 2, slow);
+	return fast_take(size, BY_CODE, code, slow);
 }
 
-/* A block of an object class, of so many bytes: a multiple of 8. */
 STRATA_FAST void *fast_allocate_object(size_t size, size_t bytes, void *(*slow)(size_t))
 {
-	return fast_take(size, bytes, sizeof(struct bin) / 8, slow);
+	return fast_take(size, BY_BYTES, bytes, slow);
 }
 
 /*

@@ -65,12 +65,6 @@ static int fill(struct heap *heap, unsigned class)
 	return 0;
 }
 
-/* Brings the newest blocks home, whose lines are still in the processor's nearest cache: walking the stack down to the older
- * ones would wait for each. They are collected first, so that what follows for one need not wait for the one before. Fewer
- * bytes than the same call can give back (retain.c). */
-#define FLUSH_MOST 64u
-#define FLUSH_BYTES ((size_t)384 << 10)
-
 /* By its owner, who may use the slots of what goes to others. */
 static bool send_home(struct heap *heap, void *block)
 {
@@ -80,6 +74,12 @@ static bool send_home(struct heap *heap, void *block)
 	remote_free_locked(heap, block, tag);
 	return true;
 }
+
+/* Brings the newest blocks home, whose lines are still in the processor's nearest cache: walking the stack down to the older
+ * ones would wait for each. They are collected first, so that what follows for one need not wait for the one before. Fewer
+ * bytes than the same call can give back (retain.c). */
+#define FLUSH_MOST 64u
+#define FLUSH_BYTES ((size_t)384 << 10)
 
 static size_t flush_newest(struct heap *heap, unsigned class)
 {

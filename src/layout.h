@@ -186,7 +186,8 @@ _Static_assert(sizeof(struct pool) == CACHE_LINE, "metadata is at most 2 % of th
 /*
  * A class's free blocks that the thread has at hand: a stack, linked through the first word of each block. The owning
  * thread touches head and credit without atomics; who claims the bins of a sleeping thread takes the list by exchanging head,
- * and lowers limit by what it took (claim.c). Limit is guarded by busy.
+ * and lowers limit by what it took (claim.c). Limit is written under busy; read without, relaxed, by the owner as a hint (slow.c), by
+ * others for statistics. Larger blocks in it may be of another heap's pools.
  *
  *   count = limit - credit             blocks on the stack, or in a list in limbo
  *   credit >= 0 between calls          a free that would take it below 0 goes into housekeeping

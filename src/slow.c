@@ -127,8 +127,9 @@ const char *core_fault(const void *block)
 }
 
 /* Whether a block of another's serves here next. One of a few lines never does: two threads would write to a line of it ever
- * after. Larger ones do where blocks of the size are wanted: the bin's limit has room for one only when the thread allocates
- * them, and half of it stays for those that it frees of its own. The gate is looked at last: claim.c. */
+ * after. Larger ones do until half of the bin is full, the rest being for those that the thread frees of its own: a bin grows only
+ * where its blocks are wanted, and one that is never allocated from holds half a page's worth, until it is found idle. The gate is
+ * looked at last: claim.c. */
 static bool serves_here(const struct heap *heap, unsigned class)
 {
 	const struct bin *bin = &heap->bins[class];

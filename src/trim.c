@@ -10,18 +10,22 @@
 #include "thread.h"
 #include "typed.h"
 
+static void empty_own(void)
+{
+	if (thread_self.own != NULL && heap_empty(thread_self.own) != 0)
+		thread_switch_heap();
+}
+
 size_t trim_all(void)
 {
 	if (__atomic_load_n(&region_span, __ATOMIC_ACQUIRE) == 0)
 		return 0;
 	uint64_t before = arena_count().purged_bytes;
 	typed_trim();
-	if (thread_self.own != NULL && heap_empty(thread_self.own) != 0)
-		thread_switch_heap();
+	empty_own();
 	reclaim_all();
 	/* What sleepers had of the own heap's came back by its inbox. */
-	if (thread_self.own != NULL && heap_empty(thread_self.own) != 0)
-		thread_switch_heap();
+	empty_own();
 	heap_empty_dead();
 	run_expire(0);
 	arena_purge(SIZE_MAX, 0);

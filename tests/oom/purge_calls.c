@@ -21,11 +21,9 @@ long strata_os_calls(void);
 
 static void *blocks[BLOCKS_MOST];
 
-static void goes_in_large_pieces(size_t size, bool at_random)
+static size_t allocate(size_t size)
 {
 	size_t count = PEAK / size;
-	uint64_t purged;
-	long calls;
 
 	for (size_t i = 0; i < count; i++) {
 		blocks[i] = strata_malloc(size);
@@ -33,6 +31,39 @@ static void goes_in_large_pieces(size_t size, bool at_random)
 			fatal("no memory");
 		*(volatile char *)blocks[i] = 1;
 	}
+	return count;
+}
+
+/* What all was kept of goes by many arenas of 256 KiB a call, and so do their records. */
+static void trim_joins_neighbours(size_t size, bool at_random)
+{
+	struct strata_option retain = {.type = STRATA_OPTION_BYTES, .number = 8 * PEAK};
+	size_t count, trimmed;
+	long calls;
+
+	if (strata_option_set("retain", &retain) != 0)
+		fatal("no setting");
+	count = allocate(size);
+	if (at_random)
+		shuffle(blocks, count);
+	for (size_t i = 0; i < count; i++)
+		strata_free(blocks[i]);
+	calls = strata_os_calls();
+	trimmed = strata_trim();
+	calls = strata_os_calls() - calls;
+	printf("%zu-byte blocks, kept and trimmed: %zu MiB went in %ld calls\n", size, trimmed / MIB, calls);
+	if (trimmed < PEAK)
+		fatal("not all was kept");
+	if ((size_t)calls > PEAK / (256 * KIB) / 8)
+		fatal("a call for fewer than 8 arenas");
+}
+
+static void goes_in_large_pieces(size_t size, bool at_random)
+{
+	size_t count = allocate(size);
+	uint64_t purged;
+	long calls;
+
 	if (at_random)
 		shuffle(blocks, count);
 	purged = totals().purged_bytes;
@@ -50,7 +81,7 @@ static void goes_in_large_pieces(size_t size, bool at_random)
 }
 
 /* In a process of its own: one that has had such bursts may keep more. */
-static void in_a_child(size_t size, bool at_random)
+static void in_a_child(void (*test)(size_t, bool), size_t size, bool at_random)
 {
 	int status = 0;
 	pid_t child;
@@ -58,7 +89,7 @@ static void in_a_child(size_t size, bool at_random)
 	fflush(stdout);
 	child = fork();
 	if (child == 0) {
-		goes_in_large_pieces(size, at_random);
+		test(size, at_random);
 		fflush(stdout);
 		_exit(0);
 	}
@@ -73,8 +104,9 @@ int main(int argc, char **argv)
 	(void)argc;
 	leave_out_the_container(argv);
 	set_decay(STOPPED);
-	in_a_child(4 * KIB, false);
-	in_a_child(16 * KIB, true);
-	in_a_child(100 * KIB, false);
+	in_a_child(goes_in_large_pieces, 4 * KIB, false);
+	in_a_child(goes_in_large_pieces, 16 * KIB, true);
+	in_a_child(goes_in_large_pieces, 100 * KIB, false);
+	in_a_child(trim_joins_neighbours, 4 * KIB, true);
 	return 0;
 }
