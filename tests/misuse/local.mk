@@ -36,6 +36,7 @@ MISUSE_CASES = \
 	tests/misuse/twice_mapping \
 	tests/misuse/twice_run \
 	tests/misuse/twice_then_allocated \
+	tests/misuse/twice_then_idle \
 	tests/misuse/twice_where_kept \
 	tests/misuse/typed_foreign \
 	tests/misuse/typed_from_malloc \
@@ -128,4 +129,4 @@ tests_misuse_typed_unregistered_tuple_LDADD = -ldl
 endif
 
 # Those whose source automake finds by their name are not seen to include it.
-EXTRA_DIST += tests/misuse/by_another.h tests/misuse/misuse.h tests/misuse/misuse_domain.h tests/misuse/typed_misuse.h
+EXTRA_DIST += tests/misuse/by_another.h tests/misuse/idle.h tests/misuse/misuse.h tests/misuse/misuse_domain.h tests/misuse/typed_misuse.h

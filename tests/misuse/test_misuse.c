@@ -61,6 +61,7 @@ static const struct misuse_case cases[] = {
 	{"twice_then_allocated", "free", TWICE, ABORTS, NULL},
 	{"twice_where_kept", "free", TWICE, ABORTS, NULL},
 	{"twice_in_idle_bin", "free", TWICE, ABORTS, "decay_ms:10"},
+	{"twice_then_idle", "free", TWICE, ABORTS, "decay_ms:10"},
 	{"link_overwritten", "free", CORRUPT, ABORTS, NULL},
 	{"link_overwritten_by_threads", "free", CORRUPT, ABORTS, NULL},
 	{"link_overwritten_early", "free", CORRUPT, ABORTS, NULL},

@@ -1,20 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A block is freed, another one, and the first again; then the thread goes on with another size until both have gone home. */
-#include "misuse.h"
-#include <unistd.h>
-
-#define COUNT 64
-#define SIZE 100000
-
-static void work(void)
-{
-	static pointer blocks[COUNT];
-
-	for (int i = 0; i < COUNT; i++)
-		blocks[i] = malloc(SIZE);
-	for (int i = 0; i < COUNT; i++)
-		free(blocks[i]);
-}
+#include "idle.h"
 
 int main(void)
 {
@@ -26,11 +12,7 @@ int main(void)
 	free(block);
 	free(other);
 	free(block);
-	/* Each of these lets the clock tick, and 30 ms of it are enough. */
-	for (int i = 0; i < 300; i++) {
-		work();
-		usleep(1000);
-	}
+	let_bins_go_home();
 	block = malloc(64);
 	other = malloc(64);
 	return kept == NULL || block == other;

@@ -251,6 +251,37 @@ static void an_aligned_block_keeps_its_contents(void **state)
 		}
 }
 
+/* Where a block lay that was moved by exchanging its pages, the next one lies: what is written there is not there for calloc. */
+static void a_place_that_was_left_is_zeroed_again(void **state)
+{
+	const size_t size = 2 * MIB;
+	bool tried = false;
+
+	(void)state;
+	if (checked_mode())
+		skip();
+	for (int i = 0; i < 8 && !tried; i++) {
+		char *block = strata_malloc(size), *fence = strata_malloc(size), *left = block, *next;
+
+		memset(block, 1, size);
+		block = strata_realloc(block, 2 * size);
+		next = strata_malloc(size);
+		assert_true(block && fence && next);
+		tried = block != left && next == left;
+		memset(next, 0xff, size);
+		strata_free(next);
+		next = strata_calloc(1, size);
+		assert_non_null(next);
+		for (size_t at = 0; at < size; at++)
+			if (next[at] != 0)
+				fatal("byte %zu is not zero", at);
+		strata_free(next);
+		strata_free(fence);
+		strata_free(block);
+	}
+	assert_true(tried);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +296,7 @@ int main(void)
 	    cmocka_unit_test(a_refusal_leaves_the_block),
 	    cmocka_unit_test(reallocarray_multiplies),
 	    cmocka_unit_test(an_aligned_block_keeps_its_contents),
+	    cmocka_unit_test(a_place_that_was_left_is_zeroed_again),
 	};
 
 	require_strata_serves_malloc();
