@@ -20,6 +20,12 @@ static inline uint64_t lowest_bits(uint64_t word, unsigned count)
 	return word & ~rest;
 }
 
+/* How many ones there are from the lowest bit on without a gap. */
+static inline unsigned first_gap(uint64_t word)
+{
+	return word == ALL_BITS ? 64 : bit_lowest(~word);
+}
+
 /* The ones from which on, upward, there are count ones without a gap. */
 static inline uint64_t first_of_runs(uint64_t word, unsigned count)
 {

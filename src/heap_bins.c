@@ -76,8 +76,8 @@ static bool send_home(struct heap *heap, void *block)
 }
 
 /* Brings the newest blocks home, whose lines are still in the processor's nearest cache: walking the stack down to the older
- * ones would wait for each. They are collected first, so that what follows for one need not wait for the one before. Fewer
- * bytes than the same call can give back (retain.c). */
+ * ones would wait for each. They are collected first, and their records fetched, so that what follows for one need not wait for
+ * the one before. Fewer bytes than the same call can give back (retain.c). */
 #define FLUSH_MOST 64u
 #define FLUSH_BYTES ((size_t)384 << 10)
 
@@ -94,6 +94,7 @@ static size_t flush_newest(struct heap *heap, unsigned class)
 	void *block = bin->head;
 	while (count < want && block != NULL) {
 		void *next = *(void **)block;
+		__builtin_prefetch(&region.pools[page_of(block)], 1);
 		if (unlikely(!remote_may_be_block(base, span, next)))
 			next = remote_next(block); /* the last, or overwritten */
 		blocks[count++] = block;

@@ -269,7 +269,7 @@ struct heap {
 	 * else: an owner takes another heap. Acquire to take it, release to let go (heap.c). */
 	_Atomic uint32_t busy;
 	uint32_t pool_count;           /* pools owned; read by others */
-	uint32_t pool_pages;           /* what those pools have */
+	uint32_t pool_pages;           /* what those pools have; read by others, as a hint */
 	uint64_t limit_bytes;          /* by how much the limits were raised, all bins; beyond cache by refills alone */
 	struct pool_list pools[CLASS_COUNT];
 	struct page_set reserve;       /* pages at hand for new pools */

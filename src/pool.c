@@ -179,7 +179,7 @@ int pool_make(struct heap *heap, unsigned class)
 	tag_pages(page, count, heap_tag(heap) | class * 2);
 	list_insert(heap, pool, false);
 	owner_add(heap->pool_count, 1);
-	heap->pool_pages += count;
+	owner_add(heap->pool_pages, count);
 	return 0;
 }
 
@@ -200,7 +200,7 @@ static void release_pool(struct heap *heap, struct pool *pool)
 		list_remove(heap, pool);
 	tag_pages(page, count, 0);
 	owner_add(heap->pool_count, -1);
-	heap->pool_pages -= count;
+	owner_add(heap->pool_pages, -count);
 	if (unlikely(pool->purged != 0))
 		return_purged(heap, pool, page, count);
 	else
@@ -294,7 +294,7 @@ void pool_to_front(struct heap *heap, struct pool *pool)
 STRATA_FAST enum homecoming locate(struct pool *pool, const struct size_class *class, const void *block, unsigned *index)
 {
 	size_t offset = (size_t)((const char *)block - first_block(pool, class));
-	if (unlikely(!block_begins(class, offset, index) || *index >= pool->carved))
+	if (unlikely(!block_begins(class, offset, pool->carved, index)))
 		return HOME_INSIDE;
 	return HOME;
 }
@@ -327,51 +327,57 @@ enum homecoming pool_home(struct heap *heap, void *block)
 	return HOME;
 }
 
-/* The records are fetched for all before the first is needed: blocks freed at random lie in as many pools. Those freed in order lie
- * in one, and are entered together. What does not change is held in locals, since the compiler must think that the writes to the
- * bitmaps change it. */
-unsigned pool_home_many(struct heap *heap, unsigned class_index, void *const *blocks, unsigned count)
+/* The pool is all home now, or was not listed. */
+static __attribute__((noinline)) void list_or_release(struct heap *heap, struct pool *pool)
 {
-	const struct size_class class = size_classes[class_index];
+	if (pool->home_count == pool->carved)
+		release_pool(heap, pool);
+	else
+		list_insert(heap, pool, true);
+}
+
+/* What does not change is held in locals, since the compiler must think that the writes to the bitmaps change it. plain: a pool of the
+ * class is one page, and its first block begins where that does. */
+STRATA_FAST unsigned home_many(struct heap *heap, unsigned class_index, void *const *blocks, unsigned count, const bool plain)
+{
+	const struct size_class *class = &size_classes[class_index];
+	const uint32_t inverse = class->odd_inverse;
+	const unsigned shift = (unsigned)__builtin_ctz(class->size);
 	const uintptr_t base = region_base;
 	const _Atomic page_tag *const tags = region_tags;
 	struct pool *const pools = region.pools;
-	const uint8_t *const backs = region.backs;
 	const page_tag mine = heap_tag(heap) | class_index * 2;
-	const size_t bytes = class.pages * PAGE_SIZE - class.start;
-	for (unsigned i = 0; i < count; i++)
-		__builtin_prefetch(&pools[((uintptr_t)blocks[i] - base) >> PAGE_SHIFT], 1);
 	unsigned done = 0;
-	bool sound = true;
-	while (done < count && sound) {
-		size_t page = ((uintptr_t)blocks[done] - base) >> PAGE_SHIFT;
+	for (; done < count; done++) {
+		size_t offset = (uintptr_t)blocks[done] - base;
+		size_t page = offset >> PAGE_SHIFT;
 		if (unlikely(atomic_load_explicit(&tags[page], memory_order_relaxed) != mine))
 			break;
-		if (class_index > OBJECT_CLASSES)
-			page -= backs[page];
+		if (!plain)
+			page -= region.backs[page];
 		struct pool *pool = &pools[page];
-		uint64_t *home = likely(class_index != 1) ? pool->home : (uint64_t *)page_start((page_index)page);
-		const uintptr_t first = base + (page << PAGE_SHIFT) + class.start;
-		const unsigned carved = pool->carved;
-		unsigned here = 0;
-		size_t offset = (uintptr_t)blocks[done] - first;
-		do {
-			unsigned index = block_index(&class, offset);
-			uint64_t *word = &home[index / 64];
-			uint64_t bit = UINT64_C(1) << (index % 64);
-			sound = (size_t)index * class.size == offset && index < carved && !(*word & bit);
-			if (unlikely(!sound))
-				break;
-			*word |= bit;
-			here++;
-			offset = done + here < count ? (uintptr_t)blocks[done + here] - first : SIZE_MAX;
-		} while (offset < bytes);
-		if (likely(here > 0))
-			came_home(heap, pool, here);
-		done += here;
+		offset = plain ? offset % PAGE_SIZE : offset - (page << PAGE_SHIFT) - class->start;
+		uint32_t index = block_index((uint32_t)offset, inverse, shift);
+		if (unlikely(index >= pool->carved))
+			break;
+		uint64_t *word = &(plain ? pool->home : home_bits(pool))[index / 64];
+		uint64_t bit = UINT64_C(1) << (index % 64);
+		if (unlikely(*word & bit))
+			break;
+		*word |= bit;
+		if (!plain)
+			pool->idle = false;
+		if (++pool->home_count == pool->carved || unlikely(!pool->listed))
+			list_or_release(heap, pool);
 	}
 	owner_add(heap->out_blocks[class_index], -done);
 	return done;
+}
+
+unsigned pool_home_many(struct heap *heap, unsigned class, void *const *blocks, unsigned count)
+{
+	bool plain = class > 1 && class <= OBJECT_CLASSES;
+	return plain ? home_many(heap, class, blocks, count, true) : home_many(heap, class, blocks, count, false);
 }
 
 enum homecoming pool_look(const void *p)
@@ -398,8 +404,8 @@ unsigned pool_adopt(struct heap *from, struct heap *to, unsigned class, unsigned
 		owner_add(to->out_blocks[class], out);
 		owner_add(from->pool_count, -1);
 		owner_add(to->pool_count, 1);
-		from->pool_pages -= pages;
-		to->pool_pages += pages;
+		owner_add(from->pool_pages, -pages);
+		owner_add(to->pool_pages, pages);
 	}
 	return adopted;
 }

@@ -52,7 +52,7 @@ static inline bool pool_is_start(const void *p, const struct size_class *class)
 	page_index page = page_of(p);
 	const char *first = page_start(page - region.backs[page]) + class->start;
 	unsigned index;
-	return block_begins(class, (size_t)((const char *)p - first), &index);
+	return block_begins(class, (size_t)((const char *)p - first), class->capacity, &index);
 }
 
 static inline page_index page_of_pool(const struct pool *pool)

@@ -2,6 +2,7 @@
 #include "remote.h"
 
 #include "bin.h"
+#include "bin_limit.h"
 #include "decay.h"
 #include "heap.h"
 #include "pool.h"
@@ -9,7 +10,7 @@
 
 /* A slot is handed over when it holds this much. */
 #define BATCH_BLOCKS 64u
-#define BATCH_BYTES (16u << 10)
+#define BATCH_BYTES (64u << 10)
 
 /*
  * A batch travels in some of its own blocks, the carriers. A carrier's first word links to the next and says how many others it
@@ -62,8 +63,16 @@ static uint32_t room_of_carrier(const void *block)
 }
 
 /* An inbox this long is a sign that its owner sleeps: at twice as much, if the owner has not been seen on its slow path in
- * between, whoever handed over drains it. */
+ * between, whoever handed over drains it. One with much memory is given more: few large blocks come to as much while it is just at
+ * work, and to find its heap busy costs it that (thread_switch_heap). */
 #define INBOX_LONG ((uint64_t)256 << 10)
+#define INBOX_PART 16u
+
+static uint64_t long_inbox(const struct heap *owner)
+{
+	uint64_t part = (uint64_t)others_read(owner->pool_pages) * PAGE_SIZE / INBOX_PART;
+	return part > INBOX_LONG ? part : INBOX_LONG;
+}
 
 static void push_carriers(struct heap *owner, uintptr_t *first, uintptr_t *last, uintptr_t carried_by_last)
 {
@@ -77,8 +86,11 @@ static bool owner_sleeps(struct heap *owner, uint64_t pending)
 {
 	uint32_t calls = others_read(owner->slow_calls);
 	uint32_t seen = atomic_load_explicit(&owner->seen_calls, memory_order_relaxed);
+	uint64_t much = long_inbox(owner);
+	if (pending < much)
+		return false;
 	if (seen == calls)
-		return pending >= 2 * INBOX_LONG;
+		return pending >= 2 * much;
 	atomic_store_explicit(&owner->seen_calls, calls, memory_order_relaxed);
 	return false;
 }
@@ -283,11 +295,18 @@ STRATA_FAST void *next_arrived(struct arrival *arrival)
 	return block;
 }
 
+/* A bin of larger blocks grows for what comes back as for what its owner frees: otherwise a pool is given up for each, and the next one
+ * is made from fresh pages. */
+static bool has_room(struct heap *heap, unsigned class)
+{
+	return heap->bins[class].credit > 0 || (class > OBJECT_CLASSES && limit_overflow(heap, class));
+}
+
 /* False for a fault. */
 static bool take_in(struct heap *heap, unsigned class, void *block, bool into_bins)
 {
 	struct bin *bin = &heap->bins[class];
-	if (!into_bins || bin->credit <= 0)
+	if (!into_bins || !has_room(heap, class))
 		return heap_take_home(heap, block);
 	if (unlikely(bin->head == block)) {
 		misuse_twice(block);

@@ -3,6 +3,7 @@
 
 #include "arena.h"
 #include "arena_whole.h"
+#include "bit_word.h"
 #include "check.h"
 #include "decay.h"
 #include "heap.h"
@@ -79,10 +80,15 @@ static void mark_range(page_index first, size_t pages, void (*mark)(arena_index,
 		mark(index, range_in_arena(index, first, pages));
 }
 
+/* Neighbours in one call: a page at a time, its length known, the compiler puts an instruction in line that is slow to begin. */
 static void zero_bits(page_index first, uint64_t pages)
 {
-	for (; pages != 0; pages &= pages - 1)
-		memset(page_start(first + bit_lowest(pages)), 0, PAGE_SIZE);
+	while (pages != 0) {
+		unsigned from = bit_lowest(pages);
+		unsigned count = first_gap(pages >> from);
+		memset(page_start(first + from), 0, count * PAGE_SIZE);
+		pages &= ~(bits_below(count) << from);
+	}
 }
 
 static void zero_dirty(page_index first, size_t pages)

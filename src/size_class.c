@@ -23,8 +23,13 @@
 	F(105, 81920, 20, 0) F(106, 98304, 24, 0) F(107, 114688, 28, 0) F(108, 131072, 32, 0) \
 	F(109, 163840, 40, 0) F(110, 196608, 48, 0) F(111, 229376, 56, 0) F(112, 262144, 64, 0)
 
+/* The inverse of an odd number modulo 2^32, by Newton's method: each step doubles how many of its bits are right, 5 at first. */
+#define ODD(n) ((uint32_t)(n) >> __builtin_ctz(n))
+#define NEARER(n, x) ((x) * (2 - (n) * (x)))
+#define INVERSE(n) NEARER(n, NEARER(n, NEARER(n, (3 * (n)) ^ 2)))
+
 #define ENTRY(class, bytes, page_count, offset)                                                              \
-	[class] = { .size = (bytes), .inverse = (uint32_t)(((UINT64_C(1) << 32) + (bytes) - 1) / (bytes)),   \
+	[class] = { .size = (bytes), .odd_inverse = INVERSE(ODD(bytes)),                                     \
 		    .capacity = ((page_count) * 4096 - (offset)) / (bytes), .pages = (page_count), .start = (offset) },
 
 const struct size_class size_classes[CLASS_COUNT] = { CLASSES(ENTRY) };

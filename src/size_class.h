@@ -25,7 +25,7 @@
 /* What the slow paths need to know of a class. */
 struct size_class {
 	uint32_t size;     /* bytes in a block */
-	uint32_t inverse;  /* ceil(2^32 / size): offset / size by multiplication, exact for offsets within a pool */
+	uint32_t odd_inverse; /* of size without its factors of 2, modulo 2^32: see block_index */
 	uint16_t capacity; /* blocks in a pool */
 	uint8_t pages;     /* pages in a pool: 1 for objects, up to 64 for medium classes */
 	uint8_t start;     /* offset of the first block: the 8-byte class keeps its bitmap in front of its blocks */
@@ -73,17 +73,20 @@ static inline unsigned class_of_size(size_t size)
 	return medium_code(size) / 2;
 }
 
-/* Index of the block that offset bytes into a pool lies in; the offset is counted from the first block. */
-static inline unsigned block_index(const struct size_class *class, size_t offset)
+/* Which block of a pool of blocks of size begins at offset, which is counted from the first block; where none does, a number above that
+ * of any block. One multiplication divides exactly and tells what does not: with size = odd << shift, a multiple of odd times odd's
+ * inverse is the quotient, whose lowest bits are 0 if it can be shifted; what is not a multiple gets a bit far up. */
+STRATA_FAST uint32_t block_index(uint32_t offset, uint32_t odd_inverse, unsigned shift)
 {
-	return (unsigned)((offset * class->inverse) >> 32);
+	uint32_t quotient = offset * odd_inverse;
+	return quotient >> shift | quotient << (-shift & 31);
 }
 
-/* Whether a block begins there, and which. */
-static inline bool block_begins(const struct size_class *class, size_t offset, unsigned *index)
+/* Whether one of carved blocks begins there, and which. */
+static inline bool block_begins(const struct size_class *class, size_t offset, unsigned carved, unsigned *index)
 {
-	*index = block_index(class, offset);
-	return (size_t)*index * class->size == offset;
+	*index = block_index((uint32_t)offset, class->odd_inverse, (unsigned)__builtin_ctz(class->size));
+	return *index < carved;
 }
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -249,6 +250,60 @@ static void those_of_many_lines_serve_who_freed_them(void **state)
 	}
 }
 
+#define LARGE (64 * KIB)
+
+static uint64_t cached_after_another_freed(size_t from, size_t to)
+{
+	size_t all = count;
+
+	memmove(blocks, blocks + from, (all - from) * sizeof *blocks);
+	count = to - from;
+	free_by_another();
+	memmove(blocks, blocks + count, (all - to) * sizeof *blocks);
+	count = all - to;
+	return totals().cached_bytes;
+}
+
+/* With 32 MiB of its own, an eighth of which it may have to wait for before others take it home. */
+static void an_owner_at_work_is_left_alone(void **state)
+{
+	uint64_t before;
+
+	(void)state;
+	if (checked_mode())
+		skip();
+	set_decay(STOPPED);
+	cached_at_first();
+	count = 512;
+	allocate(LARGE);
+	before = totals().cached_bytes;
+	assert_true(cached_after_another_freed(0, 24) >= before + 24 * LARGE);
+	/* But not while ever more wait. */
+	assert_true(cached_after_another_freed(0, 300) <= before + 512 * LARGE / 8 + MIB);
+	free_all(NULL);
+	strata_trim();
+}
+
+/* As what it freed itself would be. */
+static void what_comes_back_is_kept(void **state)
+{
+	uint64_t before;
+
+	(void)state;
+	if (checked_mode())
+		skip();
+	set_decay(STOPPED);
+	cached_at_first();
+	count = 16;
+	allocate(LARGE);
+	before = totals().cached_bytes;
+	cached_after_another_freed(0, 15);
+	strata_free(strata_malloc(LARGE));
+	assert_true(totals().cached_bytes >= before + 4 * LARGE);
+	free_all(NULL);
+	strata_trim();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +312,8 @@ int main(void)
 		cmocka_unit_test(of_many_owners),
 		cmocka_unit_test(they_are_free_on_their_way),
 		cmocka_unit_test(those_of_many_lines_serve_who_freed_them),
+		cmocka_unit_test(an_owner_at_work_is_left_alone),
+		cmocka_unit_test(what_comes_back_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
