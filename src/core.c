@@ -81,16 +81,17 @@ STRATA_NOINLINE static void *aligned_slow(size_t alignment, size_t size)
 	return block;
 }
 
-/* There is a class for every 8 bytes up to 512: that of the size rounded up to the alignment is aligned. */
+/* There is a class for every 8 bytes up to 512: that of the size rounded up to the alignment is aligned. Above, all are multiples of
+ * 64. */
 void *core_aligned(size_t alignment, size_t size)
 {
 	size_t bytes = round_up(size, size_max(alignment, 8));
-	if (likely(size <= OBJECT_MAX && bytes <= OBJECT_MAX)) {
-		void *block = bin_pop(bin_of_object(thread_fast.heap, bytes));
-		if (likely(block != NULL))
-			return block;
-	}
-	return aligned_slow(alignment, size);
+	void *block = NULL;
+	if (likely(size <= OBJECT_MAX && bytes <= OBJECT_MAX))
+		block = bin_pop(bin_of_object(thread_fast.heap, bytes));
+	else if (size > OBJECT_MAX && size <= LOOKED_UP_MAX && alignment <= 64)
+		block = bin_pop(bin_at(thread_fast.heap, code_aligned16[size]));
+	return likely(block != NULL) ? block : aligned_slow(alignment, size);
 }
 
 /* ---- Resizing ------------------------------------------------------------------------------------------------------- */

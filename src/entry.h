@@ -13,8 +13,8 @@
 /* Blocks of 16 bytes and more are aligned to 16. slow: what goes on when the bin is empty or the block large. */
 STRATA_FAST void *entry_allocate16(size_t size, void *(*slow)(size_t))
 {
-	if (likely(size <= OBJECT_MAX))
-		return fast_allocate(size, object_code_aligned16[size], slow);
+	if (likely(size <= LOOKED_UP_MAX))
+		return fast_allocate(size, code_aligned16[size], slow);
 	if (likely(size <= MEDIUM_MAX))
 		return fast_allocate(size, medium_code(size), slow);
 	return slow(size);

@@ -38,22 +38,23 @@ const struct size_class size_classes[CLASS_COUNT] = { CLASSES(ENTRY) };
 
 const uint32_t class_bytes[CLASS_COUNT] STRATA_ALIGNED(CACHE_LINE) = { CLASSES(BYTES) };
 
-/* 16 * (n - 1) < size <= 16 * n: class 2 * n, code 4 * n. */
-#define SIXTEEN(n) [16 * (n) - 15 ... 16 * (n)] = 4 * (n)
-#define SIXTEENS(n) SIXTEEN(n), SIXTEEN(n + 1), SIXTEEN(n + 2), SIXTEEN(n + 3)
-
-const uint8_t object_code_aligned16[OBJECT_MAX + 1] STRATA_ALIGNED(CACHE_LINE) = {
-	[0 ... 8] = 2, [9 ... 16] = 4, SIXTEEN(2), SIXTEEN(3), SIXTEEN(4),
-	SIXTEENS(5), SIXTEENS(9), SIXTEENS(13), SIXTEENS(17), SIXTEENS(21), SIXTEENS(25), SIXTEENS(29),
-};
-
-/* Eight classes in a row from first, each of width entries, beginning at entry at. */
+/* Four or eight classes in a row from first, each of width entries, beginning at entry at. */
 #define ROW4(at, width, first)                                    \
 	[(at) ... (at) + (width) - 1] = 2 * (first),              \
 	[(at) + (width) ... (at) + 2 * (width) - 1] = 2 * (first) + 2, \
 	[(at) + 2 * (width) ... (at) + 3 * (width) - 1] = 2 * (first) + 4, \
 	[(at) + 3 * (width) ... (at) + 4 * (width) - 1] = 2 * (first) + 6
 #define ROW8(at, width, first) ROW4(at, width, first), ROW4((at) + 4 * (width), width, (first) + 4)
+
+/* 16 * (n - 1) < size <= 16 * n: class 2 * n, code 4 * n. */
+#define SIXTEEN(n) [16 * (n) - 15 ... 16 * (n)] = 4 * (n)
+#define SIXTEENS(n) SIXTEEN(n), SIXTEEN(n + 1), SIXTEEN(n + 2), SIXTEEN(n + 3)
+
+const uint8_t code_aligned16[LOOKED_UP_MAX + 1] STRATA_ALIGNED(CACHE_LINE) = {
+	[0 ... 8] = 2, [9 ... 16] = 4, SIXTEEN(2), SIXTEEN(3), SIXTEEN(4),
+	SIXTEENS(5), SIXTEENS(9), SIXTEENS(13), SIXTEENS(17), SIXTEENS(21), SIXTEENS(25), SIXTEENS(29),
+	ROW8(513, 64, 65), ROW8(1025, 128, 73), ROW8(2049, 256, 81),
+};
 
 const uint8_t medium_codes[320] STRATA_ALIGNED(CACHE_LINE) = {
 	ROW8(8, 1, 65), ROW8(16, 2, 73), ROW8(32, 4, 81),

@@ -42,8 +42,10 @@ STRATA_FAST size_t bytes_of_code(size_t code)
 	return *(const uint32_t *)((const char *)class_bytes + code * (sizeof(uint32_t) / 2));
 }
 
-/* malloc's rule: code of the smallest class for size <= 512 whose blocks are aligned to 16 bytes (8 for sizes <= 8). */
-extern STRATA_HIDDEN const uint8_t object_code_aligned16[OBJECT_MAX + 1];
+/* malloc's rule: code of the smallest class whose blocks are aligned to 16 bytes (8 for sizes <= 8). Up to 4 KiB it is looked up by
+ * the size itself: where a program's sizes lie on both sides of it, a test of the size is one that the processor guesses wrong. */
+#define LOOKED_UP_MAX ((size_t)4096)
+extern STRATA_HIDDEN const uint8_t code_aligned16[LOOKED_UP_MAX + 1];
 
 /* Code of the smallest medium class, by (size - 1) / 64 up to 4 KiB, and by 64 + (size - 1) / 1024 above. */
 extern STRATA_HIDDEN const uint8_t medium_codes[320];

@@ -72,8 +72,8 @@ void *allocate_slow(size_t size)
 void *allocate_slow_aligned16(size_t size)
 {
 	background_consider(__builtin_return_address(0));
-	if (size <= OBJECT_MAX)
-		return allocate(size, object_code_aligned16[size] / 2);
+	if (size <= LOOKED_UP_MAX)
+		return allocate(size, code_aligned16[size] / 2);
 	return allocate_slow(size);
 }
 

@@ -60,12 +60,29 @@ static void requests_get_the_least_class(void **state)
 	}
 }
 
+/* Or of 8 bytes, for what is no larger. */
+static void malloc_gets_the_least_aligned_one(void **state)
+{
+	(void)state;
+	for (size_t size = 0; size <= LOOKED_UP_MAX; size++) {
+		unsigned class = code_aligned16[size] / 2;
+		unsigned less = class - 1;
+
+		assert_int_equal(code_aligned16[size] % 2, 0);
+		assert_true(size_classes[class].size >= size);
+		assert_true(size <= 8 || size_classes[class].size % 16 == 0);
+		while (less > 0 && size_classes[less].size >= size)
+			assert_true(size > 8 && size_classes[less--].size % 16 != 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(blocks_are_found_where_they_begin),
 		cmocka_unit_test(pools_hold_what_they_say),
 		cmocka_unit_test(requests_get_the_least_class),
+		cmocka_unit_test(malloc_gets_the_least_aligned_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
