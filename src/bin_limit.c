@@ -5,10 +5,15 @@
 #include "options.h"
 
 /* Most bytes in one bin. A deep stack of small blocks that were freed at random is slower than bringing them home: each pop
- * waits for a line from far away, while a pool is refilled in the order of its addresses. */
+ * waits for a line from far away, while a pool is refilled in the order of its addresses. Not so where some share a line. */
+#define SMALL_BELOW (2 * CACHE_LINE)
+
 static size_t bin_bytes(unsigned class)
 {
-	return size_classes[class].size < 128 ? (size_t)1 << 20 : (size_t)4 << 20;
+	uint32_t size = size_classes[class].size;
+	if (size < CACHE_LINE)
+		return (size_t)2 << 20;
+	return size < SMALL_BELOW ? (size_t)1 << 20 : (size_t)4 << 20;
 }
 
 /* A bin that is only ever freed to grows no further: its blocks would keep their pools from those who need pages. */
@@ -52,10 +57,13 @@ void limits_reset(struct heap *heap)
 }
 
 /* All threads' caches may take a sixteenth of what is in use, where that is more than the setting. What is in use is a sum: it is
- * asked for only where it matters. */
-static bool all_may_hold(int64_t more)
+ * asked for only where it matters. Small blocks, of which many come for few bytes, may make it twice as much: a few large ones in the
+ * bins of each thread leave them no room otherwise. */
+static bool all_may_hold(unsigned class, int64_t more)
 {
 	int64_t all = atomic_load_explicit(&all_limits, memory_order_relaxed) + more;
+	if (size_classes[class].size < SMALL_BELOW)
+		all /= 2;
 	return all <= (int64_t)options()->cache_all_bytes || all <= (int64_t)(arena_count().used_pages * PAGE_SIZE / 16);
 }
 
@@ -92,7 +100,7 @@ void limit_lower(struct heap *heap, unsigned class)
 	int32_t spare = bin->limit - first_limit(class);
 	if (spare > bin->credit)
 		spare = bin->credit;
-	if (spare <= 0 || all_may_hold(0))
+	if (spare <= 0 || all_may_hold(class, 0))
 		return;
 	limit_raise(heap, class, -(spare / 2 + 1));
 }
@@ -102,7 +110,7 @@ static bool double_up_to(struct heap *heap, unsigned class, size_t most)
 	int32_t limit = heap->bins[class].limit;
 	int32_t by = limit > 0 ? limit : 1;
 	size_t bytes = (size_t)by * size_classes[class].size;
-	if (2 * bytes > most || heap->limit_bytes + bytes > options()->cache_bytes || !all_may_hold((int64_t)bytes))
+	if (2 * bytes > most || heap->limit_bytes + bytes > options()->cache_bytes || !all_may_hold(class, (int64_t)bytes))
 		return false;
 	limit_raise(heap, class, by);
 	return true;
