@@ -66,12 +66,13 @@ static uint32_t room_of_carrier(const void *block)
  * between, whoever handed over drains it. One with much memory is given more: few large blocks come to as much while it is just at
  * work, and to find its heap busy costs it that (thread_switch_heap). */
 #define INBOX_LONG ((uint64_t)256 << 10)
+#define INBOX_MOST ((uint64_t)8 << 20)
 #define INBOX_PART 16u
 
 static uint64_t long_inbox(const struct heap *owner)
 {
 	uint64_t part = (uint64_t)others_read(owner->pool_pages) * PAGE_SIZE / INBOX_PART;
-	return part > INBOX_LONG ? part : INBOX_LONG;
+	return size_min(size_max(part, INBOX_LONG), INBOX_MOST);
 }
 
 static void push_carriers(struct heap *owner, uintptr_t *first, uintptr_t *last, uintptr_t carried_by_last)
