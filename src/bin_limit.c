@@ -4,16 +4,21 @@
 #include "arena_count.h"
 #include "options.h"
 
-/* Most bytes in one bin. A deep stack of small blocks that were freed at random is slower than bringing them home: each pop
- * waits for a line from far away, while a pool is refilled in the order of its addresses. Not so where some share a line. */
+/* Blocks of which many come for few bytes. */
 #define SMALL_BELOW (2 * CACHE_LINE)
 
+static bool is_small(unsigned class)
+{
+	return size_classes[class].size < SMALL_BELOW;
+}
+
+/* Most bytes in one bin. A deep stack of small blocks that were freed at random is slower than bringing them home: each pop
+ * waits for a line from far away, while a pool is refilled in the order of its addresses. Less so where blocks share a line. */
 static size_t bin_bytes(unsigned class)
 {
-	uint32_t size = size_classes[class].size;
-	if (size < CACHE_LINE)
+	if (size_classes[class].size < CACHE_LINE)
 		return (size_t)2 << 20;
-	return size < SMALL_BELOW ? (size_t)1 << 20 : (size_t)4 << 20;
+	return is_small(class) ? (size_t)1 << 20 : (size_t)4 << 20;
 }
 
 /* A bin that is only ever freed to grows no further: its blocks would keep their pools from those who need pages. */
@@ -30,10 +35,20 @@ static int32_t first_limit(unsigned class)
 	return (int32_t)(PAGE_SIZE / size_classes[class].size);
 }
 
-/* Sum of limit_bytes over the heaps: what all bins together may hold above a page's worth each. Changed when a limit changes,
- * which is seldom, by the thread whose bin it is or who claims that, and set by the child of a fork. Relaxed: it orders
- * nothing. */
+/* Sums over the heaps of limit_bytes and of large_limit_bytes: what all bins together may hold above a page's worth each. Changed when
+ * a limit changes, which is seldom, by the thread whose bin it is or who claims that, and set by the child of a fork. Relaxed: they
+ * order nothing. */
 static _Atomic int64_t all_limits STRATA_ALIGNED(CACHE_LINE);
+static _Atomic int64_t large_limits;
+
+/* Of the heap, and so of all. */
+static void count_limits(struct heap *heap, int64_t bytes, int64_t large)
+{
+	heap->limit_bytes += (uint64_t)bytes;
+	heap->large_limit_bytes += (uint64_t)large;
+	atomic_fetch_add_explicit(&all_limits, bytes, memory_order_relaxed);
+	atomic_fetch_add_explicit(&large_limits, large, memory_order_relaxed);
+}
 
 void limit_raise(struct heap *heap, unsigned class, int32_t by)
 {
@@ -41,8 +56,7 @@ void limit_raise(struct heap *heap, unsigned class, int32_t by)
 	int64_t bytes = (int64_t)by * size_classes[class].size;
 	owner_add(bin->limit, by);
 	owner_add(bin->credit, by);
-	heap->limit_bytes += (uint64_t)bytes;
-	atomic_fetch_add_explicit(&all_limits, bytes, memory_order_relaxed);
+	count_limits(heap, bytes, is_small(class) ? 0 : bytes);
 }
 
 void limits_reset(struct heap *heap)
@@ -51,46 +65,51 @@ void limits_reset(struct heap *heap)
 		owner_set(heap->bins[class].limit, first_limit(class));
 		owner_set(heap->bins[class].credit, first_limit(class));
 	}
-	atomic_fetch_sub_explicit(&all_limits, (int64_t)heap->limit_bytes, memory_order_relaxed);
-	heap->limit_bytes = 0;
+	limits_forget(heap);
 	heap->overflowed = (struct class_set){ 0 };
 }
 
+static bool may_be(int64_t bytes)
+{
+	return bytes <= (int64_t)options()->cache_all_bytes || bytes <= (int64_t)(arena_count().used_pages * PAGE_SIZE / 16);
+}
+
 /* All threads' caches may take a sixteenth of what is in use, where that is more than the setting. What is in use is a sum: it is
- * asked for only where it matters. Small blocks, of which many come for few bytes, may make it twice as much: a few large ones in the
- * bins of each thread leave them no room otherwise. */
+ * asked for only where it matters. Larger blocks have that to themselves; small ones may make it twice as much: a few large blocks in
+ * the bins of each thread leave them no room otherwise. */
 static bool all_may_hold(unsigned class, int64_t more)
 {
-	int64_t all = atomic_load_explicit(&all_limits, memory_order_relaxed) + more;
-	if (size_classes[class].size < SMALL_BELOW)
-		all /= 2;
-	return all <= (int64_t)options()->cache_all_bytes || all <= (int64_t)(arena_count().used_pages * PAGE_SIZE / 16);
+	if (is_small(class))
+		return may_be((atomic_load_explicit(&all_limits, memory_order_relaxed) + more) / 2);
+	return may_be(atomic_load_explicit(&large_limits, memory_order_relaxed) + more);
 }
 
 void limits_forget(struct heap *heap)
 {
-	atomic_fetch_sub_explicit(&all_limits, (int64_t)heap->limit_bytes, memory_order_relaxed);
-	heap->limit_bytes = 0;
+	count_limits(heap, -(int64_t)heap->limit_bytes, -(int64_t)heap->large_limit_bytes);
 }
 
 void limits_renew(struct heap *heap)
 {
 	int64_t bytes = 0;
+	int64_t large = 0;
 	for (unsigned class = 1; class < CLASS_COUNT; class++) {
 		struct bin *bin = &heap->bins[class];
 		int32_t count = (int32_t)bin_count(bin);
 		int32_t limit = count > first_limit(class) ? count : first_limit(class);
 		owner_set(bin->credit, limit - count);
 		owner_set(bin->limit, limit);
-		bytes += (int64_t)(limit - first_limit(class)) * size_classes[class].size;
+		int64_t raised = (int64_t)(limit - first_limit(class)) * size_classes[class].size;
+		bytes += raised;
+		large += is_small(class) ? 0 : raised;
 	}
-	atomic_fetch_add_explicit(&all_limits, bytes - (int64_t)heap->limit_bytes, memory_order_relaxed);
-	heap->limit_bytes = (uint64_t)bytes;
+	count_limits(heap, bytes - (int64_t)heap->limit_bytes, large - (int64_t)heap->large_limit_bytes);
 }
 
 void limits_count_only(const struct heap *heap)
 {
 	atomic_store_explicit(&all_limits, heap != NULL ? (int64_t)heap->limit_bytes : 0, memory_order_relaxed);
+	atomic_store_explicit(&large_limits, heap != NULL ? (int64_t)heap->large_limit_bytes : 0, memory_order_relaxed);
 }
 
 /* A refill raises a limit whatever all together may hold: with many threads, one large block in each bin is a lot. */

@@ -81,6 +81,7 @@ static void orphan(struct heap *heap)
 	for (unsigned class = 1; class < CLASS_COUNT; class++)
 		heap->bins[class].head = NULL;
 	heap->limit_bytes = 0;
+	heap->large_limit_bytes = 0;
 	limits_reset(heap);
 	memset(heap->outgoing, 0, sizeof heap->outgoing);
 	heap->sending = 0;

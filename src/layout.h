@@ -175,7 +175,7 @@ struct pool {
 	uint8_t class;
 	bool listed;
 	bool target; /* strata_should_move fills it: its blocks in a bin are what comes next */
-	bool idle;   /* nothing was taken or came home since pool_purge_idle last looked */
+	bool idle;   /* of a medium class: nothing was taken or came home since pool_purge_idle last looked */
 	uint8_t purged; /* pages of it that are not counted as used: no block of theirs is out (pool_purge.c) */
 } STRATA_ALIGNED(CACHE_LINE);
 
@@ -270,7 +270,8 @@ struct heap {
 	_Atomic uint32_t busy;
 	uint32_t pool_count;           /* pools owned; read by others */
 	uint32_t pool_pages;           /* what those pools have; read by others, as a hint */
-	uint64_t limit_bytes;          /* by how much the limits were raised, all bins; beyond cache by refills alone */
+	uint64_t limit_bytes;          /* by how much the limits were raised, all bins; beyond cache by refills alone; */
+	uint64_t large_limit_bytes;    /* and those of blocks that are not small (bin_limit.c) */
 	struct pool_list pools[CLASS_COUNT];
 	struct page_set reserve;       /* pages at hand for new pools */
 	struct page_set returning;     /* pages on the way back, collected by arena */

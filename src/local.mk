@@ -26,7 +26,7 @@ STRATA_SOURCES = \
 	src/hunger.h src/hunger.c \
 	src/decay.h src/decay.c \
 	src/retain.h src/retain.c \
-	src/pool.h src/pool.c \
+	src/pool.h src/pool.c src/pool_home.c \
 	src/pool_purge.h src/pool_purge.c \
 	src/bin_limit.h src/bin_limit.c \
 	src/heap.h src/heap.c src/heap_bins.c \

@@ -20,20 +20,6 @@ static unsigned batch_of(const struct heap *heap)
 	return (unsigned)size_min(size_max(heap->pool_pages / 8, BATCH_LEAST), BATCH_MOST);
 }
 
-/* ---- The bitmap of the blocks at home ------------------------------------------------------------------------------- */
-
-/* Kept beside the pool rather than in its free blocks, so that no write after free can reach it, and a block that comes
- * home twice is seen at once. Only the 8-byte class has more blocks than the record has bits. */
-static uint64_t *home_bits(struct pool *pool)
-{
-	return likely(pool->class != 1) ? pool->home : (uint64_t *)page_start(page_of_pool(pool));
-}
-
-static char *first_block(const struct pool *pool, const struct size_class *class)
-{
-	return page_start(page_of_pool(pool)) + class->start;
-}
-
 /* ---- Lists by class ------------------------------------------------------------------------------------------------- */
 
 static void list_insert(struct heap *heap, struct pool *pool, bool at_front)
@@ -192,7 +178,7 @@ static void return_purged(struct heap *heap, struct pool *pool, page_index page,
 	arena_return(page / ARENA_PAGES, bits_below(count) << (page % ARENA_PAGES));
 }
 
-static void release_pool(struct heap *heap, struct pool *pool)
+void pool_release(struct heap *heap, struct pool *pool)
 {
 	unsigned count = size_classes[pool->class].pages;
 	page_index page = page_of_pool(pool);
@@ -220,8 +206,8 @@ static void **link_word(void **tail, char *start, uint64_t bits, unsigned size)
 
 static void **link_home(struct pool *pool, const struct size_class *class, void **tail)
 {
-	uint64_t *home = home_bits(pool);
-	char *start = first_block(pool, class);
+	uint64_t *home = pool_bits(pool);
+	char *start = pool_first_block(pool, class);
 	for (unsigned at = 0; at * 64 < pool->carved; at++, start += (size_t)64 * class->size) {
 		tail = link_word(tail, start, home[at], class->size);
 		home[at] = 0;
@@ -234,7 +220,7 @@ static void **link_fresh(struct pool *pool, const struct size_class *class, void
 {
 	unsigned carve = (unsigned)size_max(PAGE_SIZE / class->size, 1);
 	carve = (unsigned)size_min(carve, class->capacity - pool->carved);
-	char *block = first_block(pool, class) + (size_t)pool->carved * class->size;
+	char *block = pool_first_block(pool, class) + (size_t)pool->carved * class->size;
 	for (unsigned i = 0; i < carve; i++, block += class->size) {
 		*tail = block;
 		tail = (void **)block;
@@ -287,157 +273,9 @@ unsigned pool_take(struct heap *heap, unsigned class_index, struct bin *bin)
 
 void pool_to_front(struct heap *heap, struct pool *pool)
 {
-	list_remove(heap, pool);
+	if (pool->listed)
+		list_remove(heap, pool);
 	list_insert(heap, pool, true);
-}
-
-STRATA_FAST enum homecoming locate(struct pool *pool, const struct size_class *class, const void *block, unsigned *index)
-{
-	size_t offset = (size_t)((const char *)block - first_block(pool, class));
-	if (unlikely(!block_begins(class, offset, pool->carved, index)))
-		return HOME_INSIDE;
-	return HOME;
-}
-
-/* So many blocks are home now whose bits were just set. */
-STRATA_FAST void came_home(struct heap *heap, struct pool *pool, unsigned count)
-{
-	pool->home_count += (uint16_t)count;
-	pool->idle = false;
-	if (pool->home_count == pool->carved)
-		release_pool(heap, pool);
-	else if (!pool->listed)
-		list_insert(heap, pool, true);
-}
-
-enum homecoming pool_home(struct heap *heap, void *block)
-{
-	struct pool *pool = pool_of_block(block);
-	unsigned class = pool->class;
-	unsigned index;
-	if (unlikely(locate(pool, &size_classes[class], block, &index) != HOME))
-		return HOME_INSIDE;
-	uint64_t *word = &home_bits(pool)[index / 64];
-	uint64_t bit = UINT64_C(1) << (index % 64);
-	if (unlikely(*word & bit))
-		return HOME_TWICE;
-	*word |= bit;
-	owner_add(heap->out_blocks[class], -1);
-	came_home(heap, pool, 1);
-	return HOME;
-}
-
-/* The pool is all home now, or was not listed. */
-static __attribute__((noinline)) void list_or_release(struct heap *heap, struct pool *pool)
-{
-	if (pool->home_count == pool->carved)
-		release_pool(heap, pool);
-	else
-		list_insert(heap, pool, true);
-}
-
-/* Blocks of one page, freed one after the other, enter a word of its bitmap together. The first, whose bit in *word is index's, lies at
- * offset in the page. Returns how many. */
-STRATA_FAST unsigned home_neighbours(uint64_t *word, void *const *blocks, unsigned count, size_t offset, uint32_t index, uint32_t carved,
-				     const struct size_class *class, unsigned shift)
-{
-	const uintptr_t page = (uintptr_t)blocks[0] - offset;
-	uint64_t bits = *word;
-	uint32_t at = index;
-	unsigned done = 0;
-	do {
-		uint64_t bit = UINT64_C(1) << (at % 64);
-		if (unlikely(bits & bit))
-			break;
-		bits |= bit;
-		if (++done == count)
-			break;
-		offset = (uintptr_t)blocks[done] - page;
-		at = block_index((uint32_t)offset, class->odd_inverse, shift);
-	} while (offset < PAGE_SIZE && (at ^ index) < 64 && at < carved);
-	*word = bits;
-	return done;
-}
-
-static inline unsigned home_one(uint64_t *word, uint32_t index)
-{
-	uint64_t bit = UINT64_C(1) << (index % 64);
-	if (unlikely(*word & bit))
-		return 0;
-	*word |= bit;
-	return 1;
-}
-
-/* What does not change is held in locals, since the compiler must think that the writes to the bitmaps change it. plain: a pool of the
- * class is one page, and its first block begins where that does. together: to look for neighbours is worth while. */
-STRATA_FAST unsigned home_many(struct heap *heap, unsigned class_index, void *const *blocks, unsigned count, const bool plain,
-			       const bool together)
-{
-	const struct size_class *class = &size_classes[class_index];
-	const uint32_t inverse = class->odd_inverse;
-	const unsigned shift = (unsigned)__builtin_ctz(class->size);
-	const uintptr_t base = region_base;
-	const _Atomic page_tag *const tags = region_tags;
-	struct pool *const pools = region.pools;
-	const page_tag mine = heap_tag(heap) | class_index * 2;
-	unsigned done = 0;
-	while (done < count) {
-		size_t offset = (uintptr_t)blocks[done] - base;
-		size_t page = offset >> PAGE_SHIFT;
-		if (unlikely(atomic_load_explicit(&tags[page], memory_order_relaxed) != mine))
-			break;
-		if (!plain)
-			page -= region.backs[page];
-		struct pool *pool = &pools[page];
-		offset = plain ? offset % PAGE_SIZE : offset - (page << PAGE_SHIFT) - class->start;
-		uint32_t index = block_index((uint32_t)offset, inverse, shift);
-		if (unlikely(index >= pool->carved))
-			break;
-		uint64_t *word = &(plain ? pool->home : home_bits(pool))[index / 64];
-		unsigned here = together ? home_neighbours(word, blocks + done, count - done, offset, index, pool->carved, class, shift)
-					 : home_one(word, index);
-		if (unlikely(here == 0))
-			break;
-		done += here;
-		if (!plain)
-			pool->idle = false;
-		pool->home_count += (uint16_t)here;
-		if (pool->home_count == pool->carved || unlikely(!pool->listed))
-			list_or_release(heap, pool);
-	}
-	owner_add(heap->out_blocks[class_index], -done);
-	return done;
-}
-
-static bool are_neighbours(const void *one, const void *other)
-{
-	return ((uintptr_t)one ^ (uintptr_t)other) < PAGE_SIZE;
-}
-
-/* As a sample tells: blocks freed at random are seldom neighbours, those freed in order nearly always. A second pair, since a page may
- * end between the first. */
-static bool are_in_order(void *const *blocks, unsigned count)
-{
-	return count > 2 && (are_neighbours(blocks[0], blocks[1]) || are_neighbours(blocks[1], blocks[2]));
-}
-
-unsigned pool_home_many(struct heap *heap, unsigned class, void *const *blocks, unsigned count)
-{
-	if (class == 1 || class > OBJECT_CLASSES)
-		return home_many(heap, class, blocks, count, false, false);
-	if (are_in_order(blocks, count))
-		return home_many(heap, class, blocks, count, true, true);
-	return home_many(heap, class, blocks, count, true, false);
-}
-
-enum homecoming pool_look(const void *p)
-{
-	struct pool *pool = pool_of_block(p);
-	unsigned index;
-	if (locate(pool, &size_classes[pool->class], p, &index) != HOME)
-		return HOME_INSIDE;
-	uint64_t word = __atomic_load_n(&home_bits(pool)[index / 64], __ATOMIC_RELAXED);
-	return word >> (index % 64) & 1 ? HOME_TWICE : HOME;
 }
 
 unsigned pool_adopt(struct heap *from, struct heap *to, unsigned class, unsigned count)
@@ -467,7 +305,7 @@ static void check_pool(const struct heap *heap, struct pool *pool, unsigned clas
 {
 	unsigned home = 0;
 	for (unsigned at = 0; at * 64 < pool->carved; at++)
-		home += bit_count(home_bits(pool)[at]);
+		home += bit_count(pool_bits(pool)[at]);
 	expect(pool->class == class && pool->listed);
 	expect(home == pool->home_count && pool->home_count <= pool->carved);
 	expect(pool->carved <= size_classes[class].capacity);

@@ -14,6 +14,9 @@ unsigned pool_take(struct heap *heap, unsigned class, struct bin *bin);
 /* The pool, which has blocks to give, is the next that pool_take takes from. */
 void pool_to_front(struct heap *heap, struct pool *pool);
 
+/* All blocks of the pool are home: its pages are the heap's to use otherwise, or go back. */
+void pool_release(struct heap *heap, struct pool *pool);
+
 /* Makes a pool for the class. 0 or -ENOMEM. */
 int pool_make(struct heap *heap, unsigned class);
 
@@ -40,6 +43,23 @@ void pool_settle(struct heap *heap, bool everything);
 /* Walks every list of the heap and checks the invariants of layout.h; does nothing unless built for debugging. */
 void pool_check_heap(const struct heap *heap);
 
+static inline page_index page_of_pool(const struct pool *pool)
+{
+	return (page_index)(pool - region.pools);
+}
+
+/* The bitmap of the blocks at home. Kept beside the pool rather than in its free blocks, so that no write after free can reach it, and
+ * a block that comes home twice is seen at once. Only the 8-byte class has more blocks than the record has bits. */
+static inline uint64_t *pool_bits(struct pool *pool)
+{
+	return likely(pool->class != 1) ? pool->home : (uint64_t *)page_start(page_of_pool(pool));
+}
+
+static inline char *pool_first_block(const struct pool *pool, const struct size_class *class)
+{
+	return page_start(page_of_pool(pool)) + class->start;
+}
+
 static inline struct pool *pool_of_block(const void *block)
 {
 	page_index page = page_of(block);
@@ -55,9 +75,5 @@ static inline bool pool_is_start(const void *p, const struct size_class *class)
 	return block_begins(class, (size_t)((const char *)p - first), class->capacity, &index);
 }
 
-static inline page_index page_of_pool(const struct pool *pool)
-{
-	return (page_index)(pool - region.pools);
-}
 
 #endif

@@ -5,6 +5,7 @@
 #include "heap.h"
 #include "os.h"
 #include "pool_purge.h"
+#include "remote.h"
 
 /* ---- Who sleeps ----------------------------------------------------------------------------------------------------- */
 
@@ -94,8 +95,11 @@ static size_t reclaim_some(uint32_t first, uint32_t scan, size_t budget, uint32_
 	bool may_claim = claim_possible();
 	for (uint32_t i = 0; i < scan; i++) {
 		struct heap *heap = heap_at((first + i) % count + 1);
-		if (may_claim && sleeps(heap, now, idle_ms))
+		bool asleep = sleeps(heap, now, idle_ms);
+		if (asleep && may_claim)
 			claim_add(&batch, heap);
+		else if (asleep && has_mail(heap))
+			remote_drain_for(heap);
 		else if (purged < budget)
 			purged += purge_sleeper(heap, budget - purged);
 	}

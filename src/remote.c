@@ -5,6 +5,7 @@
 #include "bin_limit.h"
 #include "decay.h"
 #include "heap.h"
+#include "hunger.h"
 #include "pool.h"
 #include "retain.h"
 
@@ -64,15 +65,19 @@ static uint32_t room_of_carrier(const void *block)
 
 /* An inbox this long is a sign that its owner sleeps: at twice as much, if the owner has not been seen on its slow path in
  * between, whoever handed over drains it. One with much memory is given more: few large blocks come to as much while it is just at
- * work, and to find its heap busy costs it that (thread_switch_heap). */
+ * work, and to find its heap busy costs it that (thread_switch_heap). Not so of many small ones: whoever takes them home does it in
+ * one call. */
 #define INBOX_LONG ((uint64_t)256 << 10)
 #define INBOX_MOST ((uint64_t)8 << 20)
 #define INBOX_PART 16u
+#define INBOX_BLOCKS 16384u
 
-static uint64_t long_inbox(const struct heap *owner)
+static uint64_t long_inbox(const struct heap *owner, uint64_t blocks)
 {
 	uint64_t part = (uint64_t)others_read(owner->pool_pages) * PAGE_SIZE / INBOX_PART;
-	return size_min(size_max(part, INBOX_LONG), INBOX_MOST);
+	if (blocks >= INBOX_BLOCKS)
+		return INBOX_LONG;
+	return size_max(hunger_shrink(size_min(part, INBOX_MOST)), INBOX_LONG);
 }
 
 static void push_carriers(struct heap *owner, uintptr_t *first, uintptr_t *last, uintptr_t carried_by_last)
@@ -83,11 +88,11 @@ static void push_carriers(struct heap *owner, uintptr_t *first, uintptr_t *last,
 	} while (!atomic_compare_exchange_weak(&owner->inbox, &top, first));
 }
 
-static bool owner_sleeps(struct heap *owner, uint64_t pending)
+static bool owner_sleeps(struct heap *owner, uint64_t pending, uint64_t blocks)
 {
 	uint32_t calls = others_read(owner->slow_calls);
 	uint32_t seen = atomic_load_explicit(&owner->seen_calls, memory_order_relaxed);
-	uint64_t much = long_inbox(owner);
+	uint64_t much = long_inbox(owner, blocks);
 	if (pending < much)
 		return false;
 	if (seen == calls)
@@ -104,7 +109,7 @@ static void hand_over(struct heap *owner, const struct outgoing *batch)
 	uintptr_t carried_by_last = room_of_carrier(batch->last);
 	uint64_t bytes = bytes_of(batch->filled);
 	uint64_t pending = atomic_fetch_add(&owner->inbox_bytes, bytes) + bytes;
-	atomic_fetch_add(&owner->inbox_blocks, blocks_of(batch->filled));
+	uint64_t blocks = atomic_fetch_add(&owner->inbox_blocks, blocks_of(batch->filled)) + blocks_of(batch->filled);
 	if (batch->first == batch->last)
 		carried_by_last -= room;
 	else
@@ -113,7 +118,7 @@ static void hand_over(struct heap *owner, const struct outgoing *batch)
 	uint32_t state = atomic_load(&owner->state);
 	if (unlikely(state == HEAP_DEAD))
 		remote_drain_for(owner);
-	else if (unlikely(pending >= INBOX_LONG) && state == HEAP_LIVE && owner_sleeps(owner, pending))
+	else if (unlikely(pending >= INBOX_LONG) && state == HEAP_LIVE && owner_sleeps(owner, pending, blocks))
 		remote_drain_for(owner);
 }
 
@@ -297,7 +302,7 @@ STRATA_FAST void *next_arrived(struct arrival *arrival)
 }
 
 /* A bin of larger blocks grows for what comes back as for what its owner frees: otherwise a pool is given up for each, and the next one
- * is made from fresh pages. */
+ * is made from fresh pages. What was freed twice is then found when the bin goes home, as of the owner's own. */
 static bool has_room(struct heap *heap, unsigned class)
 {
 	return heap->bins[class].credit > 0 || (class > OBJECT_CLASSES && limit_overflow(heap, class));

@@ -30,7 +30,7 @@ void remote_count_outgoing(const struct heap *heap, uint64_t *bytes, uint64_t *b
 /* With heap locked by its owner, or left by it, or claimed: hands over all that waits in its slots. */
 void remote_flush(struct heap *heap);
 
-/* With heap locked: takes what its inbox holds, home, or (for the owner) into the bins while they have room. */
+/* With heap locked: takes what its inbox holds, home, or (for the owner) into the bins that have room, or grow. */
 void remote_drain(struct heap *heap, bool into_bins);
 
 /* In the child of a fork: counts anew what the inbox holds. */

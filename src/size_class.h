@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sizes and classes. A class is a number: 0 is nobody's, 1 ... 64 are the object classes (8 bytes to a step), 65 ... 104
+ * Sizes and classes. A class is a number: 0 is nobody's, 1 ... 64 are the object classes (8 bytes to a step), 65 ... 112
  * the medium ones (8 steps to a doubling up to 4 KiB, 4 above, to 256 KiB). Above there are no classes: page runs.
  *
  * A class travels as its code, class * 2, in page tags and tables: the fast path then reaches a 16-byte bin with the

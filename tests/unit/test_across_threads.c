@@ -252,15 +252,14 @@ static void those_of_many_lines_serve_who_freed_them(void **state)
 
 #define LARGE (64 * KIB)
 
-static uint64_t cached_after_another_freed(size_t from, size_t to)
+static uint64_t cached_after_another_freed(size_t many)
 {
-	size_t all = count;
+	size_t rest = count - many;
 
-	memmove(blocks, blocks + from, (all - from) * sizeof *blocks);
-	count = to - from;
+	count = many;
 	free_by_another();
-	memmove(blocks, blocks + count, (all - to) * sizeof *blocks);
-	count = all - to;
+	memmove(blocks, blocks + many, rest * sizeof *blocks);
+	count = rest;
 	return totals().cached_bytes;
 }
 
@@ -277,9 +276,9 @@ static void an_owner_at_work_is_left_alone(void **state)
 	count = 512;
 	allocate(LARGE);
 	before = totals().cached_bytes;
-	assert_true(cached_after_another_freed(0, 24) >= before + 24 * LARGE);
+	assert_true(cached_after_another_freed(24) >= before + 24 * LARGE);
 	/* But not while ever more wait. */
-	assert_true(cached_after_another_freed(0, 300) <= before + 512 * LARGE / 8 + MIB);
+	assert_true(cached_after_another_freed(300) <= before + 512 * LARGE / 8 + MIB);
 	free_all(NULL);
 	strata_trim();
 }
@@ -297,11 +296,46 @@ static void what_comes_back_is_kept(void **state)
 	count = 16;
 	allocate(LARGE);
 	before = totals().cached_bytes;
-	cached_after_another_freed(0, 15);
+	cached_after_another_freed(15);
 	strata_free(strata_malloc(LARGE));
 	assert_true(totals().cached_bytes >= before + 4 * LARGE);
 	free_all(NULL);
 	strata_trim();
+}
+
+static void *allocate_and_sleep(void *unused)
+{
+	allocate(LARGE);
+	pthread_barrier_wait(&filled);
+	pthread_barrier_wait(&freed);
+	return unused;
+}
+
+/* Though its bins may not be claimed. */
+static void what_waits_for_a_sleeper_goes_by_trim(void **state)
+{
+	pthread_t thread;
+	uint64_t before;
+
+	(void)state;
+	if (checked_mode())
+		skip();
+	set_decay(STOPPED);
+	set_number("reclaim", 0);
+	pthread_barrier_init(&filled, NULL, 2);
+	pthread_barrier_init(&freed, NULL, 2);
+	count = 512;
+	assert_int_equal(pthread_create(&thread, NULL, allocate_and_sleep, NULL), 0);
+	pthread_barrier_wait(&filled);
+	strata_trim();
+	before = totals().cached_bytes;
+	assert_true(cached_after_another_freed(24) >= before + 24 * LARGE);
+	strata_trim();
+	assert_true(totals().cached_bytes < before + LARGE);
+	free_all(NULL);
+	pthread_barrier_wait(&freed);
+	pthread_join(thread, NULL);
+	set_number("reclaim", 1);
 }
 
 int main(void)
@@ -314,6 +348,7 @@ int main(void)
 		cmocka_unit_test(those_of_many_lines_serve_who_freed_them),
 		cmocka_unit_test(an_owner_at_work_is_left_alone),
 		cmocka_unit_test(what_comes_back_is_kept),
+		cmocka_unit_test(what_waits_for_a_sleeper_goes_by_trim),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@
 #include "support.h"
 
 #define BYTES (2 * MIB)
-#define LEAST_SIZE 64
+#define LEAST_SIZE 32
 #define FEW (512 * KIB)
 
 static void *blocks[BYTES / LEAST_SIZE];
@@ -56,13 +56,14 @@ static void burst_until_kept(size_t size, size_t bytes)
 	assert_true(comes(bursts_keep, bytes, "a cache of so many bytes"));
 }
 
-static const size_t sizes[] = { LEAST_SIZE, 200, 512, 2048, 16384 };
+static const size_t sizes[] = { 64, 200, 512, 2048, 16384 };
 
 static int begin(void **state)
 {
 	(void)state;
 	set_decay(STOPPED);
 	set_number("cache", 8 * MIB);
+	set_number("cache_all", 16 * MIB);
 	strata_trim();
 	return 0;
 }
@@ -120,12 +121,31 @@ static void what_has_no_more_use_goes_home(void **state)
 	}
 }
 
+/* What all threads may keep is 2 MiB here, with small blocks 4. A bin of 1 MiB is full but for what a call brings home. */
+#define FULL (MIB - 64 * KIB)
+
+static void small_and_large_leave_each_other_room(void **state)
+{
+	(void)state;
+	if (checked_mode())
+		skip();
+	set_number("cache_all", 2 * MIB);
+	burst_until_kept(2048, cached() + FULL);
+	burst_until_kept(32, cached() + FULL);
+	burst_until_kept(48, cached() + FULL);
+	strata_trim();
+	burst_until_kept(32, cached() + FULL);
+	burst_until_kept(48, cached() + FULL);
+	burst_until_kept(2048, cached() + FULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(what_is_freed_once_goes_home, begin),
 		cmocka_unit_test_setup(what_is_taken_again_is_kept, begin),
 		cmocka_unit_test_setup(what_has_no_more_use_goes_home, begin),
+		cmocka_unit_test_setup(small_and_large_leave_each_other_room, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

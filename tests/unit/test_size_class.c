@@ -71,6 +71,7 @@ static void malloc_gets_the_least_aligned_one(void **state)
 		assert_int_equal(code_aligned16[size] % 2, 0);
 		assert_true(size_classes[class].size >= size);
 		assert_true(size <= 8 || size_classes[class].size % 16 == 0);
+		assert_true(size <= OBJECT_MAX || class == class_of_size(size));
 		while (less > 0 && size_classes[less].size >= size)
 			assert_true(size > 8 && size_classes[less--].size % 16 != 0);
 	}
