@@ -75,13 +75,15 @@ static bool may_be(int64_t bytes)
 }
 
 /* All threads' caches may take a sixteenth of what is in use, where that is more than the setting. What is in use is a sum: it is
- * asked for only where it matters. Larger blocks have that to themselves; small ones may make it twice as much: a few large blocks in
- * the bins of each thread leave them no room otherwise. */
+ * asked for only where it matters. Small blocks may make it twice as much, since a few large ones in the bins of each thread leave them
+ * no room otherwise; and half of it the others have to themselves. */
 static bool all_may_hold(unsigned class, int64_t more)
 {
+	int64_t all = atomic_load_explicit(&all_limits, memory_order_relaxed) + more;
+	int64_t large = atomic_load_explicit(&large_limits, memory_order_relaxed) + more;
 	if (is_small(class))
-		return may_be((atomic_load_explicit(&all_limits, memory_order_relaxed) + more) / 2);
-	return may_be(atomic_load_explicit(&large_limits, memory_order_relaxed) + more);
+		return may_be(all / 2);
+	return may_be(all < 2 * large ? all : 2 * large);
 }
 
 void limits_forget(struct heap *heap)

@@ -121,7 +121,8 @@ static void what_has_no_more_use_goes_home(void **state)
 	}
 }
 
-/* What all threads may keep is 2 MiB here, with small blocks 4. A bin of 1 MiB is full but for what a call brings home. */
+/* What all threads may keep is 2 MiB here, with small blocks 4, and 1 of others beside those. A bin is full but for what a call brings
+ * home. */
 #define FULL (MIB - 64 * KIB)
 
 static void small_and_large_leave_each_other_room(void **state)
