@@ -15,7 +15,7 @@
 #include "support.h"
 
 #define BYTES (2 * MIB)
-#define LEAST_SIZE 32
+#define LEAST_SIZE 24
 #define FEW (512 * KIB)
 
 static void *blocks[BYTES / LEAST_SIZE];
@@ -121,22 +121,28 @@ static void what_has_no_more_use_goes_home(void **state)
 	}
 }
 
-/* What all threads may keep is 2 MiB here, with small blocks 4, and 1 of others beside those. A bin is full but for what a call brings
- * home. */
-#define FULL (MIB - 64 * KIB)
+/* A bin of 1 MiB is full but for what a call brings home; one of half of it is never. A burst doubles it once at most, so that it is
+ * found full before it grows further. */
+#define FULL (MIB - 256 * KIB)
 
+static void fill_small_bins(void)
+{
+	burst_until_kept(24, cached() + FULL);
+	burst_until_kept(32, cached() + FULL);
+	burst_until_kept(48, cached() + FULL);
+}
+
+/* What all threads may keep is 3 MiB here, with small blocks 6, and beside those 1.5 of others. */
 static void small_and_large_leave_each_other_room(void **state)
 {
 	(void)state;
 	if (checked_mode())
 		skip();
-	set_number("cache_all", 2 * MIB);
+	set_number("cache_all", 3 * MIB);
 	burst_until_kept(2048, cached() + FULL);
-	burst_until_kept(32, cached() + FULL);
-	burst_until_kept(48, cached() + FULL);
+	fill_small_bins();
 	strata_trim();
-	burst_until_kept(32, cached() + FULL);
-	burst_until_kept(48, cached() + FULL);
+	fill_small_bins();
 	burst_until_kept(2048, cached() + FULL);
 }
 
