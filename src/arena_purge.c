@@ -37,14 +37,6 @@ static uint64_t worth_it(arena_index index, uint64_t free, unsigned least_run)
 	return whole;
 }
 
-/* The row of ones that begins at the word's lowest. */
-static uint64_t lowest_run(uint64_t word)
-{
-	unsigned first = bit_lowest(word);
-	uint64_t zeros = ~(word >> first);
-	return (zeros != 0 ? bits_below((unsigned)size_min(bit_lowest(zeros), 64 - first)) : ALL_BITS) << first;
-}
-
 /* Purges pages that the caller has claimed; count says what becomes of those that went. Which of them are worth it is asked
  * now: before they were claimed another purge may have come and gone. Those between that cost nothing go along in the same
  * call. */

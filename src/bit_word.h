@@ -20,10 +20,12 @@ static inline uint64_t lowest_bits(uint64_t word, unsigned count)
 	return word & ~rest;
 }
 
-/* How many ones there are from the lowest bit on without a gap. */
-static inline unsigned first_gap(uint64_t word)
+/* The row of ones that begins at the word's lowest. */
+static inline uint64_t lowest_run(uint64_t word)
 {
-	return word == ALL_BITS ? 64 : bit_lowest(~word);
+	unsigned first = bit_lowest(word);
+	uint64_t zeros = ~(word >> first);
+	return (zeros != 0 ? bits_below((unsigned)size_min(bit_lowest(zeros), 64 - first)) : ALL_BITS) << first;
 }
 
 /* The ones from which on, upward, there are count ones without a gap. */

@@ -84,10 +84,9 @@ static void mark_range(page_index first, size_t pages, void (*mark)(arena_index,
 static void zero_bits(page_index first, uint64_t pages)
 {
 	while (pages != 0) {
-		unsigned from = bit_lowest(pages);
-		unsigned count = first_gap(pages >> from);
-		memset(page_start(first + from), 0, count * PAGE_SIZE);
-		pages &= ~(bits_below(count) << from);
+		uint64_t run = lowest_run(pages);
+		memset(page_start(first + bit_lowest(run)), 0, bit_count(run) * PAGE_SIZE);
+		pages &= ~run;
 	}
 }
 
