@@ -263,6 +263,22 @@ static uint64_t cached_after_another_freed(size_t many)
 	return totals().cached_bytes;
 }
 
+/* Large blocks of the calling thread's, with the clock stopped. Returns what is cached then. */
+static uint64_t begin_with_large(size_t blocks_wanted)
+{
+	set_decay(STOPPED);
+	strata_trim();
+	count = blocks_wanted;
+	allocate(LARGE);
+	return totals().cached_bytes;
+}
+
+static void end_with_large(void)
+{
+	free_all(NULL);
+	strata_trim();
+}
+
 /* With 32 MiB of its own, an eighth of which it may have to wait for before others take it home. */
 static void an_owner_at_work_is_left_alone(void **state)
 {
@@ -271,16 +287,11 @@ static void an_owner_at_work_is_left_alone(void **state)
 	(void)state;
 	if (checked_mode())
 		skip();
-	set_decay(STOPPED);
-	cached_at_first();
-	count = 512;
-	allocate(LARGE);
-	before = totals().cached_bytes;
+	before = begin_with_large(512);
 	assert_true(cached_after_another_freed(24) >= before + 24 * LARGE);
 	/* But not while ever more wait. */
 	assert_true(cached_after_another_freed(300) <= before + 512 * LARGE / 8 + MIB);
-	free_all(NULL);
-	strata_trim();
+	end_with_large();
 }
 
 /* As what it freed itself would be. */
@@ -291,16 +302,11 @@ static void what_comes_back_is_kept(void **state)
 	(void)state;
 	if (checked_mode())
 		skip();
-	set_decay(STOPPED);
-	cached_at_first();
-	count = 16;
-	allocate(LARGE);
-	before = totals().cached_bytes;
+	before = begin_with_large(16);
 	cached_after_another_freed(15);
 	strata_free(strata_malloc(LARGE));
 	assert_true(totals().cached_bytes >= before + 4 * LARGE);
-	free_all(NULL);
-	strata_trim();
+	end_with_large();
 }
 
 static void *allocate_and_sleep(void *unused)
@@ -335,6 +341,8 @@ static void what_waits_for_a_sleeper_goes_by_trim(void **state)
 	free_all(NULL);
 	pthread_barrier_wait(&freed);
 	pthread_join(thread, NULL);
+	pthread_barrier_destroy(&filled);
+	pthread_barrier_destroy(&freed);
 	set_number("reclaim", 1);
 }
 
