@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bin's top, and the order in which its owner touches it: credit first, head last. That order is what lets another thread
- * claim the bin of a sleeping owner (claim.c): whoever is between the two has a credit that does not fit the list.
+ * A bin's top, and the order in which its owner touches it. That order is what lets another thread claim the bin of a sleeping owner
+ * (claim.c):
+ *
+ *   pop    top, then the slot, then credit      whoever has read a block has said before that it is no longer there
+ *   push   credit, then the slot, then top      whoever is between has a credit that says so
+ *
+ * limit - credit is never less than the blocks in the bin.
  */
 #ifndef STRATA_BIN_H
 #define STRATA_BIN_H
@@ -28,26 +33,56 @@ STRATA_FAST struct bin *bin_of_object(struct heap *heap, size_t bytes)
 	return bin_by(BY_BYTES, heap, bytes);
 }
 
-/* Takes the top block; NULL when there is none. */
-STRATA_FAST void *bin_pop(struct bin *bin)
+/* A slot holds NULL at the bottom and where a block was taken, a block, or a block with a mark (claim.c) that makes the word negative:
+ * one test tells what may be handed out. */
+#define SLOT_MARK (UINT64_C(1) << 63)
+
+STRATA_FAST bool slot_is_block(const void *slot)
 {
-	owner_add(bin->credit, 1);
+	return (intptr_t)slot > 0;
+}
+
+/* The slots of the heap that threads have before their first call, all NULL. Threads write its tops at the same time, each one down and
+ * back to where they began: so they can be lower for a moment, by one for each thread that is between the two. */
+#define EMPTY_SLOTS 8192
+extern STRATA_HIDDEN void *empty_slots[EMPTY_SLOTS];
+extern STRATA_HIDDEN struct heap empty_heap;
+
+/* Nothing was there. */
+STRATA_FAST void bin_undo_pop(const struct heap *heap, struct bin *bin, void **top)
+{
+	owner_set(bin->top, likely(heap != &empty_heap) ? top : &empty_slots[EMPTY_SLOTS - 1]);
+}
+
+/* Takes the top block; NULL when there is none. */
+STRATA_FAST void *bin_pop(const struct heap *heap, struct bin *bin)
+{
+	void **top = racy_read(bin->top);
+	owner_set(bin->top, top - 1);
 	compiler_fence();
-	void *block = racy_read(bin->head);
-	if (unlikely(block == NULL)) {
-		owner_add(bin->credit, -1);
-		return NULL;
+	void *block = racy_read(*top);
+	if (likely(slot_is_block(block))) {
+		compiler_fence();
+		owner_add(bin->credit, 1);
+		return block;
 	}
-	owner_publish(bin->head, *(void **)block);
-	return block;
+	bin_undo_pop(heap, bin, top);
+	return NULL;
 }
 
 /* With the heap locked: order is nothing then. */
 static inline void bin_put_locked(struct bin *bin, void *block)
 {
-	*(void **)block = bin->head;
-	owner_publish(bin->head, block);
+	owner_set(bin->top[1], block);
+	owner_publish(bin->top, bin->top + 1);
 	owner_add(bin->credit, -1);
+}
+
+/* The newest block of the bin, by its owner or with the heap locked; NULL when there is none. */
+static inline void *bin_newest(const struct bin *bin)
+{
+	void *block = racy_read(*bin->top);
+	return slot_is_block(block) ? block : NULL;
 }
 
 #endif

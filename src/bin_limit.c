@@ -2,6 +2,7 @@
 #include "bin_limit.h"
 
 #include "arena_count.h"
+#include "bin_slots.h"
 #include "options.h"
 
 /* Blocks of which many come for few bytes. */
@@ -16,9 +17,7 @@ static bool is_small(unsigned class)
  * waits for a line from far away, while a pool is refilled in the order of its addresses. Less so where blocks share a line. */
 static size_t bin_bytes(unsigned class)
 {
-	if (size_classes[class].size < CACHE_LINE)
-		return (size_t)2 << 20;
-	return is_small(class) ? (size_t)1 << 20 : (size_t)4 << 20;
+	return size_min((size_t)4 << 20, SLOTS_MOST * size_classes[class].size);
 }
 
 /* A bin that is only ever freed to grows no further: its blocks would keep their pools from those who need pages. */
@@ -32,7 +31,7 @@ static size_t few_bytes(unsigned class)
 
 static int32_t first_limit(unsigned class)
 {
-	return (int32_t)(PAGE_SIZE / size_classes[class].size);
+	return (int32_t)size_min(PAGE_SIZE / size_classes[class].size, (size_t)slots_near(class));
 }
 
 /* Sums over the heaps of limit_bytes and of large_limit_bytes: what all bins together may hold above a page's worth each. Changed when
@@ -50,18 +49,23 @@ static void count_limits(struct heap *heap, int64_t bytes, int64_t large)
 	atomic_fetch_add_explicit(&large_limits, large, memory_order_relaxed);
 }
 
-void limit_raise(struct heap *heap, unsigned class, int32_t by)
+/* By less than nothing it always succeeds. */
+static bool change(struct heap *heap, unsigned class, int32_t by)
 {
 	struct bin *bin = &heap->bins[class];
 	int64_t bytes = (int64_t)by * size_classes[class].size;
+	if (!slots_fit(heap, class, bin->limit + by) && by > 0)
+		return false;
 	owner_add(bin->limit, by);
 	owner_add(bin->credit, by);
 	count_limits(heap, bytes, is_small(class) ? 0 : bytes);
+	return true;
 }
 
 void limits_reset(struct heap *heap)
 {
 	for (unsigned class = 1; class < CLASS_COUNT; class++) {
+		slots_reset(heap, class);
 		owner_set(heap->bins[class].limit, first_limit(class));
 		owner_set(heap->bins[class].credit, first_limit(class));
 	}
@@ -123,18 +127,38 @@ void limit_lower(struct heap *heap, unsigned class)
 		spare = bin->credit;
 	if (spare <= 0 || all_may_hold(class, 0))
 		return;
-	limit_raise(heap, class, -(spare / 2 + 1));
+	change(heap, class, -(spare / 2 + 1));
 }
 
-static bool double_up_to(struct heap *heap, unsigned class, size_t most)
+/* Of large blocks a refill takes what a pool has, or it would come for each. */
+unsigned limit_room(const struct heap *heap, unsigned class)
+{
+	const struct bin *bin = &heap->bins[class];
+	int32_t least = class > OBJECT_CLASSES ? slots_near(class) : 1;
+	int32_t room = least - (int32_t)bin_count(bin);
+	return (unsigned)(room > bin->credit ? room : bin->credit);
+}
+
+void limit_filled(struct heap *heap, unsigned class, unsigned count)
+{
+	struct bin *bin = &heap->bins[class];
+	owner_publish(bin->top, bin->top + count);
+	owner_add(bin->credit, -(int32_t)count);
+	if (bin->credit < 0)
+		change(heap, class, -bin->credit);
+}
+
+/* Not for less than a quarter more. */
+static bool double_up_to(struct heap *heap, unsigned class, size_t most_bytes)
 {
 	int32_t limit = heap->bins[class].limit;
-	int32_t by = limit > 0 ? limit : 1;
-	size_t bytes = (size_t)by * size_classes[class].size;
-	if (2 * bytes > most || heap->limit_bytes + bytes > options()->cache_bytes || !all_may_hold(class, (int64_t)bytes))
+	int32_t most = (int32_t)(most_bytes / size_classes[class].size);
+	int32_t wanted = limit > 0 ? 2 * limit : 1;
+	int32_t by = (wanted < most ? wanted : most) - limit;
+	int64_t bytes = (int64_t)by * size_classes[class].size;
+	if (by <= limit / 4 || heap->limit_bytes + (uint64_t)bytes > options()->cache_bytes || !all_may_hold(class, bytes))
 		return false;
-	limit_raise(heap, class, by);
-	return true;
+	return change(heap, class, by);
 }
 
 /* What could not grow before is not tried again until its blocks were wanted back. */
@@ -157,5 +181,5 @@ void limit_halve(struct heap *heap, unsigned class)
 	int32_t spare = heap->bins[class].limit - (int32_t)(few_bytes(class) / size_classes[class].size);
 	spare = spare / 2 < heap->bins[class].credit ? spare / 2 : heap->bins[class].credit;
 	if (spare > 0)
-		limit_raise(heap, class, -spare);
+		change(heap, class, -spare);
 }

@@ -21,7 +21,9 @@ void limit_halve(struct heap *heap, unsigned class);
 /* When all bins together may hold too much: half of what this one could hold more is taken from its limit. */
 void limit_lower(struct heap *heap, unsigned class);
 
-void limit_raise(struct heap *heap, unsigned class, int32_t by);
+/* How many blocks a refill may add, and that it did, above the top; the limit then is at least what the bin has. */
+unsigned limit_room(const struct heap *heap, unsigned class);
+void limit_filled(struct heap *heap, unsigned class, unsigned count);
 
 /* With empty bins: every class begins anew. */
 void limits_reset(struct heap *heap);

@@ -3,12 +3,12 @@
  * Claiming the bins of a sleeping thread. The thread's own malloc and free know nothing of it: no atomic operation, no lock,
  * no instruction more.
  *
- * What the owner does, in the order of its program (bin.h, fast.h). Credit comes first and head last, so that
+ * What the owner does, in the order of its program (bin.h, fast.h):
  *
- *     malloc   credit + 1;  load head;  store head = next                    (head NULL: credit - 1, slow path)
- *     free     load tag;  credit - 1;  load head;  store the link;  store head = block
+ *     malloc   load top;  store top - 1;  load the slot;  credit + 1      (no block: store top, slow path)
+ *     free     load tag;  credit - 1;  load top;  store the slot above;  store top + 1
  *
- *     limit - credit = blocks in the bin,          but one less inside a malloc, one more inside a free
+ *     limit - credit = blocks in the bin,          but one more inside a malloc, one more inside a free
  *
  * What the scavenger does, to a batch of heaps that look idle. A membarrier is a point in the program of each thread: what
  * the thread did before is seen by the scavenger after, and what the scavenger did before is seen by what the thread does after.
@@ -16,47 +16,50 @@
  *     lock busy      the owner on its slow path goes elsewhere: what follows knows it on its fast path only
  *     close the gate tag = TAG_CLOSED
  *     membarrier 1   from here on no free begins; at most one is under way
- *     take           list = exchange(head, NULL)
+ *     mark           seen = top;  each slot up to seen that holds a block gets a mark, by a compare-and-swap
  *     membarrier 2
- *     count          first = credit;  length = steps along list
- *     membarrier 3
- *     look           empty = head is NULL
- *     membarrier 4
- *     count again    second = credit
- *     certain        if empty and first == second and length == limit - second: the list is the scavenger's
- *     else           it stays in limbo, for the owner to say
+ *     take           upto = the lower of seen and top;  each slot up to it that has a mark: its block goes home, NULL is stored,
+ *                    limit - 1
  *
- * The scavenger never writes credit, which the owner changes by a plain read and write. It lowers limit by what it took.
+ * The scavenger never writes top or credit, which the owner changes by plain reads and writes.
  *
- * Operation against operation: why what is certain is so. Let the list have L blocks, L >= 1. The owner had loaded its
- * head before the exchange, or it had not.
+ * Operation against operation: why what is taken is so. Let s be a slot that was marked, s <= upto.
  *
- *     had not        It loads NULL, or what it pushed itself. It never comes by the list again, whatever it does: certain or not.
- *     malloc had     Its credit + 1 came before, so from membarrier 2 on limit - credit <= L - 1: no free begins, and no other
- *                    is under way. Until it stores head = next, the list is whole and length = L: not equal. Once it has, the
- *                    program may write into the block, and length may be anything from 1 on. But who reads what the program wrote
- *                    sees the store of head after membarrier 3. Then head is NULL only when the owner has taken the whole
- *                    list; after membarrier 4, limit - second <= 0: not equal.
- *     free had       Its credit - 1 came before: from membarrier 2 on limit - credit = L + 1 until it stores head = block, and
- *                    less only after that, when a malloc has begun. A whole list has length L. So first = L tells that head was
- *                    stored before membarrier 3, and is NULL only when all is taken: limit - second <= 0, not equal. A list
- *                    that is not whole: as above.
+ *     malloc         It reads s for a block only after it stored top = s - 1, and only if it does so before membarrier 2: later it
+ *                    finds the mark. In that case top was below s at membarrier 2, and is s again, or more, only by a free or by undoing
+ *                    the malloc. The malloc got a block: it undoes nothing. A free has begun before membarrier 1, and so before that
+ *                    malloc, if it is to store top after membarrier 1 at all. So top < s: s was not taken.
+ *     free           The one under way writes to the slot above what top was at membarrier 1, and to top. If seen is before its
+ *                    store of top, it writes above seen, which nobody marked. If seen is its store of top, its slot may reach the scavenger
+ *                    later than top (not on x86-64): the compare-and-swap then finds what was there before, and what the free
+ *                    stores has no mark; or it fails. Such a slot is not taken in this round.
  *
- * (Without membarrier 1, a free might begin after a malloc that put the list back, and make credit fit again.)
+ * What a malloc of the owner finds marked, or NULL, sends it to its slow path, where it leaves the heap or, when the scavenger has gone,
+ * finds what remains by limit - credit, from top downward. A mark that is left on a block is taken away there.
  *
- * The owner, when it comes to its slow path and gets the lock, is inside nothing. If it had put the list back, limit - credit
- * is the length of its bin; if not, it is that and L: the difference is what it takes home of the list, all of it or nothing.
+ * The slots of bins that are all empty hold nothing but NULL, or what once was there, and their memory goes back to the system too. A free
+ * that is under way may store its slot at any moment of that, and nothing tells whether there is one:
  *
- * docs/models/claim.pml checks this exhaustively for lists of one and two blocks, with stores that reach memory late and in any
- * order, and fails when one of the steps is left out.
+ *     look           seen = top of each bin;  all are empty by limit - credit, which is never less than what a bin holds
+ *     set aside      the pages of the slots are moved elsewhere, by a system call; new ones are NULL
+ *     keep           what was set aside of the slot seen, or if that is NULL of the one above, if the block may be out, is written down:
+ *                    a doubt
  *
- * The gate stays closed when all is taken: such a heap is known to hold nothing but what is in limbo, and the first free of an
- * owner that woke leads to its slow path, where limits begin anew.
+ *     A free that had not stored top when that was seen stores the slot above seen: in the old page, and then it is written down, or in
+ *     the new one. If it had, its slot is seen itself. The owner, when it comes to its slow path, or who finds that it has left, knows by
+ *     limit - credit whether there is a block, and if it is not in the slot, it is the one in doubt. Otherwise that means nothing.
+ *
+ * docs/models/claim.pml checks this exhaustively for up to three blocks, with stores that reach memory late and in any order, and fails
+ * when one of the steps is left out.
+ *
+ * The gate stays closed when all is taken: such a heap is known to hold nothing, and the first free of an owner that woke leads to its
+ * slow path, where limits begin anew.
  */
 #include "claim.h"
 
 #include "bin.h"
 #include "bin_limit.h"
+#include "bin_slots.h"
 #include "heap.h"
 #include "options.h"
 #include "os.h"
@@ -69,59 +72,57 @@
 
 static _Atomic bool refused; /* the system has no membarrier for us; relaxed: a hint, written by who is refused */
 
+/* ---- Marks ---------------------------------------------------------------------------------------------------------- */
+
+#define TAKE_BATCH 64u
+
+static void *marked(const void *block)
+{
+	return (void *)((uintptr_t)block | SLOT_MARK);
+}
+
+static void *unmarked(const void *block)
+{
+	return (void *)((uintptr_t)block & ~SLOT_MARK);
+}
+
 /* ---- The owner's side ----------------------------------------------------------------------------------------------- */
 
-/* Racy on purpose: the blocks may be the program's, which writes what it likes. Whatever was read lies in the region. */
-__attribute__((no_sanitize("thread", "address"))) static void *link_of(void *block)
+static void *doubt_of(const struct heap *heap, unsigned class)
 {
-	return *(void *volatile *)block;
+	for (unsigned i = 0; i < heap->doubt_count; i++)
+		if (heap->doubts[i] >> DOUBT_SHIFT == class)
+			return (void *)(uintptr_t)(heap->doubts[i] & ((UINT64_C(1) << DOUBT_SHIFT) - 1));
+	return NULL;
 }
 
-/* Steps along a list, at most one more than most; ends where it leaves the region. */
-static uint32_t length_of(void *list, int32_t most)
+/* What is left of a bin: blocks, marked or not, down to the first slot from which one was taken. They move to the bottom. */
+static void settle(struct heap *heap, unsigned class)
 {
-	uint32_t length = 0;
-	while (list != NULL && (int32_t)length <= most) {
-		size_t offset = (uintptr_t)list - region_base;
-		if (offset >= others_read(region_span) || offset % 8 != 0)
-			break;
-		length++;
-		list = link_of(list);
+	struct bin *bin = &heap->bins[class];
+	void **bottom = slots_bottom(heap, class);
+	uint32_t count = bin_count(bin);
+	void **from = bin->top - count;
+	for (uint32_t i = 1; i <= count; i++) {
+		void *block = from[i] != NULL ? from[i] : doubt_of(heap, class);
+		owner_set(bottom[i], unmarked(block));
 	}
-	return length;
-}
-
-static void take_home(struct heap *heap, struct bin *bin, void *list, uint32_t count)
-{
-	owner_add(bin->limit, -(int32_t)count);
-	for (; count > 0 && list != NULL; count--) {
-		void *next = remote_next(list);
-		if (!heap_take_home(heap, list))
-			break;
-		list = next;
-	}
-}
-
-static void resolve(struct heap *heap, const struct limbo *limbo)
-{
-	struct bin *bin = &heap->bins[limbo->class];
-	int32_t count = (int32_t)bin_count(bin);
-	int32_t lacking = count - (int32_t)length_of(bin->head, count);
-	if (lacking > 0)
-		take_home(heap, bin, limbo->list, (uint32_t)lacking);
+	owner_set(bin->top, bottom + count);
 }
 
 static void open_gate(struct heap *heap)
 {
+	heap->slots_gone = false;
+	heap->doubt_count = 0;
 	owner_set(heap->claimed, CLAIM_NONE);
 	owner_publish(heap->tag, heap_tag(heap));
 }
 
 void claim_end(struct heap *heap)
 {
-	while (heap->limbo_count > 0)
-		resolve(heap, &heap->limbo[--heap->limbo_count]);
 	if (heap->tag == TAG_CLOSED) {
+		for (unsigned class = 1; class < CLASS_COUNT; class++)
+			settle(heap, class);
 		limits_renew(heap);
 		open_gate(heap);
 	}
@@ -146,7 +147,6 @@ void claim_allow(struct heap *heap)
 
 void claim_drop(struct heap *heap)
 {
-	heap->limbo_count = 0;
 	open_gate(heap);
 }
 
@@ -175,115 +175,170 @@ void claim_add(struct claim_batch *batch, struct heap *heap)
 		heap_unlock_other(heap);
 }
 
-static bool in_limbo(const struct heap *heap, unsigned class)
+/* What the scavenger saw of one bin. */
+struct sight {
+	struct heap *heap;
+	void **top;
+	int32_t credit;
+	unsigned class;
+};
+#define SIGHTS 64u /* bins of a round: a membarrier serves all */
+
+struct round {
+	struct sight bins[SIGHTS];
+	unsigned count;
+};
+
+static struct sight look_at(struct heap *heap, unsigned class)
 {
-	for (unsigned i = 0; i < heap->limbo_count; i++)
-		if (heap->limbo[i].class == class)
+	const struct bin *bin = &heap->bins[class];
+	/* Acquire: the slots up to it, as far as a membarrier has not ordered them; for ThreadSanitizer, which knows none. */
+	return (struct sight){ heap, __atomic_load_n(&bin->top, __ATOMIC_ACQUIRE), others_read(bin->credit), class };
+}
+
+static int32_t count_of(const struct sight *sight)
+{
+	return sight->heap->bins[sight->class].limit - sight->credit;
+}
+
+static void mark_slots(const struct sight *sight)
+{
+	void **bottom = slots_bottom(sight->heap, sight->class);
+	for (void **slot = sight->top; slot > bottom; slot--) {
+		void *block = others_read(*slot);
+		if (block == NULL)
+			break;
+		if (slot_is_block(block))
+			__atomic_compare_exchange_n(slot, &block, marked(block), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	}
+}
+
+static void home(struct heap *heap, unsigned class, void *const *blocks, unsigned count)
+{
+	owner_add(heap->bins[class].limit, -(int32_t)count);
+	heap_take_claimed_home(heap, class, blocks, count);
+}
+
+static void take_slots(const struct sight *sight)
+{
+	void *blocks[TAKE_BATCH];
+	unsigned count = 0;
+	void **bottom = slots_bottom(sight->heap, sight->class);
+	void **top = __atomic_load_n(&sight->heap->bins[sight->class].top, __ATOMIC_ACQUIRE);
+	for (void **slot = top < sight->top ? top : sight->top; slot > bottom; slot--) {
+		void *block = others_read(*slot);
+		if (block == NULL)
+			break;
+		if (slot_is_block(block))
+			continue;
+		owner_set(*slot, NULL);
+		blocks[count++] = unmarked(block);
+		if (count == TAKE_BATCH) {
+			home(sight->heap, sight->class, blocks, count);
+			count = 0;
+		}
+	}
+	home(sight->heap, sight->class, blocks, count);
+}
+
+/* Bins that hold something, as many as a round and the budget have room for, one at least. From that heap and class on. */
+static void choose(struct claim_batch *batch, struct round *round)
+{
+	round->count = 0;
+	for (; batch->next_heap < batch->count; batch->next_heap++, batch->next_class = 1) {
+		struct heap *heap = batch->heaps[batch->next_heap];
+		for (; batch->next_class < CLASS_COUNT; batch->next_class++) {
+			struct sight sight = look_at(heap, batch->next_class);
+			if (count_of(&sight) <= 0)
+				continue;
+			size_t bytes = (size_t)count_of(&sight) * size_classes[batch->next_class].size;
+			batch->full = batch->taken != 0 && bytes > batch->budget - size_min(batch->taken, batch->budget);
+			if (batch->full || round->count == SIGHTS)
+				return;
+			batch->taken += bytes;
+			round->bins[round->count++] = sight;
+		}
+	}
+}
+
+static bool take_round(struct round *round)
+{
+	for (unsigned i = 0; i < round->count; i++)
+		mark_slots(&round->bins[i]);
+	if (!barrier())
+		return false;
+	for (unsigned i = 0; i < round->count; i++)
+		take_slots(&round->bins[i]);
+	return true;
+}
+
+/* False: a membarrier was refused half-way; marks may have stayed. */
+static bool take_all(struct claim_batch *batch)
+{
+	struct round round;
+	batch->next_heap = 0;
+	batch->next_class = 1;
+	for (choose(batch, &round); round.count > 0; choose(batch, &round)) {
+		if (!take_round(&round))
+			return false;
+		if (batch->full)
+			break;
+	}
+	return true;
+}
+
+static bool has_blocks(const struct heap *heap)
+{
+	for (unsigned class = 1; class < CLASS_COUNT; class++)
+		if (heap->bins[class].limit != others_read(heap->bins[class].credit))
 			return true;
 	return false;
 }
 
-/* The next class, from that on, with a list that is not in limbo; CLASS_COUNT: none. */
-static unsigned next_list(const struct heap *heap, unsigned class)
+/* Whether the owner may be freeing the block: it is not at home, and of this class. Blocks of others' pools are taken for out. Above
+ * top there may be anything, as it was before the pages were those of slots. */
+static bool may_be_out(const struct heap *heap, unsigned class, const void *block)
 {
-	while (class < CLASS_COUNT && (others_read(heap->bins[class].head) == NULL || in_limbo(heap, class)))
-		class++;
-	return class;
+	if (!remote_may_be_block(region_base, others_read(region_span), block))
+		return false;
+	page_tag tag = atomic_load_explicit(&region_tags[page_of(block)], memory_order_relaxed);
+	if ((tag & TAG_CODE_MASK) != class * 2 || tag >> TAG_OWNER_SHIFT == 0)
+		return false;
+	return tag >> TAG_OWNER_SHIFT == heap->number ? pool_look(block) == HOME : class > OBJECT_CLASSES;
 }
 
-static bool may_take(const struct claim_batch *batch, const struct heap *heap)
+/* Written down as far as there is room, else left where it was. */
+static void keep(struct heap *heap, unsigned class, void **slot, void *block)
 {
-	return heap->limbo_count < LIMBO_SLOTS && !batch->full;
+	void *nothing = NULL;
+	if (heap->doubt_count < DOUBTS_MOST)
+		heap->doubts[heap->doubt_count++] = (uintptr_t)block | (uint64_t)class << DOUBT_SHIFT;
+	else
+		__atomic_compare_exchange_n(slot, &nothing, block, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
-static void take(struct claim_batch *batch, struct heap *heap, unsigned class)
+static void purge_slots(struct heap *heap)
 {
-	struct bin *bin = &heap->bins[class];
-	int32_t count = bin->limit - others_read(bin->credit);
-	size_t bytes = count > 0 ? (size_t)count * size_classes[class].size : 0;
-	batch->full = batch->taken != 0 && bytes > batch->budget - batch->taken;
-	if (batch->full)
+	void **tops[CLASS_COUNT];
+	for (unsigned class = 1; class < CLASS_COUNT; class++)
+		tops[class] = look_at(heap, class).top;
+	if (heap->slots_gone || has_blocks(heap))
 		return;
-	/* Relaxed would do: the membarriers order it; ThreadSanitizer sees the owner's owner_publish as partner. */
-	void *list = __atomic_exchange_n(&bin->head, NULL, __ATOMIC_ACQ_REL);
-	if (list == NULL)
+	void *aside = slots_set_aside(heap);
+	if (aside == NULL)
 		return;
-	batch->taken += bytes;
-	batch->full = batch->taken >= batch->budget;
-	heap->limbo[heap->limbo_count++] = (struct limbo){ .list = list, .class = (uint16_t)class };
-}
-
-/* A round takes as many lists of each heap as it has room for in its limbo. Returns how many. */
-static unsigned take_lists(struct claim_batch *batch)
-{
-	unsigned lists = 0;
-	for (unsigned i = 0; i < batch->count; i++) {
-		struct heap *heap = batch->heaps[i];
-		batch->settled[i] = heap->limbo_count;
-		unsigned class = 0;
-		while (may_take(batch, heap) && (class = next_list(heap, class + 1)) < CLASS_COUNT)
-			take(batch, heap, class);
-		lists += heap->limbo_count - batch->settled[i];
+	heap->slots_gone = true;
+	for (unsigned class = 1; class < CLASS_COUNT; class++) {
+		void **slot = tops[class];
+		if (slot < slots_bottom(heap, class))
+			continue; /* inside a malloc that finds nothing */
+		void *block = unmarked(slots_aside(heap, aside, class, slot));
+		if (block == NULL)
+			block = unmarked(slots_aside(heap, aside, class, ++slot));
+		if (may_be_out(heap, class, block))
+			keep(heap, class, slot, block);
 	}
-	return lists;
-}
-
-static void count(struct heap *heap, struct limbo *limbo)
-{
-	const struct bin *bin = &heap->bins[limbo->class];
-	limbo->credit = others_read(bin->credit);
-	int32_t expected = bin->limit - limbo->credit;
-	limbo->whole = (int32_t)length_of(limbo->list, expected) == expected;
-}
-
-static void look_for_head(struct heap *heap, struct limbo *limbo)
-{
-	limbo->whole &= others_read(heap->bins[limbo->class].head) == NULL;
-}
-
-static void take_if_certain(struct heap *heap, struct limbo *limbo)
-{
-	struct bin *bin = &heap->bins[limbo->class];
-	if (!limbo->whole || others_read(bin->credit) != limbo->credit)
-		return;
-	take_home(heap, bin, limbo->list, (uint32_t)(bin->limit - limbo->credit));
-	limbo->list = NULL;
-}
-
-static void each_list(struct claim_batch *batch, void (*step)(struct heap *, struct limbo *))
-{
-	for (unsigned i = 0; i < batch->count; i++)
-		for (unsigned slot = batch->settled[i]; slot < batch->heaps[i]->limbo_count; slot++)
-			step(batch->heaps[i], &batch->heaps[i]->limbo[slot]);
-}
-
-/* Frees the slots of the lists that went home. */
-static void compact(struct claim_batch *batch)
-{
-	for (unsigned i = 0; i < batch->count; i++) {
-		struct heap *heap = batch->heaps[i];
-		unsigned kept = batch->settled[i];
-		for (unsigned slot = kept; slot < heap->limbo_count; slot++)
-			if (heap->limbo[slot].list != NULL)
-				heap->limbo[kept++] = heap->limbo[slot];
-		heap->limbo_count = (uint8_t)kept;
-	}
-}
-
-/* False: a membarrier was refused half-way; what was taken is in limbo. */
-static bool settle_lists(struct claim_batch *batch)
-{
-	if (!barrier())
-		return false;
-	each_list(batch, count);
-	if (!barrier())
-		return false;
-	each_list(batch, look_for_head);
-	if (!barrier())
-		return false;
-	each_list(batch, take_if_certain);
-	compact(batch);
-	return true;
+	slots_let_go(heap, aside);
 }
 
 static bool close_gates(struct claim_batch *batch)
@@ -306,7 +361,7 @@ static void let_go(struct claim_batch *batch, bool claimed)
 {
 	for (unsigned i = 0; i < batch->count; i++) {
 		struct heap *heap = batch->heaps[i];
-		bool all = next_list(heap, 1) == CLASS_COUNT || heap->limbo_count == LIMBO_SLOTS;
+		bool all = !has_blocks(heap);
 		remote_drain(heap, false);
 		if (claimed)
 			owner_set(heap->claimed, all ? CLAIM_ASLEEP : CLAIM_PARTLY);
@@ -327,10 +382,10 @@ static void let_go(struct claim_batch *batch, bool claimed)
 void claim(struct claim_batch *batch)
 {
 	bool claimed = close_gates(batch);
-	bool more = claimed;
 	for (unsigned i = 0; i < batch->count && claimed; i++)
 		send_for(batch->heaps[i]);
-	while (more && take_lists(batch) > 0)
-		more = settle_lists(batch);
+	bool taken = claimed && take_all(batch);
+	for (unsigned i = 0; i < batch->count && taken; i++)
+		purge_slots(batch->heaps[i]);
 	let_go(batch, claimed);
 }

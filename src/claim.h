@@ -12,8 +12,8 @@
 
 struct claim_batch {
 	struct heap *heaps[CLAIM_HEAPS];
-	uint8_t settled[CLAIM_HEAPS]; /* how many of its limbo slots are of earlier rounds */
 	unsigned count;
+	unsigned next_heap, next_class; /* where the next round goes on */
 	size_t budget; /* bytes that may be taken, or one bin */
 	size_t taken;
 	bool full; /* the next bin would go beyond the budget */
@@ -28,7 +28,7 @@ void claim_add(struct claim_batch *batch, struct heap *heap);
 /* Takes home what the heaps' bins and slots hold. */
 void claim(struct claim_batch *batch);
 
-/* With heap locked, by its owner or when that has left it: what is in limbo goes home, and the heap is as if newly begun. */
+/* With heap locked, by its owner or when that has left it: its bins hold what is left to them, and their limits begin anew. */
 void claim_end(struct heap *heap);
 
 /* Whether the heap may be claimed; the owner bars it while it forks. 0, or -EBUSY: someone is in it. */

@@ -88,9 +88,9 @@ void *core_aligned(size_t alignment, size_t size)
 	size_t bytes = round_up(size, size_max(alignment, 8));
 	void *block = NULL;
 	if (likely(size <= OBJECT_MAX && bytes <= OBJECT_MAX))
-		block = bin_pop(bin_of_object(thread_fast.heap, bytes));
+		block = bin_pop(thread_fast.heap, bin_of_object(thread_fast.heap, bytes));
 	else if (size > OBJECT_MAX && size <= LOOKED_UP_MAX && alignment <= 64)
-		block = bin_pop(bin_at(thread_fast.heap, code_aligned16[size]));
+		block = bin_pop(thread_fast.heap, bin_at(thread_fast.heap, code_aligned16[size]));
 	return likely(block != NULL) ? block : aligned_slow(alignment, size);
 }
 

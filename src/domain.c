@@ -127,7 +127,7 @@ STRATA_PUBLIC void *strata_domain_malloc(enum strata_domain domain, size_t size)
 		return malloc_medium(index, size);
 	struct domain_record *record = thread_fast.record;
 	size_t bytes = -(-size & route(record, index));
-	void *block = bin_pop(bin_of_object(thread_fast.heap, bytes));
+	void *block = bin_pop(thread_fast.heap, bin_of_object(thread_fast.heap, bytes));
 	if (unlikely(block == NULL))
 		return malloc_slow(index, size);
 	return count_fast(record, index, block, bytes);

@@ -13,25 +13,25 @@
 #include "slow.h"
 #include "thread.h"
 
-/* The top of a bin. As bin_pop, but for the addresses, which are formed in each instruction, and for the line of the next block, whose
- * first word the next call waits for. */
+/* The top of a bin. As bin_pop, but for the addresses, which are formed in each instruction. */
 STRATA_FAST void *fast_take(size_t size, size_t unit, size_t index, void *(*slow)(size_t))
 {
 	struct heap *heap = thread_fast.heap;
-	owner_add(bin_by(unit, heap, index)->credit, 1);
-	compiler_fence();
+	void **top = racy_read(bin_by(unit, heap, index)->top);
+	void **below = top - 1;
 	forget(index);
-	void *block = racy_read(bin_by(unit, heap, index)->head);
-	if (unlikely(block == NULL)) {
+	owner_set(bin_by(unit, heap, index)->top, below);
+	compiler_fence();
+	void *block = racy_read(*top);
+	if (likely(slot_is_block(block))) {
+		compiler_fence();
 		forget(index);
-		owner_add(bin_by(unit, heap, index)->credit, -1);
-		return slow(size);
+		owner_add(bin_by(unit, heap, index)->credit, 1);
+		return block;
 	}
 	forget(index);
-	void *next = *(void **)block;
-	owner_publish(bin_by(unit, heap, index)->head, next);
-	__builtin_prefetch(next);
-	return block;
+	bin_undo_pop(heap, bin_by(unit, heap, index), top);
+	return slow(size);
 }
 
 STRATA_FAST void *fast_allocate(size_t size, size_t code, void *(*slow)(size_t))
@@ -57,8 +57,7 @@ STRATA_FAST bool fast_code(const struct heap *heap, const void *block, size_t *c
 	return true;
 }
 
-/* Puts it on the top of its bin. Links are raw: encoding them would take the instruction that finds a block freed twice in a
- * row. The order of the three stores is bin.h's. */
+/* Puts it on the top of its bin. The order of the three stores is bin.h's. */
 STRATA_FAST void fast_push(struct heap *heap, void *block, size_t code)
 {
 	if (unlikely(owner_decrement_is_negative(bin_at(heap, code)->credit))) {
@@ -66,15 +65,15 @@ STRATA_FAST void fast_push(struct heap *heap, void *block, size_t code)
 		return;
 	}
 	forget(code);
-	void *head = racy_read(bin_at(heap, code)->head);
-	if (unlikely(head == block)) {
+	void **top = racy_read(bin_at(heap, code)->top);
+	if (unlikely(racy_read(*top) == block)) {
 		free_twice(block, code);
 		return;
 	}
-	*(void **)block = head;
+	owner_set(top[1], block);
 	compiler_fence();
 	forget(code);
-	owner_publish(bin_at(heap, code)->head, block);
+	owner_move(bin_at(heap, code)->top, 1);
 }
 
 /* What the caller says of the size is only looked at by check:1. */

@@ -78,8 +78,6 @@ void fork_end_in_parent(void)
  * here. */
 static void orphan(struct heap *heap)
 {
-	for (unsigned class = 1; class < CLASS_COUNT; class++)
-		heap->bins[class].head = NULL;
 	heap->limit_bytes = 0;
 	heap->large_limit_bytes = 0;
 	limits_reset(heap);

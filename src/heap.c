@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "heap.h"
 
+#include "bin.h"
 #include "bin_limit.h"
+#include "bin_slots.h"
 #include "check.h"
 #include "claim.h"
 #include "number_stack.h"
@@ -12,7 +14,8 @@
 
 #include <errno.h>
 
-struct heap empty_heap = { .tag = TAG_CLOSED };
+void *empty_slots[EMPTY_SLOTS];
+struct heap empty_heap = { .tag = TAG_CLOSED, .bins = { [0 ... CLASS_COUNT - 1] = { .top = &empty_slots[EMPTY_SLOTS - 1] } } };
 
 /* ---- The registry --------------------------------------------------------------------------------------------------- */
 
@@ -113,6 +116,7 @@ static void initialise(struct heap *heap, uint32_t number)
 	heap->idle_class = CLASS_COUNT;
 	for (unsigned class = 1; class < CLASS_COUNT; class++)
 		heap->pools[class] = (struct pool_list){ NO_PAGE, NO_PAGE };
+	slots_reset(heap, 0);
 	limits_reset(heap);
 	atomic_store(&heap->state, HEAP_LIVE);
 }
@@ -137,6 +141,7 @@ static bool try_revive(struct heap *heap)
 		return false;
 	heap_settle_dead(heap);
 	claim_allow(heap);
+	heap->slots_gone = false;
 	owner_add(heap->slow_calls, 1);
 	atomic_store(&heap->state, HEAP_LIVE);
 	heap_unlock(heap);
@@ -180,29 +185,11 @@ struct heap *heap_acquire_spare(void)
 	return heap != NULL ? heap : create(true);
 }
 
-/* Ends at a block with a fault (where misuse:warn lets the program go on): freed twice, it has made the chain a ring. Of another
- * heap's block only its owner sees that; but then the chain does not end where it was counted to. */
-static void empty_bin(struct heap *heap, unsigned class)
-{
-	struct bin *bin = &heap->bins[class];
-	void *block = bin->head;
-	unsigned count = bin_count(bin);
-	owner_set(bin->head, NULL);
-	owner_set(bin->credit, bin->limit);
-	for (; count > 0 && block != NULL; count--) {
-		void *next = remote_next(block);
-		block = heap_take_home(heap, block) ? next : NULL;
-	}
-	if (unlikely(block != NULL))
-		misuse_twice(block);
-}
-
 /* Locked. */
 static void bring_all_home(struct heap *heap)
 {
 	for (unsigned class = 1; class < CLASS_COUNT; class++)
-		if (heap->bins[class].head != NULL)
-			empty_bin(heap, class);
+		heap_take_all_home(heap, class);
 	limits_reset(heap);
 	remote_drain(heap, false);
 	pool_settle(heap, true);
@@ -264,6 +251,14 @@ int heap_empty(struct heap *heap)
 	return 0;
 }
 
+/* Its bins are empty, and nobody touches them before it has an owner again. */
+static void purge_dead_slots(struct heap *heap)
+{
+	if (!heap->slots_gone)
+		slots_purge(heap);
+	heap->slots_gone = true;
+}
+
 void heap_empty_dead(void)
 {
 	for (uint32_t number = heap_count(); number > 0; number--) {
@@ -275,6 +270,7 @@ void heap_empty_dead(void)
 			remote_drain(heap, false);
 			pool_settle(heap, true);
 			pool_purge_all(heap);
+			purge_dead_slots(heap);
 		}
 		heap_unlock_other(heap);
 	}

@@ -15,8 +15,7 @@
 #include "layout.h"
 
 /* Every thread's heap before its first call, always under check:1, and in a call that is sent to look at the clock (thread.h): no
- * block in it, no page of it, so that all calls take their slow paths. Written by a credit's +1 and -1 alone, by all threads and
- * without order: it means nothing. */
+ * block in it, no page of it, so that all calls take their slow paths. Its tops are written by all threads, without order: bin.h. */
 extern STRATA_HIDDEN struct heap empty_heap;
 
 /* A heap for the calling thread: that of a thread that ended, or a new one, which may have to be a spare. NULL when memory is
@@ -66,6 +65,10 @@ void heap_look_after_dead(struct heap *heap);
 
 /* With the heap locked: brings one block home. False: it says on stderr what is wrong with the block. */
 bool heap_take_home(struct heap *heap, void *block);
+
+/* With the heap locked, by its owner or when that has left it or sleeps: brings home what a bin holds, or what was taken from it. */
+void heap_take_all_home(struct heap *heap, unsigned class);
+void heap_take_claimed_home(struct heap *heap, unsigned class, void *const *blocks, unsigned count);
 
 /* With a dead heap locked: what its thread could not do when it left. */
 void heap_settle_dead(struct heap *heap);

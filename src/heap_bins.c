@@ -16,19 +16,12 @@
 
 #include <errno.h>
 
-static void add_to_bin(struct heap *heap, unsigned class, unsigned count)
-{
-	struct bin *bin = &heap->bins[class];
-	owner_add(bin->credit, -(int32_t)count);
-	if (bin->credit < 0)
-		limit_raise(heap, class, -bin->credit);
-}
-
 unsigned heap_take_pool(struct heap *heap, unsigned class)
 {
-	unsigned count = pool_take(heap, class, &heap->bins[class]);
+	struct bin *bin = &heap->bins[class];
+	unsigned count = pool_take(heap, class, bin->top + 1, limit_room(heap, class));
 	if (count > 0)
-		add_to_bin(heap, class, count);
+		limit_filled(heap, class, count);
 	return count;
 }
 
@@ -37,10 +30,9 @@ unsigned heap_take_pool(struct heap *heap, unsigned class)
 
 static unsigned take_or_make(struct heap *heap, unsigned class)
 {
-	struct bin *bin = &heap->bins[class];
-	unsigned count = pool_take(heap, class, bin);
+	unsigned count = heap_take_pool(heap, class);
 	if (count == 0 && (heap_adopt(heap, class) > 0 || pool_make(heap, class) == 0))
-		count = pool_take(heap, class, bin);
+		count = heap_take_pool(heap, class);
 	return count;
 }
 
@@ -49,7 +41,7 @@ static int fill(struct heap *heap, unsigned class)
 {
 	struct bin *bin = &heap->bins[class];
 	remote_drain(heap, true);
-	if (bin->head != NULL)
+	if (bin_newest(bin) != NULL)
 		return 0;
 	limit_refill(heap, class);
 	unsigned target = (unsigned)size_min((size_t)bin->limit / 2, REFILL_MOST);
@@ -59,10 +51,7 @@ static int fill(struct heap *heap, unsigned class)
 		taken = take_or_make(heap, class);
 		count += taken;
 	} while (taken > 0 && count < target);
-	if (count == 0)
-		return -ENOMEM;
-	add_to_bin(heap, class, count);
-	return 0;
+	return count > 0 ? 0 : -ENOMEM;
 }
 
 /* By its owner, who may use the slots of what goes to others. */
@@ -75,49 +64,55 @@ static bool send_home(struct heap *heap, void *block)
 	return true;
 }
 
-/* Brings the newest blocks home, whose lines are still in the processor's nearest cache: walking the stack down to the older
- * ones would wait for each. They are collected first, and their records fetched, so that what follows for one need not wait for
- * the one before. Fewer bytes than the same call can give back (retain.c). */
-#define FLUSH_MOST 64u
+/* One that is not simply home is another's, or a fault. The records of the pools are fetched first, so that what follows for one block
+ * need not wait for the one before. */
+#define HOME_BATCH 64u
+
+static void bring_home(struct heap *heap, unsigned class, void *const *blocks, unsigned count, bool (*other)(struct heap *, void *))
+{
+	for (unsigned i = 0; i < count; i++)
+		__builtin_prefetch(&region.pools[page_of(blocks[i])], 1);
+	for (unsigned done = 0; done < count; done++) {
+		done += pool_home_many(heap, class, blocks + done, count - done);
+		if (done < count)
+			other(heap, blocks[done]);
+	}
+}
+
+/* The newest blocks of a bin, as many as it has at most. */
+static void take_newest_home(struct heap *heap, unsigned class, unsigned count, bool (*other)(struct heap *, void *))
+{
+	struct bin *bin = &heap->bins[class];
+	while (count > 0) {
+		unsigned some = (unsigned)size_min(count, HOME_BATCH);
+		owner_publish(bin->top, bin->top - some);
+		owner_add(bin->credit, (int32_t)some);
+		bring_home(heap, class, bin->top + 1, some, other);
+		count -= some;
+	}
+}
+
+void heap_take_all_home(struct heap *heap, unsigned class)
+{
+	take_newest_home(heap, class, bin_count(&heap->bins[class]), heap_take_home);
+}
+
+void heap_take_claimed_home(struct heap *heap, unsigned class, void *const *blocks, unsigned count)
+{
+	bring_home(heap, class, blocks, count, heap_take_home);
+}
+
+/* Fewer bytes than the same call can give back (retain.c). */
 #define FLUSH_BYTES ((size_t)384 << 10)
 
 static size_t flush_newest(struct heap *heap, unsigned class)
 {
 	struct bin *bin = &heap->bins[class];
-	unsigned want = (unsigned)size_min((size_t)bin->limit / 2 + 1, FLUSH_MOST);
+	unsigned want = (unsigned)size_min((size_t)bin->limit / 2 + 1, HOME_BATCH);
 	want = (unsigned)size_min(want, FLUSH_BYTES / size_classes[class].size + 1);
 	want = (unsigned)size_min(want, bin_count(bin));
-	void *blocks[FLUSH_MOST];
-	const uintptr_t base = region_base;
-	const size_t span = others_read(region_span);
-	unsigned count = 0;
-	void *block = bin->head;
-	while (count < want && block != NULL) {
-		void *next = *(void **)block;
-		__builtin_prefetch(&region.pools[page_of(block)], 1);
-		if (unlikely(!remote_may_be_block(base, span, next)))
-			next = remote_next(block); /* the last, or overwritten */
-		blocks[count++] = block;
-		block = next;
-	}
-	/* A chain that does not end where it was counted to is a ring. */
-	if (unlikely(block != NULL && count == bin_count(bin))) {
-		misuse_twice(block);
-		block = NULL;
-	}
-	owner_set(bin->head, block);
-	owner_add(bin->credit, (int32_t)count);
-	/* One that is not simply home is another's, or a fault. Freed twice, it has made the chain a ring, which would never end,
-	 * and hold blocks that are at home: what is left of it is given up, as in empty_bin. */
-	for (unsigned done = 0; done < count; done++) {
-		done += pool_home_many(heap, class, blocks + done, count - done);
-		if (done < count && !send_home(heap, blocks[done])) {
-			owner_set(bin->head, NULL);
-			owner_set(bin->credit, bin->limit);
-			break;
-		}
-	}
-	return count * size_classes[class].size;
+	take_newest_home(heap, class, want, send_home);
+	return want * size_classes[class].size;
 }
 
 /* Bins that were neither filled nor overflowed for a whole round go home, a part with each tick. A bin that is in use, but
@@ -130,7 +125,7 @@ static void empty_idle_bins(struct heap *heap)
 		unsigned class = heap->idle_class;
 		size_t gone = class_set_has(&heap->used_bins, class) ? 0 : flush_newest(heap, class);
 		bytes += gone;
-		if (gone > 0 && heap->bins[class].head != NULL)
+		if (gone > 0 && bin_count(&heap->bins[class]) > 0)
 			continue;
 		if (gone > 0)
 			limit_halve(heap, class);
@@ -169,8 +164,8 @@ int heap_allocate(struct heap *heap, unsigned class, void **block)
 	if (unlikely(!heap_try_lock_own(heap)))
 		return -EBUSY;
 	class_set_add(&heap->used_bins, class);
-	int result = bin->head != NULL ? 0 : fill(heap, class);
-	*block = result == 0 ? bin_pop(bin) : NULL;
+	int result = bin_newest(bin) != NULL ? 0 : fill(heap, class);
+	*block = result == 0 ? bin_pop(heap, bin) : NULL;
 	limit_lower(heap, class);
 	walk_bin(heap, class);
 	pool_check_heap(heap);

@@ -150,8 +150,8 @@ static inline uint64_t arena_bit(arena_index index)
 #define POOL_BITMAP_WORDS 4 /* 256 blocks; the 8-byte class has 504 and keeps its bitmap in its page */
 
 /*
- * The record of a pool, or of a run. Belongs to the heap that owns the pool: touched only by who holds heap->busy. A run's
- * record belongs to who holds the block.
+ * The record of a pool, of a run, or of the slots of a deep bin. Belongs to the heap that owns the pool or the bin: touched only by
+ * who holds heap->busy. A run's record belongs to who holds the block.
  *
  *   out = carved - home_count      blocks that are not at home: the program's, in a bin, or on their way
  *   0 <= home_count <= carved <= capacity
@@ -168,6 +168,7 @@ struct pool {
 			bool moved;      /* its mapping came here by os_move: to be refreshed when freed */
 			bool left;       /* its mapping went elsewhere by os_move: its pages are clean */
 		} run;
+		uint32_t slot_pages;     /* of a deep bin's slots: how many pages they have */
 	};
 	page_index next, previous; /* in the heap's list; NO_PAGE at the ends */
 	uint16_t home_count;
@@ -184,33 +185,27 @@ _Static_assert(sizeof(struct pool) == CACHE_LINE, "metadata is at most 2 % of th
 /* ---- Heaps ---------------------------------------------------------------------------------------------------------- */
 
 /*
- * A class's free blocks that the thread has at hand: a stack, linked through the first word of each block. The owning
- * thread touches head and credit without atomics; who claims the bins of a sleeping thread takes the list by exchanging head,
- * and lowers limit by what it took (claim.c). Limit is written under busy; read without, relaxed, by the owner as a hint (slow.c), by
- * others for statistics. Larger blocks in it may be of another heap's pools.
+ * A class's free blocks that the thread has at hand: a stack of pointers, in slots (bin_slots.h). Blocks are not touched while they
+ * lie in it: no pop waits for the line of a block, and nothing that a program writes after free can lead it astray. The slot at the
+ * bottom is NULL, so that there is no test for an empty one but that of the block. The owning thread touches top, slots and credit
+ * without atomics; who claims the bins of a sleeping thread marks the slots, takes what was not taken meanwhile and lowers limit by
+ * that (claim.c). Limit is written under busy; read without, relaxed, by the owner as a hint (slow.c), by others for statistics.
+ * Larger blocks in it may be of another heap's pools.
  *
- *   count = limit - credit             blocks on the stack, or in a list in limbo
+ *   count = limit - credit             blocks on the stack
  *   credit >= 0 between calls          a free that would take it below 0 goes into housekeeping
+ *   top - bottom = count               unless the heap was claimed: then there are slots below top from which a block was taken
  */
 struct bin {
-	void *head;
+	void **top; /* the slot of the newest block; the bottom, when there is none */
 	int32_t credit;
 	int32_t limit;
 };
 
-/* A list that was taken from a bin while its owner was perhaps about to pop from it or push onto it: see claim.c. */
-struct limbo {
-	void *list;
-	int32_t credit; /* as seen when it was taken */
-	uint16_t class;
-	bool whole;     /* its length is what limit and that credit say */
-};
-#define LIMBO_SLOTS 8
-
 enum claim_state {
 	CLAIM_NONE,   /* the gate is open */
 	CLAIM_PARTLY, /* gate closed, some bins emptied */
-	CLAIM_ASLEEP, /* gate closed, all bins emptied but for those in limbo; until the owner comes to its slow path */
+	CLAIM_ASLEEP, /* gate closed, all bins emptied; until the owner comes to its slow path */
 	CLAIM_BARRED, /* its owner is forking */
 };
 
@@ -238,6 +233,10 @@ struct outgoing {
 	uint32_t filled;  /* blocks, the room in the newest carrier and bytes, packed; 0: empty. Read by others, for sums */
 };
 #define OUTGOING_SLOTS 24
+
+/* Of a claimed heap: a block that stood in a slot, and in the eight highest bits the class. */
+#define DOUBTS_MOST 16
+#define DOUBT_SHIFT 56
 
 enum heap_state {
 	HEAP_UNUSED, /* never had a thread */
@@ -283,8 +282,8 @@ struct heap {
 	uint32_t purge_since;          /* clock_ms, 32 bits of it, when the round began */
 	struct class_set overflowed;   /* bins that had blocks brought home for want of room, and were not refilled since */
 	struct class_set used_bins;    /* bins that were filled or overflowed since empty_idle_bins came by */
-	struct limbo limbo[LIMBO_SLOTS];
-	uint8_t limbo_count;
+	bool slots_gone;               /* of a claimed or dead heap: the memory of its slots went back to the system */
+	uint8_t doubt_count;
 	/* enum claim_state. Written under busy, but CLAIM_BARRED is taken away by the owner without; read by others as a hint. */
 	uint8_t claimed;
 	/* Dead with blocks in its bins: its thread found it busy when it left, and wrote this without the lock, before state
@@ -309,10 +308,15 @@ struct heap {
 	/* What a scavenger saw of the bins, and since when (ms): reclaim.c. By any scavenger, relaxed: nothing hangs on them. */
 	_Atomic uint32_t look;
 	_Atomic uint32_t look_since;
+	/* Guarded by busy: what its owner may have been freeing when the memory of the slots went, by class (claim.c). */
+	uint64_t doubts[DOUBTS_MOST];
 };
 
-#define HEAP_STRIDE 4096
-_Static_assert(sizeof(struct heap) <= HEAP_STRIDE, "a heap is one page");
+/* Behind it the slots of bins that are not deep (bin_slots.h), of which only pages that are used cost memory. */
+#define HEAP_PAGES 1
+#define SLOT_PAGES 5
+#define HEAP_STRIDE ((HEAP_PAGES + SLOT_PAGES) * PAGE_SIZE)
+_Static_assert(sizeof(struct heap) <= HEAP_PAGES * PAGE_SIZE, "a heap is one page, and its slots");
 
 /* ---- Domains -------------------------------------------------------------------------------------------------------- */
 

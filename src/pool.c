@@ -193,41 +193,36 @@ void pool_release(struct heap *heap, struct pool *pool)
 		release_pages(heap, page, count);
 }
 
-/* The blocks of one word of the bitmap, linked in the order of their addresses behind *tail. */
-static void **link_word(void **tail, char *start, uint64_t bits, unsigned size)
+/* Up to most blocks that are home, from the lowest on; the lowest comes last, which is the first to be handed out. Their lines are far
+ * away, and are fetched together: the program writes to one after the other. */
+static unsigned take_home_blocks(struct pool *pool, const struct size_class *class, void **slots, unsigned most)
 {
-	for (; bits != 0; bits &= bits - 1) {
-		void **block = (void **)(start + (size_t)bit_lowest(bits) * size);
-		*tail = block;
-		tail = block;
-	}
-	return tail;
-}
-
-static void **link_home(struct pool *pool, const struct size_class *class, void **tail)
-{
-	uint64_t *home = pool_bits(pool);
+	uint64_t *word = pool_bits(pool);
 	char *start = pool_first_block(pool, class);
-	for (unsigned at = 0; at * 64 < pool->carved; at++, start += (size_t)64 * class->size) {
-		tail = link_word(tail, start, home[at], class->size);
-		home[at] = 0;
+	unsigned count = (unsigned)size_min(pool->home_count, most);
+	unsigned left = count;
+	for (; left > 0; word++, start += (size_t)64 * class->size) {
+		uint64_t bits = *word;
+		for (; bits != 0 && left > 0; bits &= bits - 1) {
+			slots[--left] = start + (size_t)bit_lowest(bits) * class->size;
+			__builtin_prefetch(slots[left], 1);
+		}
+		*word = bits;
 	}
-	return tail;
+	pool->home_count -= (uint16_t)count;
+	return count;
 }
 
-/* Blocks that were never handed out, a page's worth: no page is touched before it is needed. */
-static void **link_fresh(struct pool *pool, const struct size_class *class, void **tail, unsigned *count)
+/* Blocks that were never handed out, a page's worth at most. No page is touched for it. */
+static unsigned take_fresh(struct pool *pool, const struct size_class *class, void **slots, unsigned most)
 {
-	unsigned carve = (unsigned)size_max(PAGE_SIZE / class->size, 1);
+	unsigned carve = (unsigned)size_min(size_max(PAGE_SIZE / class->size, 1), most);
 	carve = (unsigned)size_min(carve, class->capacity - pool->carved);
 	char *block = pool_first_block(pool, class) + (size_t)pool->carved * class->size;
-	for (unsigned i = 0; i < carve; i++, block += class->size) {
-		*tail = block;
-		tail = (void **)block;
-	}
-	pool->carved += carve;
-	*count += carve;
-	return tail;
+	for (unsigned left = carve; left > 0; block += class->size)
+		slots[--left] = block;
+	pool->carved += (uint16_t)carve;
+	return carve;
 }
 
 /* Before blocks are given out of pages that went back to the system. False: the limit does not allow them. */
@@ -241,7 +236,7 @@ static bool want_purged(struct pool *pool, const struct size_class *class)
 	return true;
 }
 
-unsigned pool_take(struct heap *heap, unsigned class_index, struct bin *bin)
+unsigned pool_take(struct heap *heap, unsigned class_index, void **slots, unsigned most)
 {
 	const struct size_class *class = &size_classes[class_index];
 	page_index page = heap->pools[class_index].first;
@@ -254,19 +249,9 @@ unsigned pool_take(struct heap *heap, unsigned class_index, struct bin *bin)
 		list_insert(heap, pool, false);
 		return 0;
 	}
-	unsigned count = pool->home_count;
-	void *first = NULL;
-	void **tail = &first;
-	if (count > 0) {
-		tail = link_home(pool, class, tail);
-		pool->home_count = 0;
-	} else {
-		tail = link_fresh(pool, class, tail, &count);
-	}
-	if (pool->carved == class->capacity)
+	unsigned count = pool->home_count > 0 ? take_home_blocks(pool, class, slots, most) : take_fresh(pool, class, slots, most);
+	if (pool->home_count == 0 && pool->carved == class->capacity)
 		list_remove(heap, pool);
-	*tail = bin->head;
-	owner_set(bin->head, first);
 	owner_add(heap->out_blocks[class_index], count);
 	return count;
 }

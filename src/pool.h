@@ -8,8 +8,9 @@
 
 #include "layout.h"
 
-/* Moves the free blocks of one pool of the class, the fullest, to the bin. Returns how many; 0 when no pool has any. */
-unsigned pool_take(struct heap *heap, unsigned class, struct bin *bin);
+/* Takes free blocks, at most so many, of one pool of the class, the fullest: pointers to them, from slots on. Returns how many; 0 when
+ * no pool has any. */
+unsigned pool_take(struct heap *heap, unsigned class, void **slots, unsigned most);
 
 /* The pool, which has blocks to give, is the next that pool_take takes from. */
 void pool_to_front(struct heap *heap, struct pool *pool);

@@ -22,7 +22,7 @@ static uint32_t look_at(const struct heap *heap)
 		look = mix(look, others_read(heap->outgoing[i].filled));
 	for (unsigned class = 1; class < CLASS_COUNT; class++) {
 		const struct bin *bin = &heap->bins[class];
-		look = mix(look, (uintptr_t)others_read(bin->head));
+		look = mix(look, (uintptr_t)others_read(bin->top));
 		look += (uint64_t)(uint32_t)others_read(bin->credit) << 32;
 	}
 	return (uint32_t)(look ^ look >> 32);

@@ -15,7 +15,7 @@ size_t region_span REGION_HOT;
 _Atomic page_tag *region_tags REGION_HOT;
 
 /* Commits of the metadata go by chunk (16 MiB of heap): about 277 KiB of it, of which only what is touched costs memory. */
-#define HEAPS_STEP 8
+#define HEAPS_STEP 4
 #define RECORDS_STEP 16
 
 /* Largest step of the span: growing goes by an eighth of what there is, from one arena to this. */
@@ -48,7 +48,7 @@ static size_t node_listed_bytes(size_t chunk_count)
 
 static struct plan plan_for(size_t chunk_count)
 {
-	size_t heap_limit = size_min(size_max(chunk_count * 16, 2048), 1 << 18);
+	size_t heap_limit = size_min(size_max(chunk_count * 16, 1024), 1 << 18);
 	struct plan plan = {
 		.chunks = round_up(chunk_count * sizeof(struct chunk), PAGE_SIZE),
 		.arenas = round_up(chunk_count * CHUNK_ARENAS * sizeof(struct arena), PAGE_SIZE),

@@ -231,8 +231,9 @@ void remote_count_outgoing(const struct heap *heap, uint64_t *bytes, uint64_t *b
 
 bool remote_reject(void *block, page_tag tag)
 {
+	/* It was a block when it was freed, and all blocks of its page have come home since. */
 	if (tag >> TAG_OWNER_SHIFT == 0) {
-		misuse("free", block, "page not in use (freed twice, or never a block)");
+		misuse_twice(block);
 		return false;
 	}
 	remote_free_directly(block, tag);
@@ -314,7 +315,7 @@ static bool take_in(struct heap *heap, unsigned class, void *block, bool into_bi
 	struct bin *bin = &heap->bins[class];
 	if (!into_bins || !has_room(heap, class))
 		return heap_take_home(heap, block);
-	if (unlikely(bin->head == block)) {
+	if (unlikely(bin_newest(bin) == block)) {
 		misuse_twice(block);
 		return false;
 	}

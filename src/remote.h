@@ -66,9 +66,4 @@ static inline void *remote_link(void *block, void *link)
 	return link;
 }
 
-static inline void *remote_next(void *block)
-{
-	return remote_link(block, *(void **)block);
-}
-
 #endif

@@ -10,6 +10,7 @@
  */
 #include <strata/strata.h>
 
+#include "bin.h"
 #include "core.h"
 #include "heap.h"
 #include "pool.h"
@@ -34,11 +35,11 @@ static struct pool *target_at_hand(struct heap *heap, unsigned class)
 {
 	struct bin *bin = &heap->bins[class];
 	void *block;
-	while ((block = bin->head) != NULL && bin_count(bin) > 0) {
+	while (bin_count(bin) > 0 && (block = bin_newest(bin)) != NULL) {
 		struct pool *pool = pool_of_block(block);
 		if (pool->target)
 			return pool;
-		owner_set(bin->head, remote_next(block));
+		owner_set(bin->top, bin->top - 1);
 		owner_add(bin->credit, 1);
 		if (!heap_take_home(heap, block))
 			break;

@@ -29,7 +29,7 @@ void *core_allocate_class(unsigned class)
 {
 	struct heap *heap = thread_attach();
 	while (heap != NULL) {
-		void *block = bin_pop(&heap->bins[class]);
+		void *block = bin_pop(heap, &heap->bins[class]);
 		if (block != NULL)
 			return block;
 		if (unlikely(heap->spare))
@@ -171,7 +171,7 @@ static void free_to_busy(void *block, page_tag tag)
 
 void core_free_own(struct heap *heap, void *block, unsigned class)
 {
-	if (unlikely(racy_read(heap->bins[class].head) == block))
+	if (unlikely(bin_newest(&heap->bins[class]) == block))
 		misuse_twice(block);
 	else if (unlikely(heap_free(heap, class, block) != 0))
 		free_to_busy(block, heap_tag(heap) | class * 2);

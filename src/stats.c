@@ -2,6 +2,7 @@
 #include "stats.h"
 
 #include "arena_count.h"
+#include "bin_slots.h"
 #include "check.h"
 #include "heap.h"
 #include "limit.h"
@@ -77,11 +78,13 @@ static void fill(struct strata_stats *stats)
 	uint64_t emergency = limit_emergency_bytes();
 	arenas.used_pages -= size_min(emergency / PAGE_SIZE, arenas.used_pages);
 	stats->emergency_bytes = emergency;
+	size_t slots = slots_pages();
+	arenas.used_pages -= size_min(slots, arenas.used_pages);
 	stats->heap_bytes = (arenas.used_pages + arenas.dirty_pages) * PAGE_SIZE;
 	stats->pooled_bytes = at_least_zero((int64_t)(arenas.used_pages * PAGE_SIZE) - (int64_t)(runs.bytes + cached_runs) -
 					    out_bytes);
 	stats->purged_bytes = arenas.purged_bytes;
-	stats->metadata_bytes = region_metadata_bytes();
+	stats->metadata_bytes = region_metadata_bytes() + slots * PAGE_SIZE;
 	stats->reserved_bytes = region.reserved_bytes;
 	stats->threads = sums.threads;
 	stats->heaps = heap_count();

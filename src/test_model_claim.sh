@@ -4,9 +4,11 @@
 # own, so that it runs beside the other.
 . "$top_srcdir/src/models.sh"
 
-holds claim LENGTH=1
-holds claim LENGTH=2
-for step in GATE GATE_BARRIER EXCHANGE_BARRIER WALK_BARRIER COUNT_BARRIER COUNT_AGAIN COUNT EMPTY CREDIT_FIRST LIMBO; do
-	finds "claim, without $step" LENGTH=2 WITHOUT=$step
+for length in 1 2 3; do
+	holds claim LENGTH=$length OPERATIONS=3
+done
+for step in GATE GATE_BARRIER MARK COMPARE MARK_BARRIER LOOK_AGAIN LOWER TOP_FIRST SLOT_FIRST CREDIT_LAST UNDO UNMARK EMPTY DOUBT SEEN ABOVE \
+	BACK_COMPARE; do
+	finds "claim, without $step" LENGTH=2 OPERATIONS=3 WITHOUT=$step
 done
 exit $failed

@@ -3,8 +3,11 @@
 
 #ifdef STRATA_DEBUG
 
+#include "bin_slots.h"
 #include "check.h"
 #include "region.h"
+
+#include <stddef.h>
 
 static page_tag tag_of(page_index page)
 {
@@ -98,34 +101,21 @@ void walk_pages(const struct heap *heap)
 
 /* ---- Bins ----------------------------------------------------------------------------------------------------------- */
 
-/* So many blocks of a bin are looked at. A link that leaves the region was overwritten by the program, and a ring is of a block that
- * it freed twice: that is told where the chain is used. */
+/* So many of a bin are looked at. A block that was freed twice is there twice: that is told when it comes home. */
 #define BIN_WALK 64
-
-static bool is_among(const void *block, const void *const *seen, unsigned count)
-{
-	while (count > 0)
-		if (seen[--count] == block)
-			return true;
-	return false;
-}
 
 void walk_bin(const struct heap *heap, unsigned class)
 {
 	const struct bin *bin = &heap->bins[class];
 	ensure(bin->credit >= 0 && bin->credit <= bin->limit);
-	const void *seen[BIN_WALK];
-	const void *block = bin->head;
-	unsigned count = 0;
-	for (; block != NULL && count < BIN_WALK; count++) {
-		if ((uintptr_t)block - region_base >= others_read(region_span) || is_among(block, seen, count))
-			return;
-		seen[count] = block;
+	void *const *bottom = slots_bottom(heap, class);
+	ensure(*bottom == NULL && (size_t)(bin->top - bottom) == bin_count(bin));
+	for (unsigned i = 0; i < BIN_WALK && bin->top - i > bottom; i++) {
+		const void *block = bin->top[-(ptrdiff_t)i];
+		ensure((uintptr_t)block - region_base < others_read(region_span));
 		page_tag tag = tag_of(page_of(block));
 		ensure((tag & TAG_CODE_MASK) == class * 2 && tag >> TAG_OWNER_SHIFT != 0);
-		block = *(void *const *)block;
 	}
-	ensure(block == NULL ? count == bin_count(bin) : count <= bin_count(bin));
 }
 
 #endif

@@ -10,7 +10,7 @@ set -eu
 library=${STRATA_LIBRARY:-$top_builddir/src/.libs/libstrata.so.0}
 objdump=${OBJDUMP:-objdump}
 readelf=${READELF:-readelf}
-domain_malloc_most=23
+domain_malloc_most=24
 domain_free_most=29
 malloc_most=15
 free_most=20

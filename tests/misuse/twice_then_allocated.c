@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread frees a block, another one, and the first again, and allocates as often as it did; and ends. The chain, which holds nothing
- * by then, goes on with the second.
+ * A thread frees a block, another one, and the first again, allocates as often as it did, and frees all that it got: one block is
+ * among it twice. And ends.
  */
 #include "by_another.h"
 
@@ -9,16 +9,18 @@
 
 static void *free_twice(void *unused)
 {
-	pointer again;
+	pointer again[3];
 
 	allocate_all(SIZE);
-	name_block(blocks[1]);
+	name_block(blocks[0]);
 	free(blocks[0]);
 	free(blocks[1]);
 	free(blocks[0]);
 	for (int i = 0; i < 3; i++)
-		again = malloc(SIZE);
-	return again ? unused : NULL;
+		again[i] = malloc(SIZE);
+	for (int i = 0; i < 3; i++)
+		free(again[i]);
+	return unused;
 }
 
 int main(void)

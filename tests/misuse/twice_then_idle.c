@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A block is freed, another one, and the first again, and as many are allocated. What the thread has at hand is nothing then, and yet
- * the chain goes on, with the second: that shows when it is to go home. Of this size a thread has at hand what it freed, no more.
+ * A block is freed, another one, and the first again, as many are allocated, and all are freed: that one is there twice shows when
+ * what the thread has at hand goes home.
  */
 #include "idle.h"
 
@@ -9,15 +9,18 @@
 
 int main(void)
 {
+	pointer again[3];
 	pointer block = malloc(SIZE);
 	pointer other = malloc(SIZE);
 
-	name_block(other);
+	name_block(block);
 	free(block);
 	free(other);
 	free(block);
 	for (int i = 0; i < 3; i++)
-		block = malloc(SIZE);
+		again[i] = malloc(SIZE);
+	for (int i = 0; i < 3; i++)
+		free(again[i]);
 	let_bins_go_home();
-	return block == NULL;
+	return 0;
 }

@@ -15,7 +15,7 @@
 #include "support.h"
 
 #define BYTES (2 * MIB)
-#define LEAST_SIZE 24
+#define LEAST_SIZE 32
 #define FEW (512 * KIB)
 
 static void *blocks[BYTES / LEAST_SIZE];
@@ -121,13 +121,13 @@ static void what_has_no_more_use_goes_home(void **state)
 	}
 }
 
-/* A bin of 1 MiB is full but for what a call brings home; one of half of it is never. A burst doubles it once at most, so that it is
- * found full before it grows further. */
+/* So much is in a bin of 1 MiB or more that is full, but for what a call brings home; in one of half of it never. A burst doubles it
+ * once at most, so that it is found full before it grows further. */
 #define FULL (MIB - 256 * KIB)
 
 static void fill_small_bins(void)
 {
-	burst_until_kept(24, cached() + FULL);
+	burst_until_kept(40, cached() + FULL);
 	burst_until_kept(32, cached() + FULL);
 	burst_until_kept(48, cached() + FULL);
 }

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where the slots of a bin lie: behind the heap's record while they are few, in pages of an arena when the bin is deep. By who holds
+ * the heap.
+ */
+#ifndef STRATA_BIN_SLOTS_H
+#define STRATA_BIN_SLOTS_H
+
+#include "layout.h"
+
+/* Blocks that a bin of the class holds without pages of its own. */
+int32_t slots_near(unsigned class);
+
+/* And at most. */
+#define SLOTS_MOST ((int32_t)(ARENA_PAGES * PAGE_SIZE / sizeof(void *)) - 2)
+
+/* The slot below the first one, which is NULL. */
+void **slots_bottom(const struct heap *heap, unsigned class);
+
+/* So that a bin of that limit has a slot for each block; gives pages back that it does without. False: no memory, and nothing is
+ * changed. What the bin holds stays in it. */
+bool slots_fit(struct heap *heap, unsigned class, int32_t limit);
+
+/* The bin is empty, without pages of its own. */
+void slots_reset(struct heap *heap, unsigned class);
+
+/* Of a heap without an owner, with empty bins: gives the memory of all slots back. */
+void slots_purge(struct heap *heap);
+
+/* Of a claimed heap: moves the memory of all slots elsewhere; they are NULL then. What the owner stores into one is in that memory if
+ * it comes before, and in the slot if it comes after. NULL: nothing was moved. */
+void *slots_set_aside(struct heap *heap);
+
+/* What was in the slot. */
+void *slots_aside(const struct heap *heap, const void *aside, unsigned class, void **slot);
+
+/* Gives that memory back. */
+void slots_let_go(const struct heap *heap, void *aside);
+
+/* Pages that the slots of deep bins have, of all heaps. */
+size_t slots_pages(void);
+
+#endif
