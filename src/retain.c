@@ -186,13 +186,13 @@ bool retain_has_room(size_t pages)
 /* ---- Giving back what is beyond it ---------------------------------------------------------------------------------- */
 
 /* A call of the system for each hole is dear where holes are small, and most are part of larger ones a little later. So those
- * below 64 KiB stay for the clock, unless they are half as much as what is in use. */
+ * below 64 KiB stay for the clock, unless they are half as much as what is in use, and there are no larger ones. */
 #define LARGE_HOLE_PAGES 16u
 
-static unsigned least_hole(const struct arena_counters *counters, size_t most)
+static bool small_holes_go(const struct arena_counters *counters, size_t most)
 {
 	bool many = counters->dirty_pages > most + counters->used_pages / 2;
-	return many || hunger() > 0 || options()->decay_ms == 0 ? 1 : LARGE_HOLE_PAGES;
+	return many || hunger() > 0 || options()->decay_ms == 0;
 }
 
 /* How many pages were free when there was nothing to purge: no reason for another look until there are more, or fewer.
@@ -200,14 +200,21 @@ static unsigned least_hole(const struct arena_counters *counters, size_t most)
 static _Atomic uint64_t looked_in_vain;
 #define LOOK_AGAIN_PAGES 64u
 
-static void give_back(const struct arena_counters *counters, size_t most)
+static size_t purge_large_holes(uint64_t dirty_pages)
 {
 	uint64_t seen = atomic_load_explicit(&looked_in_vain, memory_order_relaxed);
-	unsigned least = least_hole(counters, most);
-	if (least > 1 && counters->dirty_pages >= seen && counters->dirty_pages < seen + LOOK_AGAIN_PAGES)
-		return;
-	size_t bytes = arena_purge_young(PURGE_STEP, least);
-	atomic_store_explicit(&looked_in_vain, bytes == 0 ? counters->dirty_pages : 0, memory_order_relaxed);
+	if (dirty_pages >= seen && dirty_pages < seen + LOOK_AGAIN_PAGES)
+		return 0;
+	size_t bytes = arena_purge_young(PURGE_STEP, LARGE_HOLE_PAGES);
+	atomic_store_explicit(&looked_in_vain, bytes == 0 ? dirty_pages : 0, memory_order_relaxed);
+	return bytes;
+}
+
+static void give_back(const struct arena_counters *counters, size_t most)
+{
+	size_t bytes = purge_large_holes(counters->dirty_pages);
+	if (bytes == 0 && small_holes_go(counters, most))
+		bytes = arena_purge_young(PURGE_STEP, 1);
 	if (bytes > 0)
 		retain_gave_young(bytes / PAGE_SIZE);
 }
