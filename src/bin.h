@@ -43,7 +43,7 @@ STRATA_FAST bool slot_is_block(const void *slot)
 }
 
 /* The slots of the heap that threads have before their first call, all NULL. Threads write its tops at the same time, each one down and
- * back to where they began: so they can be lower for a moment, by one for each thread that is between the two. */
+ * back to where they began: a top can be lower for a moment, by one for each pop that began within the few instructions of another. */
 #define EMPTY_SLOTS 8192
 extern STRATA_HIDDEN void *empty_slots[EMPTY_SLOTS];
 extern STRATA_HIDDEN struct heap empty_heap;
@@ -51,14 +51,14 @@ extern STRATA_HIDDEN struct heap empty_heap;
 /* Nothing was there. */
 STRATA_FAST void bin_undo_pop(const struct heap *heap, struct bin *bin, void **top)
 {
-	owner_set(bin->top, likely(heap != &empty_heap) ? top : &empty_slots[EMPTY_SLOTS - 1]);
+	owner_publish(bin->top, likely(heap != &empty_heap) ? top : &empty_slots[EMPTY_SLOTS - 1]);
 }
 
 /* Takes the top block; NULL when there is none. */
 STRATA_FAST void *bin_pop(const struct heap *heap, struct bin *bin)
 {
 	void **top = racy_read(bin->top);
-	owner_set(bin->top, top - 1);
+	owner_publish(bin->top, top - 1);
 	compiler_fence();
 	void *block = racy_read(*top);
 	if (likely(slot_is_block(block))) {

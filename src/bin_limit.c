@@ -13,11 +13,10 @@ static bool is_small(unsigned class)
 	return size_classes[class].size < SMALL_BELOW;
 }
 
-/* Most bytes in one bin. A deep stack of small blocks that were freed at random is slower than bringing them home: each pop
- * waits for a line from far away, while a pool is refilled in the order of its addresses. Less so where blocks share a line. */
+/* Most bytes in one bin. */
 static size_t bin_bytes(unsigned class)
 {
-	return size_min((size_t)4 << 20, SLOTS_MOST * size_classes[class].size);
+	return size_min((size_t)4 << 20, (size_t)SLOTS_MOST * size_classes[class].size);
 }
 
 /* A bin that is only ever freed to grows no further: its blocks would keep their pools from those who need pages. */
@@ -105,6 +104,7 @@ void limits_renew(struct heap *heap)
 		int32_t limit = count > first_limit(class) ? count : first_limit(class);
 		owner_set(bin->credit, limit - count);
 		owner_set(bin->limit, limit);
+		slots_fit(heap, class, limit);
 		int64_t raised = (int64_t)(limit - first_limit(class)) * size_classes[class].size;
 		bytes += raised;
 		large += is_small(class) ? 0 : raised;
@@ -170,10 +170,14 @@ bool limit_overflow(struct heap *heap, unsigned class)
 	return false;
 }
 
+/* Up to a page's worth also for who only takes. */
 void limit_refill(struct heap *heap, unsigned class)
 {
+	size_t page_worth = PAGE_SIZE / size_classes[class].size;
 	if (class_set_remove(&heap->overflowed, class))
 		double_up_to(heap, class, bin_bytes(class));
+	else if ((size_t)heap->bins[class].limit < page_worth)
+		double_up_to(heap, class, PAGE_SIZE);
 }
 
 void limit_halve(struct heap *heap, unsigned class)

@@ -8,34 +8,48 @@
 
 /* ---- Behind the heap's record --------------------------------------------------------------------------------------- */
 
-/* Slots by class, the bottom among them, in the order in which programs need pages of them: malloc's classes come first. */
-#define SMALL_SLOTS 64u  /* 8, 16, 32 ... 240 bytes */
-#define OBJECT_SLOTS 32u /* 256, 272 ... 512 */
-#define MEDIUM_SLOTS 8u
-#define ODD_SLOTS 16u    /* 24, 40 ... 504: the native API's alone */
-#define SMALL_END 16u    /* in units of 16 bytes */
+/* Slots by class, the bottom among them: for a page's worth of blocks, and for so many as make pages of slots worth while. In the order
+ * in which programs need memory for them: malloc's classes come first. */
+static const unsigned smallest_slots[] = { 64, 256, 128, 96 }; /* 8, 16, 32, 48 bytes */
+#define SMALLEST_SUM (64 + 256 + 128 + 96)
+#define SMALL_FIRST 4u    /* in units of 16 bytes, as the next two */
+#define OBJECT_FIRST 16u
 #define OBJECT_END 33u
-#define MEDIUM_FIRST (SMALL_END * SMALL_SLOTS + (OBJECT_END - SMALL_END) * OBJECT_SLOTS)
-#define ODD_FIRST (MEDIUM_FIRST + (CLASS_COUNT - 1 - OBJECT_CLASSES) * MEDIUM_SLOTS)
-#define NOBODYS (ODD_FIRST + (OBJECT_CLASSES / 2 - 1) * ODD_SLOTS)
-_Static_assert((NOBODYS + 1) * sizeof(void *) <= SLOT_PAGES * PAGE_SIZE, "all have room");
+#define SMALL_SLOTS 64u   /* 64, 80 ... 240 bytes */
+#define OBJECT_SLOTS 32u  /* 256, 272 ... 512 */
+#define MEDIUM_SLOTS 8u
+#define ODD_SLOTS 32u     /* 24, 40 ... 504: the native API's alone */
+#define OBJECTS_AT (SMALLEST_SUM + (OBJECT_FIRST - SMALL_FIRST) * SMALL_SLOTS)
+#define MEDIUM_AT (OBJECTS_AT + (OBJECT_END - OBJECT_FIRST) * OBJECT_SLOTS)
+#define ODD_AT (MEDIUM_AT + (CLASS_COUNT - 1 - OBJECT_CLASSES) * MEDIUM_SLOTS)
+#define NOBODYS_AT (ODD_AT + (OBJECT_CLASSES / 2 - 1) * ODD_SLOTS)
+_Static_assert((NOBODYS_AT + 1) * sizeof(void *) <= SLOT_PAGES * PAGE_SIZE, "all have room");
 
 struct place {
 	unsigned first, count;
 };
 
+static struct place place_of_sixteens(unsigned sixteens)
+{
+	if (sixteens >= OBJECT_FIRST)
+		return (struct place){ OBJECTS_AT + (sixteens - OBJECT_FIRST) * OBJECT_SLOTS, OBJECT_SLOTS };
+	if (sixteens >= SMALL_FIRST)
+		return (struct place){ SMALLEST_SUM + (sixteens - SMALL_FIRST) * SMALL_SLOTS, SMALL_SLOTS };
+	unsigned first = 0;
+	for (unsigned i = 0; i < sixteens; i++)
+		first += smallest_slots[i];
+	return (struct place){ first, smallest_slots[sixteens] };
+}
+
 static struct place place_of(unsigned class)
 {
-	if (class > OBJECT_CLASSES)
-		return (struct place){ MEDIUM_FIRST + (class - OBJECT_CLASSES - 1) * MEDIUM_SLOTS, MEDIUM_SLOTS };
-	if (class % 2 == 1 && class > 1)
-		return (struct place){ ODD_FIRST + (class - 3) / 2 * ODD_SLOTS, ODD_SLOTS };
-	unsigned sixteens = class / 2;
 	if (class == 0)
-		return (struct place){ NOBODYS, 1 };
-	if (sixteens < SMALL_END)
-		return (struct place){ sixteens * SMALL_SLOTS, SMALL_SLOTS };
-	return (struct place){ SMALL_END * SMALL_SLOTS + (sixteens - SMALL_END) * OBJECT_SLOTS, OBJECT_SLOTS };
+		return (struct place){ NOBODYS_AT, 1 };
+	if (class > OBJECT_CLASSES)
+		return (struct place){ MEDIUM_AT + (class - OBJECT_CLASSES - 1) * MEDIUM_SLOTS, MEDIUM_SLOTS };
+	if (class % 2 == 1 && class > 1)
+		return (struct place){ ODD_AT + (class - 3) / 2 * ODD_SLOTS, ODD_SLOTS };
+	return place_of_sixteens(class / 2);
 }
 
 int32_t slots_near(unsigned class)
@@ -81,6 +95,18 @@ static void **far_bottom(page_index page)
 	return (void **)page_start(page) + BELOW;
 }
 
+static unsigned far_pages(const struct heap *heap, unsigned class)
+{
+	const void *top = others_read(heap->bins[class].top);
+	return is_near(heap, top) ? 0 : region.pools[first_page(top)].slot_pages;
+}
+
+int32_t slots_capacity(const struct heap *heap, unsigned class)
+{
+	unsigned pages = far_pages(heap, class);
+	return pages == 0 ? slots_near(class) : (int32_t)(pages * PAGE_SIZE / sizeof(void *)) - BELOW - 1;
+}
+
 void **slots_bottom(const struct heap *heap, unsigned class)
 {
 	const void *top = others_read(heap->bins[class].top);
@@ -104,6 +130,7 @@ static page_index claim_pages(unsigned count)
 		region.backs[page + i] = (uint8_t)i;
 	region.pools[page].slot_pages = count;
 	atomic_fetch_add_explicit(&all_pages, count, memory_order_relaxed);
+	far_bottom(page)[-BELOW] = NULL;
 	*far_bottom(page) = NULL;
 	return page;
 }
@@ -122,10 +149,12 @@ static void move(struct bin *bin, void **from, void **to)
 	owner_publish(bin->top, to + count);
 }
 
-/* A quarter is enough that a bin does not move to and fro. */
-static bool fits(unsigned has, unsigned wants)
+/* With room to spare, so that a bin does not move to and fro. */
+static bool fits(unsigned has, unsigned wants, bool few)
 {
-	return wants <= has && (has == 0 || (wants > 0 && wants > has / 4));
+	if (wants == 0)
+		return has == 0 || (has == 1 && !few);
+	return wants <= has && wants > has / 4;
 }
 
 bool slots_fit(struct heap *heap, unsigned class, int32_t limit)
@@ -133,13 +162,14 @@ bool slots_fit(struct heap *heap, unsigned class, int32_t limit)
 	struct bin *bin = &heap->bins[class];
 	bool near = is_near(heap, bin->top);
 	page_index page = near ? NO_PAGE : first_page(bin->top);
+	unsigned has = far_pages(heap, class);
 	unsigned wants = pages_for(class, limit);
-	if (fits(near ? 0 : region.pools[page].slot_pages, wants))
+	if (fits(has, wants, limit <= slots_near(class) / 2))
 		return true;
-	page_index wider = wants > 0 ? claim_pages(wants) : NO_PAGE;
-	if (wants > 0 && wider == NO_PAGE)
-		return false;
-	move(bin, slots_bottom(heap, class), wants > 0 ? far_bottom(wider) : near_bottom(heap, class));
+	page_index other = wants > 0 ? claim_pages(wants) : NO_PAGE;
+	if (wants > 0 && other == NO_PAGE)
+		return wants <= has;
+	move(bin, slots_bottom(heap, class), wants > 0 ? far_bottom(other) : near_bottom(heap, class));
 	if (!near)
 		return_pages(page);
 	return true;
@@ -153,65 +183,82 @@ void slots_reset(struct heap *heap, unsigned class)
 	owner_set(bin->top, near_bottom(heap, class));
 }
 
+/* A system with larger pages would take more than the slots. */
+static bool has_own_pages(void)
+{
+	return os_page_size() == PAGE_SIZE;
+}
+
 void slots_purge(struct heap *heap)
 {
-	os_purge(near_start(heap), SLOT_PAGES * PAGE_SIZE, false);
+	if (has_own_pages())
+		os_purge(near_start(heap), SLOT_PAGES * PAGE_SIZE, false);
 }
 
 /* ---- Set aside ------------------------------------------------------------------------------------------------------ */
 
-/* Behind each other: those near the heap, and those of deep bins, by class. */
-static size_t far_bytes(const struct heap *heap, unsigned class)
+static unsigned far_pages_below(const struct heap *heap, unsigned end)
 {
-	const void *top = others_read(heap->bins[class].top);
-	return is_near(heap, top) ? 0 : region.pools[first_page(top)].slot_pages * PAGE_SIZE;
-}
-
-static size_t far_bytes_below(const struct heap *heap, unsigned end)
-{
-	size_t bytes = 0;
+	unsigned pages = 0;
 	for (unsigned class = 1; class < end; class++)
-		bytes += far_bytes(heap, class);
-	return bytes;
+		pages += far_pages(heap, class);
+	return pages;
 }
 
+/* Behind each other: those near the heap, and those of deep bins, by class. */
 static size_t aside_bytes(const struct heap *heap)
 {
-	return SLOT_PAGES * PAGE_SIZE + far_bytes_below(heap, CLASS_COUNT);
+	return (SLOT_PAGES + far_pages_below(heap, CLASS_COUNT)) * PAGE_SIZE;
+}
+
+static void count_far(const struct heap *heap, int sign)
+{
+	int64_t pages = sign * (int64_t)far_pages_below(heap, CLASS_COUNT);
+	arena_recharge(pages);
+	atomic_fetch_add_explicit(&all_pages, (size_t)pages, memory_order_relaxed);
 }
 
 /* What could not be moved stays where it is, and reads as NULL where it was to go. */
 void *slots_set_aside(struct heap *heap)
 {
-	char *aside = os_reserve(aside_bytes(heap), os_page_size());
+	size_t bytes = aside_bytes(heap);
+	char *aside = has_own_pages() ? os_reserve(bytes, PAGE_SIZE) : NULL;
 	if (aside == NULL)
 		return NULL;
-	if (os_move(near_start(heap), aside, SLOT_PAGES * PAGE_SIZE) != 0) {
-		slots_let_go(heap, aside);
+	if (os_commit(aside, bytes) != 0 || os_move(near_start(heap), aside, SLOT_PAGES * PAGE_SIZE) != 0) {
+		os_release(aside, bytes);
 		return NULL;
 	}
 	char *to = aside + SLOT_PAGES * PAGE_SIZE;
 	for (unsigned class = 1; class < CLASS_COUNT; class++) {
-		size_t bytes = far_bytes(heap, class);
-		if (bytes > 0 && os_move(page_start(first_page(heap->bins[class].top)), to, bytes) != 0)
-			os_commit(to, bytes);
-		to += bytes;
+		size_t far = far_pages(heap, class) * PAGE_SIZE;
+		if (far > 0)
+			os_move(page_start(first_page(heap->bins[class].top)), to, far);
+		to += far;
 	}
+	count_far(heap, -1);
 	return aside;
 }
 
 void *slots_aside(const struct heap *heap, const void *aside, unsigned class, void **slot)
 {
+	void **bottom = slots_bottom(heap, class);
+	if (slot < bottom || slot > bottom + slots_capacity(heap, class))
+		return NULL;
 	const char *from = aside;
-	if (far_bytes(heap, class) == 0)
+	if (far_pages(heap, class) == 0)
 		from += (const char *)slot - near_start(heap);
 	else
-		from += SLOT_PAGES * PAGE_SIZE + far_bytes_below(heap, class) +
-			(size_t)((const char *)slot - page_start(first_page(slot)));
+		from += (SLOT_PAGES + far_pages_below(heap, class)) * PAGE_SIZE + (size_t)(slot - bottom + BELOW) * sizeof *slot;
 	return *(void *const *)from;
 }
 
 void slots_let_go(const struct heap *heap, void *aside)
 {
 	os_release(aside, aside_bytes(heap));
+}
+
+void slots_wanted(const struct heap *heap)
+{
+	count_far(heap, 1);
 }

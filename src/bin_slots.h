@@ -14,6 +14,9 @@ int32_t slots_near(unsigned class);
 /* And at most. */
 #define SLOTS_MOST ((int32_t)(ARENA_PAGES * PAGE_SIZE / sizeof(void *)) - 2)
 
+/* And now. */
+int32_t slots_capacity(const struct heap *heap, unsigned class);
+
 /* The slot below the first one, which is NULL. */
 void **slots_bottom(const struct heap *heap, unsigned class);
 
@@ -28,10 +31,12 @@ void slots_reset(struct heap *heap, unsigned class);
 void slots_purge(struct heap *heap);
 
 /* Of a claimed heap: moves the memory of all slots elsewhere; they are NULL then. What the owner stores into one is in that memory if
- * it comes before, and in the slot if it comes after. NULL: nothing was moved. */
+ * it comes before, and in the slot if it comes after. Pages of an arena no longer count as used, until slots_wanted. NULL: nothing was
+ * moved. */
 void *slots_set_aside(struct heap *heap);
+void slots_wanted(const struct heap *heap);
 
-/* What was in the slot. */
+/* What was in the slot; NULL if it is none of the bin's. */
 void *slots_aside(const struct heap *heap, const void *aside, unsigned class, void **slot);
 
 /* Gives that memory back. */

@@ -57,6 +57,7 @@
  */
 #include "claim.h"
 
+#include "arena_purge.h"
 #include "bin.h"
 #include "bin_limit.h"
 #include "bin_slots.h"
@@ -103,16 +104,22 @@ static void settle(struct heap *heap, unsigned class)
 	void **bottom = slots_bottom(heap, class);
 	uint32_t count = bin_count(bin);
 	void **from = bin->top - count;
+	void **to = bottom;
 	for (uint32_t i = 1; i <= count; i++) {
 		void *block = from[i] != NULL ? from[i] : doubt_of(heap, class);
-		owner_set(bottom[i], unmarked(block));
+		if (likely(block != NULL))
+			owner_set(*++to, unmarked(block));
 	}
-	owner_set(bin->top, bottom + count);
+	owner_publish(bin->top, to);
+	/* Less than it should be only where one was freed twice, the second time while the slots went. */
+	owner_set(bin->limit, bin->credit + (int32_t)(to - bottom));
 }
 
 static void open_gate(struct heap *heap)
 {
-	heap->slots_gone = false;
+	if (heap->slots_gone)
+		slots_wanted(heap);
+	owner_set(heap->slots_gone, false);
 	heap->doubt_count = 0;
 	owner_set(heap->claimed, CLAIM_NONE);
 	owner_publish(heap->tag, heap_tag(heap));
@@ -123,8 +130,8 @@ void claim_end(struct heap *heap)
 	if (heap->tag == TAG_CLOSED) {
 		for (unsigned class = 1; class < CLASS_COUNT; class++)
 			settle(heap, class);
-		limits_renew(heap);
 		open_gate(heap);
+		limits_renew(heap);
 	}
 }
 
@@ -317,21 +324,29 @@ static void keep(struct heap *heap, unsigned class, void **slot, void *block)
 		__atomic_compare_exchange_n(slot, &nothing, block, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
+/* The system does not move pages for us; relaxed: a hint, set by who is refused. Then the slots stay. */
+static _Atomic bool aside_refused;
+
+static bool slots_may_go(const struct heap *heap)
+{
+	return !heap->slots_gone && !atomic_load_explicit(&aside_refused, memory_order_relaxed);
+}
+
 static void purge_slots(struct heap *heap)
 {
 	void **tops[CLASS_COUNT];
 	for (unsigned class = 1; class < CLASS_COUNT; class++)
 		tops[class] = look_at(heap, class).top;
-	if (heap->slots_gone || has_blocks(heap))
+	if (has_blocks(heap))
 		return;
 	void *aside = slots_set_aside(heap);
-	if (aside == NULL)
+	if (aside == NULL) {
+		atomic_store_explicit(&aside_refused, true, memory_order_relaxed);
 		return;
-	heap->slots_gone = true;
+	}
+	owner_set(heap->slots_gone, true);
 	for (unsigned class = 1; class < CLASS_COUNT; class++) {
 		void **slot = tops[class];
-		if (slot < slots_bottom(heap, class))
-			continue; /* inside a malloc that finds nothing */
 		void *block = unmarked(slots_aside(heap, aside, class, slot));
 		if (block == NULL)
 			block = unmarked(slots_aside(heap, aside, class, ++slot));
@@ -361,7 +376,7 @@ static void let_go(struct claim_batch *batch, bool claimed)
 {
 	for (unsigned i = 0; i < batch->count; i++) {
 		struct heap *heap = batch->heaps[i];
-		bool all = !has_blocks(heap);
+		bool all = heap->slots_gone || (!has_blocks(heap) && !slots_may_go(heap));
 		remote_drain(heap, false);
 		if (claimed)
 			owner_set(heap->claimed, all ? CLAIM_ASLEEP : CLAIM_PARTLY);
@@ -379,13 +394,20 @@ static void let_go(struct claim_batch *batch, bool claimed)
 		heap_look_after_dead(batch->heaps[i]);
 }
 
+/* A few system calls for each: so many heaps with a step of housekeeping. */
+#define ASIDE_HEAPS 4u
+
 void claim(struct claim_batch *batch)
 {
 	bool claimed = close_gates(batch);
 	for (unsigned i = 0; i < batch->count && claimed; i++)
 		send_for(batch->heaps[i]);
 	bool taken = claimed && take_all(batch);
-	for (unsigned i = 0; i < batch->count && taken; i++)
-		purge_slots(batch->heaps[i]);
+	unsigned left = batch->budget > PURGE_STEP ? CLAIM_HEAPS : ASIDE_HEAPS;
+	for (unsigned i = 0; i < batch->count && taken && left > 0; i++)
+		if (slots_may_go(batch->heaps[i])) {
+			purge_slots(batch->heaps[i]);
+			left--;
+		}
 	let_go(batch, claimed);
 }

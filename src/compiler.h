@@ -75,7 +75,7 @@
 #if defined(__x86_64__) && !defined(STRATA_TSAN)
 #define owner_move(object, n) __asm__("addq %1, %0" : "+m"(object) : "i"((n) * 8) : "cc")
 #else
-#define owner_move(object, n) owner_set(object, (object) + (n))
+#define owner_move(object, n) owner_publish(object, (object) + (n))
 #endif
 
 /* A word that others may change, read where any of its values will do. */

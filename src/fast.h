@@ -20,7 +20,7 @@ STRATA_FAST void *fast_take(size_t size, size_t unit, size_t index, void *(*slow
 	void **top = racy_read(bin_by(unit, heap, index)->top);
 	void **below = top - 1;
 	forget(index);
-	owner_set(bin_by(unit, heap, index)->top, below);
+	owner_publish(bin_by(unit, heap, index)->top, below);
 	compiler_fence();
 	void *block = racy_read(*top);
 	if (likely(slot_is_block(block))) {

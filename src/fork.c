@@ -2,6 +2,7 @@
 #include "fork.h"
 
 #include "bin_limit.h"
+#include "bin_slots.h"
 #include "claim.h"
 #include "heap.h"
 #include "remote.h"
@@ -78,12 +79,13 @@ void fork_end_in_parent(void)
  * here. */
 static void orphan(struct heap *heap)
 {
+	claim_drop(heap);
 	heap->limit_bytes = 0;
 	heap->large_limit_bytes = 0;
+	slots_reset(heap, 0);
 	limits_reset(heap);
 	memset(heap->outgoing, 0, sizeof heap->outgoing);
 	heap->sending = 0;
-	claim_drop(heap);
 	remote_recount(heap);
 	atomic_store(&heap->busy, 0);
 	heap_bury(heap);

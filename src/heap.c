@@ -141,7 +141,7 @@ static bool try_revive(struct heap *heap)
 		return false;
 	heap_settle_dead(heap);
 	claim_allow(heap);
-	heap->slots_gone = false;
+	owner_set(heap->slots_gone, false);
 	owner_add(heap->slow_calls, 1);
 	atomic_store(&heap->state, HEAP_LIVE);
 	heap_unlock(heap);
@@ -256,7 +256,18 @@ static void purge_dead_slots(struct heap *heap)
 {
 	if (!heap->slots_gone)
 		slots_purge(heap);
-	heap->slots_gone = true;
+	owner_set(heap->slots_gone, true);
+}
+
+void heap_purge_dead(struct heap *heap)
+{
+	if (!heap_try_lock(heap))
+		return;
+	if (atomic_load(&heap->state) == HEAP_DEAD) {
+		heap_settle_dead(heap);
+		purge_dead_slots(heap);
+	}
+	heap_unlock_other(heap);
 }
 
 void heap_empty_dead(void)

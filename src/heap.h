@@ -73,6 +73,9 @@ void heap_take_claimed_home(struct heap *heap, unsigned class, void *const *bloc
 /* With a dead heap locked: what its thread could not do when it left. */
 void heap_settle_dead(struct heap *heap);
 
+/* Gives back what a dead heap has for its next owner, unless somebody is in it. */
+void heap_purge_dead(struct heap *heap);
+
 /* Empties every dead heap, in turn. */
 void heap_empty_dead(void);
 

@@ -282,7 +282,7 @@ struct heap {
 	uint32_t purge_since;          /* clock_ms, 32 bits of it, when the round began */
 	struct class_set overflowed;   /* bins that had blocks brought home for want of room, and were not refilled since */
 	struct class_set used_bins;    /* bins that were filled or overflowed since empty_idle_bins came by */
-	bool slots_gone;               /* of a claimed or dead heap: the memory of its slots went back to the system */
+	bool slots_gone;               /* of a claimed or dead heap: the memory of its slots went back; read by others as a hint */
 	uint8_t doubt_count;
 	/* enum claim_state. Written under busy, but CLAIM_BARRED is taken away by the owner without; read by others as a hint. */
 	uint8_t claimed;
@@ -314,7 +314,7 @@ struct heap {
 
 /* Behind it the slots of bins that are not deep (bin_slots.h), of which only pages that are used cost memory. */
 #define HEAP_PAGES 1
-#define SLOT_PAGES 5
+#define SLOT_PAGES 7
 #define HEAP_STRIDE ((HEAP_PAGES + SLOT_PAGES) * PAGE_SIZE)
 _Static_assert(sizeof(struct heap) <= HEAP_PAGES * PAGE_SIZE, "a heap is one page, and its slots");
 

@@ -61,6 +61,13 @@ static bool is_asleep(const struct heap *heap)
 	return atomic_load(&heap->state) == HEAP_LIVE && others_read(heap->claimed) == CLAIM_ASLEEP;
 }
 
+/* Dead for as long, and nobody wanted it. */
+static bool is_left(struct heap *heap, uint32_t now, uint32_t idle_ms)
+{
+	return atomic_load_explicit(&heap->state, memory_order_relaxed) == HEAP_DEAD && !others_read(heap->slots_gone) &&
+	       look_again(heap, now, idle_ms);
+}
+
 /* What a sleeper's pools do without. Once all were looked at, the heap costs a step of housekeeping two loads. */
 static size_t purge_sleeper(struct heap *heap, size_t limit)
 {
@@ -100,6 +107,8 @@ static size_t reclaim_some(uint32_t first, uint32_t scan, size_t budget, uint32_
 			claim_add(&batch, heap);
 		else if (asleep && has_mail(heap))
 			remote_drain_for(heap);
+		else if (is_left(heap, now, idle_ms))
+			heap_purge_dead(heap);
 		else if (purged < budget)
 			purged += purge_sleeper(heap, budget - purged);
 	}

@@ -107,7 +107,7 @@ void walk_pages(const struct heap *heap)
 void walk_bin(const struct heap *heap, unsigned class)
 {
 	const struct bin *bin = &heap->bins[class];
-	ensure(bin->credit >= 0 && bin->credit <= bin->limit);
+	ensure(bin->credit >= 0 && bin->credit <= bin->limit && bin->limit <= slots_capacity(heap, class));
 	void *const *bottom = slots_bottom(heap, class);
 	ensure(*bottom == NULL && (size_t)(bin->top - bottom) == bin_count(bin));
 	for (unsigned i = 0; i < BIN_WALK && bin->top - i > bottom; i++) {

@@ -197,7 +197,7 @@ tests_stress_stress_asleep_CFLAGS = $(CONTRACT_CFLAGS)
 tests_stress_stress_asleep_LDADD = $(STRESS_LIBS)
 
 # ---- Memory refused -------------------------------------------------------------------------------------------------
-OOM_TESTS = tests/oom/oom_nth tests/oom/oom_domain tests/oom/oom_limit tests/oom/pretended tests/oom/purge_calls
+OOM_TESTS = tests/oom/oom_nth tests/oom/oom_domain tests/oom/oom_limit tests/oom/oom_sleeper tests/oom/pretended tests/oom/purge_calls
 
 tests_oom_oom_nth_SOURCES = tests/oom/oom_nth.c
 tests_oom_oom_nth_CFLAGS = $(CONTRACT_CFLAGS)
@@ -208,6 +208,9 @@ tests_oom_oom_domain_LDADD = tests/unit/libsupport.la src/libstrata_test.la -ldl
 tests_oom_purge_calls_SOURCES = tests/oom/purge_calls.c
 tests_oom_purge_calls_CFLAGS = $(CONTRACT_CFLAGS)
 tests_oom_purge_calls_LDADD = tests/unit/libsupport.la src/libstrata_test.la -ldl
+tests_oom_oom_sleeper_SOURCES = tests/oom/oom_sleeper.c
+tests_oom_oom_sleeper_CFLAGS = $(CONTRACT_CFLAGS)
+tests_oom_oom_sleeper_LDADD = tests/unit/libsupport.la src/libstrata_test.la -lpthread -ldl
 tests_oom_pretended_SOURCES = tests/oom/pretended.c
 tests_oom_pretended_CFLAGS = $(CONTRACT_CFLAGS)
 tests_oom_pretended_LDADD = tests/unit/libsupport.la src/libstrata_test.la -ldl
