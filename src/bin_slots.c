@@ -233,7 +233,7 @@ void *slots_set_aside(struct heap *heap)
 	for (unsigned class = 1; class < CLASS_COUNT; class++) {
 		size_t far = far_pages(heap, class) * PAGE_SIZE;
 		if (far > 0)
-			os_move(page_start(first_page(heap->bins[class].top)), to, far);
+			os_move(page_start(first_page(others_read(heap->bins[class].top))), to, far);
 		to += far;
 	}
 	count_far(heap, -1);
