@@ -4,6 +4,7 @@
 #include "arena.h"
 #include "os.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* ---- Behind the heap's record --------------------------------------------------------------------------------------- */
@@ -218,14 +219,30 @@ static void count_far(const struct heap *heap, int sign)
 	atomic_fetch_add_explicit(&all_pages, (size_t)pages, memory_order_relaxed);
 }
 
+static _Atomic bool refused; /* relaxed: a hint, written by who is refused */
+
+bool slots_can_go(void)
+{
+	return has_own_pages() && !atomic_load_explicit(&refused, memory_order_relaxed);
+}
+
+/* Want of memory is no refusal: there may be some the next time. */
+static bool move_near(struct heap *heap, char *to)
+{
+	int result = os_move(near_start(heap), to, SLOT_PAGES * PAGE_SIZE);
+	if (result != 0 && result != -ENOMEM)
+		atomic_store_explicit(&refused, true, memory_order_relaxed);
+	return result == 0;
+}
+
 /* What could not be moved stays where it is, and reads as NULL where it was to go. */
 void *slots_set_aside(struct heap *heap)
 {
 	size_t bytes = aside_bytes(heap);
-	char *aside = has_own_pages() ? os_reserve(bytes, PAGE_SIZE) : NULL;
+	char *aside = slots_can_go() ? os_reserve(bytes, PAGE_SIZE) : NULL;
 	if (aside == NULL)
 		return NULL;
-	if (os_commit(aside, bytes) != 0 || os_move(near_start(heap), aside, SLOT_PAGES * PAGE_SIZE) != 0) {
+	if (os_commit(aside, bytes) != 0 || !move_near(heap, aside)) {
 		os_release(aside, bytes);
 		return NULL;
 	}

@@ -30,6 +30,9 @@ void slots_reset(struct heap *heap, unsigned class);
 /* Of a heap without an owner, with empty bins: gives the memory of all slots back. */
 void slots_purge(struct heap *heap);
 
+/* False: the system does not move pages for us, and slots stay where they are. */
+bool slots_can_go(void);
+
 /* Of a claimed heap: moves the memory of all slots elsewhere; they are NULL then. What the owner stores into one is in that memory if
  * it comes before, and in the slot if it comes after. Pages of an arena no longer count as used, until slots_wanted. NULL: nothing was
  * moved. */

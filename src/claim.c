@@ -25,35 +25,36 @@
  *
  * Operation against operation: why what is taken is so. Let s be a slot that was marked, s <= upto.
  *
- *     malloc         It reads s for a block only after it stored top = s - 1, and only if it does so before membarrier 2: later it
- *                    finds the mark. In that case top was below s at membarrier 2, and is s again, or more, only by a free or by undoing
- *                    the malloc. The malloc got a block: it undoes nothing. A free has begun before membarrier 1, and so before that
- *                    malloc, if it is to store top after membarrier 1 at all. So top < s: s was not taken.
+ *     malloc         It reads s for a block only after it stored top = s - 1, and only if it does so before membarrier 2: later
+ *                    it finds the mark. In that case top was below s at membarrier 2, and is s again, or more, only by a free or
+ *                    by undoing the malloc. The malloc got a block: it undoes nothing. A free has begun before membarrier 1, and
+ *                    so before that malloc, if it is to store top after membarrier 1 at all. So top < s: s was not taken.
  *     free           The one under way writes to the slot above what top was at membarrier 1, and to top. If seen is before its
- *                    store of top, it writes above seen, which nobody marked. If seen is its store of top, its slot may reach the scavenger
- *                    later than top (not on x86-64): the compare-and-swap then finds what was there before, and what the free
- *                    stores has no mark; or it fails. Such a slot is not taken in this round.
+ *                    store of top, it writes above seen, which nobody marked. If seen is its store of top, its slot may reach the
+ *                    scavenger later than top (not on x86-64): the compare-and-swap then finds what was there before, and what
+ *                    the free stores has no mark; or it fails. Such a slot is not taken in this round.
  *
- * What a malloc of the owner finds marked, or NULL, sends it to its slow path, where it leaves the heap or, when the scavenger has gone,
- * finds what remains by limit - credit, from top downward. A mark that is left on a block is taken away there.
+ * What a malloc of the owner finds marked, or NULL, sends it to its slow path, where it leaves the heap or, when the scavenger
+ * has gone, finds what remains by limit - credit, from top downward. A mark that is left on a block is taken away there.
  *
- * The slots of bins that are all empty hold nothing but NULL, or what once was there, and their memory goes back to the system too. A free
- * that is under way may store its slot at any moment of that, and nothing tells whether there is one:
+ * The slots of bins that are all empty hold nothing but NULL, or what once was there, and their memory goes back to the system
+ * too. A free that is under way may store its slot at any moment of that, and nothing tells whether there is one:
  *
- *     look           seen = top of each bin;  all are empty by limit - credit, which is never less than what a bin holds
+ *     look           seen = top of each bin; all are empty by limit - credit, which is never less than what a bin holds
  *     set aside      the pages of the slots are moved elsewhere, by a system call; new ones are NULL
- *     keep           what was set aside of the slot seen, or if that is NULL of the one above, if the block may be out, is written down:
- *                    a doubt
+ *     keep           what was set aside of the slot seen, or if that is NULL of the one above, if the block may be out, is
+ *                    written down: a doubt
  *
- *     A free that had not stored top when that was seen stores the slot above seen: in the old page, and then it is written down, or in
- *     the new one. If it had, its slot is seen itself. The owner, when it comes to its slow path, or who finds that it has left, knows by
- *     limit - credit whether there is a block, and if it is not in the slot, it is the one in doubt. Otherwise that means nothing.
+ *     A free that had not stored top when that was seen stores the slot above seen: in the old page, and then it is written down,
+ *     or in the new one. If it had, its slot is seen itself. The owner, when it comes to its slow path, or who finds that it has
+ *     left, knows by limit - credit whether there is a block, and if it is not in the slot, it is the one in doubt. Otherwise
+ *     that means nothing.
  *
- * docs/models/claim.pml checks this exhaustively for up to three blocks, with stores that reach memory late and in any order, and fails
- * when one of the steps is left out.
+ * docs/models/claim.pml checks this exhaustively for up to three blocks, with stores that reach memory late and in any order, and
+ * fails when one of the steps is left out.
  *
- * The gate stays closed when all is taken: such a heap is known to hold nothing, and the first free of an owner that woke leads to its
- * slow path, where limits begin anew.
+ * The gate stays closed when all is taken: such a heap is known to hold nothing, and the first free of an owner that woke leads
+ * to its slow path, where limits begin anew.
  */
 #include "claim.h"
 
@@ -302,8 +303,8 @@ static bool has_blocks(const struct heap *heap)
 	return false;
 }
 
-/* Whether the owner may be freeing the block: it is not at home, and of this class. Blocks of others' pools are taken for out. Above
- * top there may be anything, as it was before the pages were those of slots. */
+/* Whether the owner may be freeing the block: it is not at home, and of this class. Blocks of others' pools are taken for out.
+ * Above top there may be anything, as it was before the pages were those of slots. */
 static bool may_be_out(const struct heap *heap, unsigned class, const void *block)
 {
 	if (!remote_may_be_block(region_base, others_read(region_span), block))
@@ -324,12 +325,9 @@ static void keep(struct heap *heap, unsigned class, void **slot, void *block)
 		__atomic_compare_exchange_n(slot, &nothing, block, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
-/* The system does not move pages for us; relaxed: a hint, set by who is refused. Then the slots stay. */
-static _Atomic bool aside_refused;
-
 static bool slots_may_go(const struct heap *heap)
 {
-	return !heap->slots_gone && !atomic_load_explicit(&aside_refused, memory_order_relaxed);
+	return !heap->slots_gone && slots_can_go();
 }
 
 static void purge_slots(struct heap *heap)
@@ -340,10 +338,8 @@ static void purge_slots(struct heap *heap)
 	if (has_blocks(heap))
 		return;
 	void *aside = slots_set_aside(heap);
-	if (aside == NULL) {
-		atomic_store_explicit(&aside_refused, true, memory_order_relaxed);
+	if (aside == NULL)
 		return;
-	}
 	owner_set(heap->slots_gone, true);
 	for (unsigned class = 1; class < CLASS_COUNT; class++) {
 		void **slot = tops[class];
