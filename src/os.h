@@ -27,8 +27,8 @@ int os_purge(void *start, size_t size, bool lazy);
 /* Replaces the mapping by fresh zero pages, as os_commit made them. */
 int os_refresh(void *start, size_t size);
 
-/* Moves the pages of [from, from + size) to [to, to + size), both committed; from reads as zero afterwards. -ENOSYS and
- * others: nothing has moved. */
+/* Moves the pages of [from, from + size) to [to, to + size), both committed; from reads as zero afterwards. -EPERM (locked), -ENOSYS
+ * and others: nothing has moved. */
 int os_move(void *from, void *to, size_t size);
 
 /* Says that huge pages are welcome in the range. */

@@ -25,6 +25,10 @@
 #define MREMAP_DONTUNMAP 4
 #endif
 
+#ifndef MADV_COLD
+#define MADV_COLD 20
+#endif
+
 /* Later ones ask without a system call, where the kernel has a way. */
 #if !__GLIBC_PREREQ(2, 29)
 static int getcpu(unsigned *cpu, unsigned *node)
@@ -140,6 +144,14 @@ int os_refresh(void *start, size_t size)
 	return result;
 }
 
+/* Locked memory (mlock, mlockall) stays where it is: the kernel would unlock all that was mapped with it. It does not take that
+ * advice for such a mapping, and little harm does it elsewhere. */
+static int locked(void *start)
+{
+	int saved_errno = errno;
+	return result_of(os.advise(start, os_page_size(), MADV_COLD), saved_errno);
+}
+
 int os_move(void *from, void *to, size_t size)
 {
 	int saved_errno = errno;
@@ -147,6 +159,8 @@ int os_move(void *from, void *to, size_t size)
 		return -ENOMEM;
 	if (pretend_pages(from, &size) != 0 || pretend_pages(to, &size) != 0)
 		return -EINVAL;
+	if (locked(from) != 0)
+		return -EPERM;
 	void *moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
 	return result_of(moved == MAP_FAILED, saved_errno);
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * mlockall, present and future, after memory was used: what is reserved is not memory, so the resident size stays
- * below 64 MiB while little is allocated. Exit status 77: mlockall is refused here.
+ * below 64 MiB while little is allocated; and what is memory stays locked, whatever is moved and given back. Exit status 77:
+ * mlockall is refused here.
  */
 #include "lifecycle.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sys/mman.h>
 
@@ -22,6 +24,52 @@ static long resident_kib(void)
 	fclose(status);
 	check(kib > 0);
 	return kib;
+}
+
+/* Whether all writable memory is locked: "lo" among the flags of each mapping that has some. */
+static int all_is_locked(void)
+{
+	char line[512];
+	long resident = 0;
+	int all = 1;
+	FILE *maps = fopen("/proc/self/smaps", "r");
+
+	check(maps != NULL);
+	while (fgets(line, sizeof line, maps)) {
+		sscanf(line, "Rss: %ld", &resident);
+		if (strncmp(line, "VmFlags:", 8) == 0 && strstr(line, " wr ") && resident > 0 && !strstr(line, " lo"))
+			all = 0;
+	}
+	fclose(maps);
+	return all;
+}
+
+static pthread_barrier_t asleep, awake;
+
+static void *use_and_sleep(void *argument)
+{
+	churn((unsigned)(size_t)argument, 300);
+	pthread_barrier_wait(&asleep);
+	pthread_barrier_wait(&awake);
+	return NULL;
+}
+
+/* A large block grows where it cannot stay, and what a sleeping thread has at hand is taken back. */
+static void move_and_trim(void)
+{
+	pthread_t sleeper;
+	char *block = malloc(3 << 20), *next = malloc(3 << 20);
+
+	check(pthread_barrier_init(&asleep, NULL, 2) == 0 && pthread_barrier_init(&awake, NULL, 2) == 0);
+	check(pthread_create(&sleeper, NULL, use_and_sleep, (void *)7) == 0);
+	pthread_barrier_wait(&asleep);
+	check(block && next && (block = realloc(block, 12 << 20)) != NULL);
+	malloc_trim(0);
+	check(all_is_locked());
+	pthread_barrier_wait(&awake);
+	check(pthread_join(sleeper, NULL) == 0);
+	free(block);
+	free(next);
 }
 
 static void *use(void *argument)
@@ -47,6 +95,7 @@ int main(void)
 		check(pthread_create(&threads[i], &small_stack, use, (void *)(i + 1)) == 0);
 	for (size_t i = 0; i < 4; i++)
 		check(pthread_join(threads[i], NULL) == 0);
+	move_and_trim();
 	printf("resident: %ld KiB\n", resident_kib());
 	check(resident_kib() < 64 << 10);
 	return 0;
