@@ -46,6 +46,9 @@ STRATA_FAST bool slot_is_block(const void *slot)
  * back to where they began: a top can be lower for a moment, by one for each pop that began within the few instructions of another. */
 #define EMPTY_SLOTS 8192
 extern STRATA_HIDDEN void *empty_slots[EMPTY_SLOTS];
+
+/* Every thread's heap before its first call, always under check:1, and in a call that is sent to look at the clock (thread.h): no
+ * block in it, no page of it, so that all calls take their slow paths. */
 extern STRATA_HIDDEN struct heap empty_heap;
 
 /* Nothing was there. */
@@ -70,12 +73,25 @@ STRATA_FAST void *bin_pop(const struct heap *heap, struct bin *bin)
 	return NULL;
 }
 
-/* With the heap locked: order is nothing then. */
+/* With the heap locked, where order is nothing: so many blocks were stored above the top, */
+static inline void bin_filled(struct bin *bin, unsigned count)
+{
+	owner_publish(bin->top, bin->top + count);
+	owner_add(bin->credit, -(int32_t)count);
+}
+
 static inline void bin_put_locked(struct bin *bin, void *block)
 {
 	owner_set(bin->top[1], block);
-	owner_publish(bin->top, bin->top + 1);
-	owner_add(bin->credit, -1);
+	bin_filled(bin, 1);
+}
+
+/* and so many of the newest are taken out. They are where that points to until something is stored there. */
+static inline void *const *bin_drop_newest(struct bin *bin, unsigned count)
+{
+	owner_publish(bin->top, bin->top - count);
+	owner_add(bin->credit, (int32_t)count);
+	return bin->top + 1;
 }
 
 /* The newest block of the bin, by its owner or with the heap locked; NULL when there is none. */

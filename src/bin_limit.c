@@ -2,6 +2,7 @@
 #include "bin_limit.h"
 
 #include "arena_count.h"
+#include "bin.h"
 #include "bin_slots.h"
 #include "options.h"
 
@@ -142,8 +143,7 @@ unsigned limit_room(const struct heap *heap, unsigned class)
 void limit_filled(struct heap *heap, unsigned class, unsigned count)
 {
 	struct bin *bin = &heap->bins[class];
-	owner_publish(bin->top, bin->top + count);
-	owner_add(bin->credit, -(int32_t)count);
+	bin_filled(bin, count);
 	if (bin->credit < 0)
 		change(heap, class, -bin->credit);
 }

@@ -200,7 +200,7 @@ struct round {
 static struct sight look_at(struct heap *heap, unsigned class)
 {
 	const struct bin *bin = &heap->bins[class];
-	/* Acquire: the slots up to it, as far as a membarrier has not ordered them; for ThreadSanitizer, which knows none. */
+	/* Acquire: the slots up to it. The membarriers order them; ThreadSanitizer knows none, and takes owner_publish for the partner. */
 	return (struct sight){ heap, __atomic_load_n(&bin->top, __ATOMIC_ACQUIRE), others_read(bin->credit), class };
 }
 
@@ -232,7 +232,7 @@ static void take_slots(const struct sight *sight)
 	void *blocks[TAKE_BATCH];
 	unsigned count = 0;
 	void **bottom = slots_bottom(sight->heap, sight->class);
-	void **top = __atomic_load_n(&sight->heap->bins[sight->class].top, __ATOMIC_ACQUIRE);
+	void **top = look_at(sight->heap, sight->class).top;
 	for (void **slot = top < sight->top ? top : sight->top; slot > bottom; slot--) {
 		void *block = others_read(*slot);
 		if (block == NULL)

@@ -14,10 +14,6 @@
 
 #include "layout.h"
 
-/* Every thread's heap before its first call, always under check:1, and in a call that is sent to look at the clock (thread.h): no
- * block in it, no page of it, so that all calls take their slow paths. Its tops are written by all threads, without order: bin.h. */
-extern STRATA_HIDDEN struct heap empty_heap;
-
 /* A heap for the calling thread: that of a thread that ended, or a new one, which may have to be a spare. NULL when memory is
  * refused. */
 struct heap *heap_acquire(bool new_is_spare);

@@ -85,9 +85,7 @@ static void take_newest_home(struct heap *heap, unsigned class, unsigned count, 
 	struct bin *bin = &heap->bins[class];
 	while (count > 0) {
 		unsigned some = (unsigned)size_min(count, HOME_BATCH);
-		owner_publish(bin->top, bin->top - some);
-		owner_add(bin->credit, (int32_t)some);
-		bring_home(heap, class, bin->top + 1, some, other);
+		bring_home(heap, class, bin_drop_newest(bin, some), some, other);
 		count -= some;
 	}
 }

@@ -145,11 +145,11 @@ int os_refresh(void *start, size_t size)
 }
 
 /* Locked memory (mlock, mlockall) stays where it is: the kernel would unlock all that was mapped with it. It does not take that
- * advice for such a mapping, and little harm does it elsewhere. */
-static int locked(void *start)
+ * advice for such a mapping, and it does little harm elsewhere. */
+static bool is_locked(void *start)
 {
 	int saved_errno = errno;
-	return result_of(os.advise(start, os_page_size(), MADV_COLD), saved_errno);
+	return result_of(os.advise(start, os_page_size(), MADV_COLD), saved_errno) != 0;
 }
 
 int os_move(void *from, void *to, size_t size)
@@ -159,7 +159,7 @@ int os_move(void *from, void *to, size_t size)
 		return -ENOMEM;
 	if (pretend_pages(from, &size) != 0 || pretend_pages(to, &size) != 0)
 		return -EINVAL;
-	if (locked(from) != 0)
+	if (is_locked(from))
 		return -EPERM;
 	void *moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
 	return result_of(moved == MAP_FAILED, saved_errno);

@@ -39,8 +39,7 @@ static struct pool *target_at_hand(struct heap *heap, unsigned class)
 		struct pool *pool = pool_of_block(block);
 		if (pool->target)
 			return pool;
-		owner_set(bin->top, bin->top - 1);
-		owner_add(bin->credit, 1);
+		bin_drop_newest(bin, 1);
 		if (!heap_take_home(heap, block))
 			break;
 	}

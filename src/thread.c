@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "thread.h"
 
+#include "bin.h"
 #include "claim.h"
 #include "decay.h"
 #include "domain_record.h"
