@@ -16,16 +16,21 @@ struct request {
 	unsigned alignment; /* of the first of them, in pages */
 	unsigned want;      /* in all, if there are more */
 	uint64_t dirty;     /* result: which of the arena's pages were dirty before */
+	struct page_account *account; /* NULL: the totals are told at once */
 };
 
 /* Pages that cost memory already come first. */
 static uint64_t choose(arena_index index, uint64_t free, const struct request *request)
 {
-	uint64_t allowed = request->alignment > 1 ? multiples_of(request->alignment) : ALL_BITS;
+	uint64_t any = first_of_runs(free, request->count);
+	if (any == 0)
+		return 0;
+	if (request->alignment > 1)
+		any &= multiples_of(request->alignment);
 	uint64_t warm = free & arena_costly_pages(index);
-	uint64_t firsts = first_of_runs(warm, request->count) & allowed;
+	uint64_t firsts = any & first_of_runs(warm, request->count);
 	if (firsts == 0)
-		firsts = first_of_runs(free, request->count) & allowed;
+		firsts = any;
 	if (firsts == 0)
 		return 0;
 	uint64_t pages = bits_below(request->count) << bit_lowest(firsts);
@@ -54,7 +59,7 @@ STRATA_FAST uint64_t claim_in(arena_index index, struct request *request, enum t
 	} while (!atomic_compare_exchange_weak(&arena->free, &free, free & ~pages));
 	request->dirty = arena_dirty_pages(index);
 	walk_untagged_in(index, pages);
-	arena_count_claim(index, pages);
+	arena_count_claim(index, pages, request->account);
 	arena_mark_dirty(index, pages);
 	arena_word_changed(index, free, free & ~pages);
 	return pages;
@@ -69,7 +74,7 @@ static bool claim_exactly(arena_index index, uint64_t pages)
 			return false;
 	} while (!atomic_compare_exchange_weak(&arena->free, &free, free & ~pages));
 	walk_untagged_in(index, pages);
-	arena_count_claim(index, pages);
+	arena_count_claim(index, pages, NULL);
 	arena_mark_dirty(index, pages);
 	arena_word_changed(index, free, free & ~pages);
 	return true;
@@ -90,7 +95,7 @@ static uint64_t claim_in_whole(arena_index index, struct request *request)
 {
 	uint64_t pages = choose(index, ALL_BITS, request);
 	uint64_t rest = ~pages;
-	arena_count_return(index, rest);
+	arena_count_return(index, rest, request->account);
 	request->dirty = arena_dirty_pages(index);
 	arena_mark_dirty(index, pages);
 	atomic_store(&region.arenas[index].free, rest);
@@ -166,7 +171,7 @@ static uint64_t claim_somewhere(struct request *request, arena_index *index)
 	return pages != 0 ? pages : claim_in_new_arena(request, index);
 }
 
-static uint64_t claim_pages(struct request *request, arena_index *index)
+static uint64_t claim_charged(struct request *request, arena_index *index)
 {
 	if (unlikely(!arena_charge(request->want))) {
 		request->want = request->count;
@@ -178,17 +183,23 @@ static uint64_t claim_pages(struct request *request, arena_index *index)
 	return pages;
 }
 
-uint64_t arena_claim_pages(unsigned want, unsigned count, arena_index *index)
+/* Where there is a limit nothing is claimed before it is charged. */
+uint64_t arena_claim_pages(unsigned want, unsigned count, struct page_account *account, arena_index *index)
 {
 	struct request request = { .count = count, .alignment = 1, .want = want };
-	return claim_pages(&request, index);
+	if (account == NULL || unlikely(!arena_may_owe(account)))
+		return claim_charged(&request, index);
+	request.account = account;
+	uint64_t pages = claim_somewhere(&request, index);
+	owner_add(account->used, bit_count(pages));
+	return pages;
 }
 
 page_index arena_claim_span(unsigned count, unsigned alignment, uint64_t *dirty)
 {
 	struct request request = { .count = count, .alignment = alignment, .want = count };
 	arena_index index;
-	uint64_t pages = claim_pages(&request, &index);
+	uint64_t pages = claim_charged(&request, &index);
 	if (pages == 0)
 		return NO_PAGE;
 	if (dirty != NULL)
@@ -220,8 +231,19 @@ void arena_put_back(arena_index index, uint64_t pages)
 void arena_return(arena_index index, uint64_t pages)
 {
 	walk_untagged_in(index, pages);
-	arena_count_return(index, pages);
+	arena_count_return(index, pages, NULL);
 	arena_recharge(-(int64_t)bit_count(pages));
 	atomic_store_explicit(&region.arenas[index].idle_since, (uint32_t)os_clock_ms(), memory_order_relaxed);
+	arena_put_back(index, pages);
+}
+
+void arena_return_on(struct page_account *account, arena_index index, uint64_t pages)
+{
+	walk_untagged_in(index, pages);
+	if (account->now == 0)
+		account->now = (uint32_t)os_clock_ms();
+	arena_count_return(index, pages, account);
+	owner_add(account->used, -bit_count(pages));
+	atomic_store_explicit(&region.arenas[index].idle_since, account->now, memory_order_relaxed);
 	arena_put_back(index, pages);
 }

@@ -19,9 +19,9 @@
 #include "arena_count.h"
 #include "layout.h"
 
-/* Claims up to want pages of one arena, among them count neighbours (count <= want <= 64). Returns their bits, 0 when memory
- * is refused. */
-uint64_t arena_claim_pages(unsigned want, unsigned count, arena_index *arena);
+/* Claims up to want pages of one arena, among them count neighbours (count <= want <= 64), on a heap's account unless that is NULL.
+ * Returns their bits, 0 when memory is refused. */
+uint64_t arena_claim_pages(unsigned want, unsigned count, struct page_account *account, arena_index *arena);
 
 /* Claims count <= 64 neighbouring pages of one arena, the first at a multiple of alignment pages (a power of two <= 64).
  * *dirty, unless NULL: bit i says that page i of the span is not known to be zero. NO_PAGE when memory is refused. */
@@ -32,6 +32,9 @@ bool arena_claim_exactly(arena_index arena, uint64_t pages);
 
 /* Returns pages that the caller has claimed; their tags are 0 again. */
 void arena_return(arena_index arena, uint64_t pages);
+
+/* The same on a heap's account. */
+void arena_return_on(struct page_account *account, arena_index arena, uint64_t pages);
 
 /* Puts back free pages that purging had claimed by their word: as arena_return, but they count as free and as idle since
  * they became so. */

@@ -30,16 +30,6 @@ static void clear_given(arena_index index, uint64_t pages)
 		atomic_fetch_and_explicit(&region.arenas[index].given, ~pages, memory_order_relaxed);
 }
 
-uint64_t arena_dirty_pages(arena_index index)
-{
-	return atomic_load_explicit(&region.arenas[index].dirty, memory_order_relaxed);
-}
-
-uint64_t arena_costly_pages(arena_index index)
-{
-	return arena_dirty_pages(index) & ~given_pages(index);
-}
-
 void arena_mark_dirty(arena_index index, uint64_t pages)
 {
 	uint64_t costless = pages & ~arena_costly_pages(index);
@@ -93,16 +83,59 @@ void arena_recharge(int64_t pages)
 	add(&used_pages, pages);
 }
 
-/* ---- What is free and dirty ------------------------------------------------------------------------------------------- */
+/* ---- What heaps owe ------------------------------------------------------------------------------------------------- */
 
-void arena_count_claim(arena_index index, uint64_t pages)
+static void tell(struct page_account *account)
 {
-	add(&dirty_free_pages, -(int64_t)bit_count(pages & arena_costly_pages(index)));
+	add(&dirty_free_pages, account->dirty);
+	add(&used_pages, account->used);
+	owner_set(account->dirty, 0);
+	owner_set(account->used, 0);
 }
 
-void arena_count_return(arena_index index, uint64_t pages)
+static bool is_limited(void)
 {
-	add(&dirty_free_pages, bit_count(pages & arena_costly_pages(index)));
+	return (options()->limit_bytes | options()->limit_soft_bytes) != 0;
+}
+
+bool arena_may_owe(struct page_account *account)
+{
+	if (likely(!is_limited()))
+		return true;
+	tell(account);
+	return false;
+}
+
+static bool is_more(int32_t pages, unsigned most)
+{
+	return pages > (int32_t)most || -pages > (int32_t)most;
+}
+
+void arena_settle(struct page_account *account, unsigned most)
+{
+	bool is_first = account->dirty > 0 && atomic_load_explicit(&dirty_free_pages, memory_order_relaxed) <= 0;
+	if (is_more(account->used, most) || is_more(account->dirty, most) || is_first || unlikely(is_limited()))
+		tell(account);
+}
+
+/* ---- What is free and dirty ------------------------------------------------------------------------------------------- */
+
+static void add_dirty(int32_t pages, struct page_account *account)
+{
+	if (account != NULL)
+		owner_add(account->dirty, pages);
+	else
+		add(&dirty_free_pages, pages);
+}
+
+void arena_count_claim(arena_index index, uint64_t pages, struct page_account *account)
+{
+	add_dirty(-(int32_t)bit_count(pages & arena_costly_pages(index)), account);
+}
+
+void arena_count_return(arena_index index, uint64_t pages, struct page_account *account)
+{
+	add_dirty((int32_t)bit_count(pages & arena_costly_pages(index)), account);
 }
 
 void arena_count_claim_whole(arena_index first, size_t count)
@@ -195,8 +228,13 @@ void arena_count_clean(arena_index index)
 
 struct arena_counters arena_count(void)
 {
-	int64_t used = atomic_load_explicit(&used_pages, memory_order_relaxed);
-	int64_t dirty = atomic_load_explicit(&dirty_free_pages, memory_order_relaxed);
+	return arena_count_with(0, 0);
+}
+
+struct arena_counters arena_count_with(int64_t used, int64_t dirty)
+{
+	used += atomic_load_explicit(&used_pages, memory_order_relaxed);
+	dirty += atomic_load_explicit(&dirty_free_pages, memory_order_relaxed);
 	return (struct arena_counters){
 		.used_pages = used > 0 ? (uint64_t)used : 0,
 		.dirty_pages = dirty > 0 ? (uint64_t)dirty : 0,

@@ -8,9 +8,17 @@
 #include "layout.h"
 
 /* Which pages of the arena are not known to be zero. For those who have claimed them. */
-uint64_t arena_dirty_pages(arena_index arena);
+static inline uint64_t arena_dirty_pages(arena_index arena)
+{
+	return atomic_load_explicit(&region.arenas[arena].dirty, memory_order_relaxed);
+}
+
 /* Those of them that were not given to the system to take when it pleases. */
-uint64_t arena_costly_pages(arena_index arena);
+static inline uint64_t arena_costly_pages(arena_index arena)
+{
+	return arena_dirty_pages(arena) & ~atomic_load_explicit(&region.arenas[arena].given, memory_order_relaxed);
+}
+
 void arena_mark_dirty(arena_index arena, uint64_t pages);
 void arena_mark_clean(arena_index arena, uint64_t pages);
 
@@ -25,7 +33,16 @@ struct arena_counters {
 	uint64_t purged_bytes; /* since the start */
 	uint64_t soiled_pages; /* claimed when they cost nothing, since the start */
 };
+/* What heaps have not told yet is missing: at most as many pages of each as arena_settle allows. */
 struct arena_counters arena_count(void);
+/* With that of all heaps. */
+struct arena_counters arena_count_with(int64_t used_pages, int64_t dirty_pages);
+
+/* Whether claims and returns may be on account; when not, all that is on it is told. Without an account they may not. */
+bool arena_may_owe(struct page_account *account);
+/* Tells the totals what is on the account, if it is more than so many pages, or may not be owed, or there were no dirty pages: else
+ * the clock would not look for any. */
+void arena_settle(struct page_account *account, unsigned most);
 
 /* Counts so many pages as used, before they are claimed. False when used and dirty pages together would exceed the limit. */
 bool arena_charge(size_t pages);
@@ -33,8 +50,8 @@ bool arena_charge(size_t pages);
 void arena_recharge(int64_t pages);
 
 /* For who claims and returns pages (arena.c, arena_whole.c, arena_purge.c): the pages are his, when he calls. */
-void arena_count_claim(arena_index arena, uint64_t pages);
-void arena_count_return(arena_index arena, uint64_t pages);
+void arena_count_claim(arena_index arena, uint64_t pages, struct page_account *account);
+void arena_count_return(arena_index arena, uint64_t pages, struct page_account *account);
 
 /* count arenas from first on, claimed as wholes, or about to be let go. */
 void arena_count_claim_whole(arena_index first, size_t count);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "heap.h"
 
+#include "arena_count.h"
 #include "bin.h"
 #include "bin_limit.h"
 #include "bin_slots.h"
@@ -101,6 +102,7 @@ void heap_look_after_dead(struct heap *heap)
 
 void heap_unlock_other(struct heap *heap)
 {
+	arena_settle(&heap->account, 0);
 	heap_unlock(heap);
 	heap_look_after_dead(heap);
 }

@@ -2,6 +2,7 @@
 /* Filling and emptying a heap's bins. */
 #include "heap.h"
 
+#include "arena_count.h"
 #include "bin.h"
 #include "bin_limit.h"
 #include "check.h"
@@ -28,11 +29,21 @@ unsigned heap_take_pool(struct heap *heap, unsigned class)
 /* How many blocks to have at hand after a refill: more where the bin has been met full, at most so many. */
 #define REFILL_MOST 32u
 
-static unsigned take_or_make(struct heap *heap, unsigned class)
+/* At least so many where there is memory: from pools that have blocks, then from those of the dead, then from new ones. */
+static unsigned take(struct heap *heap, unsigned class, unsigned least)
 {
-	unsigned count = heap_take_pool(heap, class);
-	if (count == 0 && (heap_adopt(heap, class) > 0 || pool_make(heap, class) == 0))
-		count = heap_take_pool(heap, class);
+	void **slots = heap->bins[class].top + 1;
+	unsigned room = limit_room(heap, class);
+	unsigned count = 0;
+	unsigned taken;
+	do {
+		do {
+			taken = pool_take(heap, class, slots + count, room - count);
+			count += taken;
+		} while (taken > 0 && count < least);
+	} while (count < least && heap_adopt(heap, class) > 0);
+	while (count < least && (taken = pool_make(heap, class, slots + count, room - count)) > 0)
+		count += taken;
 	return count;
 }
 
@@ -44,14 +55,11 @@ static int fill(struct heap *heap, unsigned class)
 	if (bin_newest(bin) != NULL)
 		return 0;
 	limit_refill(heap, class);
-	unsigned target = (unsigned)size_min((size_t)bin->limit / 2, REFILL_MOST);
-	unsigned count = 0;
-	unsigned taken;
-	do {
-		taken = take_or_make(heap, class);
-		count += taken;
-	} while (taken > 0 && count < target);
-	return count > 0 ? 0 : -ENOMEM;
+	unsigned count = take(heap, class, (unsigned)size_max(size_min((size_t)bin->limit / 2, REFILL_MOST), 1));
+	if (count == 0)
+		return -ENOMEM;
+	limit_filled(heap, class, count);
+	return 0;
 }
 
 /* By its owner, who may use the slots of what goes to others. */
@@ -136,6 +144,7 @@ void heap_tick(struct heap *heap)
 {
 	size_t left = decay_tick();
 	if (left > 0 && heap_try_lock_own(heap)) {
+		arena_settle(&heap->account, 0);
 		uint32_t since = heap->purge_since;
 		pool_purge_idle(heap, (uint32_t)hunger_shrink(options()->decay_ms), left);
 		if (heap->purge_since != since)

@@ -224,6 +224,14 @@ struct page_set {
 	arena_index arena;
 };
 
+/* What a heap claimed and returned since it told the totals of arena_count.c, which all threads would otherwise write to for each
+ * batch of pages. Written under busy; the numbers of pages are read by others, for sums. */
+struct page_account {
+	int32_t used;  /* claimed, less those that were returned */
+	int32_t dirty; /* by how many more pages are free and cost memory */
+	uint32_t now;  /* clock_ms, 32 bits of it, read when pages were returned since the heap was locked; 0: not yet */
+};
+
 /* Blocks of one owner, collected by a thread that frees them, until they are handed over together (remote.c). Written by the thread
  * under sending, or by who claims its heap, when that is 0. */
 struct outgoing {
@@ -308,8 +316,10 @@ struct heap {
 	/* What a scavenger saw of the bins, and since when (ms): reclaim.c. By any scavenger, relaxed: nothing hangs on them. */
 	_Atomic uint32_t look;
 	_Atomic uint32_t look_since;
-	/* Guarded by busy: what its owner may have been freeing when the memory of the slots went, by class (claim.c). */
+	/* -- Guarded by busy, here for want of room above. -- */
+	/* What its owner may have been freeing when the memory of the slots went, by class (claim.c). */
 	uint64_t doubts[DOUBTS_MOST];
+	struct page_account account;
 };
 
 /* Behind it the slots of bins that are not deep (bin_slots.h), of which only pages that are used cost memory. */

@@ -7,7 +7,6 @@
 #include "check.h"
 #include "walk.h"
 
-#include <errno.h>
 #include <string.h>
 
 /* Pages at hand for new pools, and on the way back, are claimed and returned together, as many as go with those of the pools
@@ -60,7 +59,7 @@ static void return_set(struct heap *heap, struct page_set *set)
 {
 	if (set->pages == 0)
 		return;
-	arena_return(set->arena, set->pages);
+	arena_return_on(&heap->account, set->arena, set->pages);
 	set->pages = 0;
 	owner_set(heap->returned, true);
 }
@@ -83,6 +82,8 @@ void pool_settle(struct heap *heap, bool everything)
 		return_set(heap, &heap->reserve);
 	if (everything)
 		heap->reserve_step = 1;
+	heap->account.now = 0;
+	arena_settle(&heap->account, everything ? 0 : batch);
 }
 
 /* Neighbouring pages out of the set, the lowest. NO_PAGE if it has none. */
@@ -105,7 +106,7 @@ static page_index claim_batch(struct heap *heap, unsigned count)
 	if (heap->reserve_step < BATCH_MOST)
 		heap->reserve_step *= 2;
 	return_set(heap, reserve);
-	reserve->pages = arena_claim_pages(want, count, &reserve->arena);
+	reserve->pages = arena_claim_pages(want, count, &heap->account, &reserve->arena);
 	return reserve->pages != 0 ? take_from(reserve, count) : NO_PAGE;
 }
 
@@ -132,42 +133,33 @@ static void release_pages(struct heap *heap, page_index page, unsigned count)
 
 static void note_backs(page_index page, unsigned count)
 {
-	region.backs[page] = 0;
-	for (unsigned i = 1; i < count; i++)
-		region.backs[page + i] = (uint8_t)i;
+	static const uint8_t distances[ARENA_PAGES] = {
+		0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+		22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+		44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63,
+	};
+	if (count == 1)
+		region.backs[page] = 0;
+	else
+		memcpy(&region.backs[page], distances, count);
 }
 
+typedef uint64_t two_tags __attribute__((may_alias));
+
+/* Two in a store: tags that go together are seen together or one after the other, which is the same to who reads one. */
 static void tag_pages(page_index page, unsigned count, page_tag tag)
 {
-	for (unsigned i = 0; i < count; i++)
-		atomic_store_explicit(&region_tags[page + i], tag, memory_order_relaxed);
+	_Atomic page_tag *at = &region_tags[page];
+	_Atomic page_tag *end = at + count;
+	if (page % 2 != 0)
+		atomic_store_explicit(at++, tag, memory_order_relaxed);
+	for (; end - at >= 2; at += 2)
+		__atomic_store_n((two_tags *)(void *)at, tag * UINT64_C(0x100000001), __ATOMIC_RELAXED);
+	if (at < end)
+		atomic_store_explicit(at, tag, memory_order_relaxed);
 }
 
 /* ---- A pool's life -------------------------------------------------------------------------------------------------- */
-
-int pool_make(struct heap *heap, unsigned class)
-{
-	unsigned count = size_classes[class].pages;
-	page_index page = claim_page_range(heap, count);
-	if (page == NO_PAGE)
-		return -ENOMEM;
-	struct pool *pool = &region.pools[page];
-	memset(pool->home, 0, sizeof pool->home);
-	pool->class = (uint8_t)class;
-	pool->home_count = 0;
-	pool->carved = 0;
-	pool->target = false;
-	pool->idle = false;
-	pool->purged = 0;
-	if (class == 1)
-		memset(page_start(page), 0, size_classes[1].start);
-	note_backs(page, count);
-	tag_pages(page, count, heap_tag(heap) | class * 2);
-	list_insert(heap, pool, false);
-	owner_add(heap->pool_count, 1);
-	owner_add(heap->pool_pages, count);
-	return 0;
-}
 
 /* Of pages at hand it is taken for granted that they are marked dirty: those that were purged are not, and go back to their
  * arena, which marks them when they are claimed. */
@@ -175,7 +167,7 @@ static void return_purged(struct heap *heap, struct pool *pool, page_index page,
 {
 	arena_recharge(pool->purged);
 	owner_set(heap->returned, true);
-	arena_return(page / ARENA_PAGES, bits_below(count) << (page % ARENA_PAGES));
+	arena_return_on(&heap->account, page / ARENA_PAGES, bits_below(count) << (page % ARENA_PAGES));
 }
 
 void pool_release(struct heap *heap, struct pool *pool)
@@ -216,13 +208,48 @@ static unsigned take_home_blocks(struct pool *pool, const struct size_class *cla
 /* Blocks that were never handed out, a page's worth at most. No page is touched for it. */
 static unsigned take_fresh(struct pool *pool, const struct size_class *class, void **slots, unsigned most)
 {
-	unsigned carve = (unsigned)size_min(size_max(PAGE_SIZE / class->size, 1), most);
+	unsigned carve = (unsigned)size_min(class->size < PAGE_SIZE ? PAGE_SIZE / class->size : 1, most);
 	carve = (unsigned)size_min(carve, class->capacity - pool->carved);
 	char *block = pool_first_block(pool, class) + (size_t)pool->carved * class->size;
 	for (unsigned left = carve; left > 0; block += class->size)
 		slots[--left] = block;
 	pool->carved += (uint16_t)carve;
 	return carve;
+}
+
+/* Its record is that of a pool whose blocks are all still to be handed out. */
+static struct pool *begin_pool(struct heap *heap, unsigned class, page_index page, unsigned pages)
+{
+	struct pool *pool = &region.pools[page];
+	memset(pool->home, 0, sizeof pool->home);
+	pool->home_count = 0;
+	pool->carved = 0;
+	pool->class = (uint8_t)class;
+	pool->listed = false;
+	pool->target = false;
+	pool->idle = false;
+	pool->purged = 0;
+	if (class == 1)
+		memset(page_start(page), 0, size_classes[1].start);
+	note_backs(page, pages);
+	tag_pages(page, pages, heap_tag(heap) | class * 2);
+	owner_add(heap->pool_count, 1);
+	owner_add(heap->pool_pages, pages);
+	return pool;
+}
+
+unsigned pool_make(struct heap *heap, unsigned class_index, void **slots, unsigned most)
+{
+	const struct size_class *class = &size_classes[class_index];
+	page_index page = claim_page_range(heap, class->pages);
+	if (page == NO_PAGE)
+		return 0;
+	struct pool *pool = begin_pool(heap, class_index, page, class->pages);
+	unsigned count = take_fresh(pool, class, slots, most);
+	if (pool->carved < class->capacity)
+		list_insert(heap, pool, false);
+	owner_add(heap->out_blocks[class_index], count);
+	return count;
 }
 
 /* Before blocks are given out of pages that went back to the system. False: the limit does not allow them. */

@@ -18,8 +18,8 @@ void pool_to_front(struct heap *heap, struct pool *pool);
 /* All blocks of the pool are home: its pages are the heap's to use otherwise, or go back. */
 void pool_release(struct heap *heap, struct pool *pool);
 
-/* Makes a pool for the class. 0 or -ENOMEM. */
-int pool_make(struct heap *heap, unsigned class);
+/* Makes a pool for the class and takes the first blocks of it, likewise; 0: no memory. */
+unsigned pool_make(struct heap *heap, unsigned class, void **slots, unsigned most);
 
 /* What becomes of a block that is brought home. */
 enum homecoming { HOME, HOME_TWICE, HOME_INSIDE };

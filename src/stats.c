@@ -28,6 +28,8 @@ static void sum_heap(const struct heap *heap, struct heap_sums *sums)
 	sums->travelling_blocks += atomic_load_explicit(&heap->inbox_blocks, memory_order_relaxed);
 	sums->aside_bytes += others_read(heap->aside_bytes);
 	sums->aside_blocks += others_read(heap->aside_blocks);
+	sums->used_pages += others_read(heap->account.used);
+	sums->dirty_pages += others_read(heap->account.dirty);
 	sums->pools += others_read(heap->pool_count);
 	sums->threads += atomic_load_explicit(&heap->state, memory_order_relaxed) == HEAP_LIVE;
 }
@@ -66,7 +68,7 @@ static void fill(struct strata_stats *stats)
 		stats->cached_bytes += sums.classes[class].cached * size_classes[class].size;
 	}
 	struct run_counters runs = run_count();
-	struct arena_counters arenas = arena_count();
+	struct arena_counters arenas = arena_count_with(sums.used_pages, sums.dirty_pages);
 	uint64_t pooled_live = at_least_zero(out_bytes - (int64_t)stats->cached_bytes);
 	stats->run_bytes = runs.bytes;
 	stats->live_bytes = at_least_zero((int64_t)(pooled_live + runs.bytes) - sums.aside_bytes);

@@ -22,6 +22,8 @@ struct heap_sums {
 	uint64_t travelling_blocks;
 	int64_t aside_bytes;       /* kept back by check:1 */
 	int64_t aside_blocks;
+	int64_t used_pages;        /* that the totals of the arenas do not know of yet */
+	int64_t dirty_pages;
 	uint64_t pools;
 	uint64_t threads;
 };

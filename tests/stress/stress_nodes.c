@@ -52,7 +52,7 @@ static void claim_pages(struct holding *holding, uint64_t *random)
 {
 	unsigned want = 1 + (unsigned)random_below(random, random_below(random, 4) ? 8 : 64);
 
-	holding->pages = arena_claim_pages(want, 1 + (unsigned)random_below(random, want), &holding->arena);
+	holding->pages = arena_claim_pages(want, 1 + (unsigned)random_below(random, want), NULL, &holding->arena);
 	if (holding->pages == 0)
 		fatal("stress_nodes: no memory");
 	own(holding->arena, holding->pages);

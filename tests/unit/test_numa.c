@@ -37,7 +37,7 @@ static arena_index full_arena(int node)
 	arena_index arena;
 
 	node_now = node;
-	assert_true(arena_claim_pages(64, 64, &arena) == ALL_PAGES);
+	assert_true(arena_claim_pages(64, 64, NULL, &arena) == ALL_PAGES);
 	return arena;
 }
 
@@ -68,7 +68,7 @@ static arena_index found_by(int node)
 	uint64_t pages;
 
 	node_now = node;
-	pages = arena_claim_pages(8, 8, &arena);
+	pages = arena_claim_pages(8, 8, NULL, &arena);
 	assert_int_equal(__builtin_popcountll(pages), 8);
 	arena_return(arena, pages);
 	return arena;
@@ -327,7 +327,7 @@ static void in_a_full_region_any_nodes_pages_serve(void **state)
 	(void)state;
 	assert_int_equal(region.arena_limit, REGION_ARENAS);
 	node_now = 2;
-	while (count < REGION_ARENAS && arena_claim_pages(64, 64, &arenas[count]) != 0)
+	while (count < REGION_ARENAS && arena_claim_pages(64, 64, NULL, &arenas[count]) != 0)
 		count++;
 	assert_in_range(count, REGION_ARENAS - 16, REGION_ARENAS - 1);
 	last = arenas[count - 1];
