@@ -16,6 +16,22 @@ AC_DEFUN([STRATA_LINK_AS_NEEDED], [
 	archive_cmds=`AS_ECHO(["$archive_cmds"]) | $SED 's/-shared /-shared $wl--as-needed /'`
 ])
 
+dnl STRATA_LTO
+dnl Optimises the shared library as one unit, since its files call each other in every slow path. Through the flags that libtool
+dnl adds for position-independent code: what goes into the static library must serve compilers of other versions. Functions that
+dnl are alike stay apart (-fno-ipa-icf): one would reach the other by the procedure linkage table. By gcc alone, with which the
+dnl linker's plugin comes; not where the user's flags decide it, or put other instructions into every function.
+AC_DEFUN([STRATA_LTO], [
+	AS_CASE([" $CFLAGS "], [*-fsanitize*|*--coverage*|*-flto*|*-fno-lto*|*-O0*], [enable_lto=no])
+	AS_IF([test "x$enable_debug" = xyes || $CC --version 2>/dev/null | grep -q clang], [enable_lto=no])
+	STRATA_LTO_CFLAGS=
+	AS_IF([test "x$enable_lto" = xyes], [STRATA_LINKER_FLAGS([STRATA_LTO_CFLAGS], [-flto=2 -fno-ipa-icf])])
+	AS_CASE([$STRATA_LTO_CFLAGS], [*-flto*-fno-ipa-icf*],
+		[lt_prog_compiler_pic="$lt_prog_compiler_pic$STRATA_LTO_CFLAGS"],
+		[enable_lto=no; STRATA_LTO_CFLAGS=])
+	AC_SUBST([STRATA_LTO_CFLAGS])
+])
+
 dnl STRATA_CHECK_LINK_STATIC_URCU
 dnl Sets strata_cv_static_urcu: can a program be linked -static with liburcu?
 AC_DEFUN([STRATA_CHECK_LINK_STATIC_URCU], [

@@ -22,6 +22,30 @@ void operator_delete_array_sized(void *block, size_t size) __asm__("_ZdaPvm") RE
 		likely(&(operator) == own_);    \
 	})
 
+/* Calls the program's, which the compiler takes for ours where it sees the whole library: hidden from it likewise. Apart, so that the
+ * address is not kept in a register from the comparison on. */
+#define REPLACED(operator)                                     \
+	({                                                     \
+		__typeof__(&(operator)) theirs_ = &(operator); \
+		__asm__("" : "+r"(theirs_));                   \
+		theirs_;                                       \
+	})
+
+STRATA_COLD static void *program_new(size_t size)
+{
+	return REPLACED(operator_new)(size);
+}
+
+STRATA_COLD static void program_delete(void *block)
+{
+	REPLACED(operator_delete)(block);
+}
+
+STRATA_COLD static void program_delete_array(void *block)
+{
+	REPLACED(operator_delete_array)(block);
+}
+
 /* ---- new ------------------------------------------------------------------------------------------------------------ */
 
 /* In C, so that no landing pad stands on the way; what throws is called last, and finds none of our frames above it. */
@@ -39,7 +63,7 @@ void *strata_new(size_t size)
 void *strata_new_array(size_t size)
 {
 	if (unlikely(!is_own(operator_new, strata_new)))
-		return operator_new(size);
+		return program_new(size);
 	return entry_allocate16(size, new_slow);
 }
 
@@ -53,7 +77,7 @@ void strata_delete(void *block)
 void strata_delete_array(void *block)
 {
 	if (unlikely(!is_own(operator_delete, strata_delete)))
-		operator_delete(block);
+		program_delete(block);
 	else
 		fast_free(block);
 }
@@ -61,7 +85,7 @@ void strata_delete_array(void *block)
 void strata_delete_sized(void *block, size_t size)
 {
 	if (unlikely(!is_own(operator_delete, strata_delete)))
-		operator_delete(block);
+		program_delete(block);
 	else
 		fast_free_sized(block, size);
 }
@@ -69,7 +93,7 @@ void strata_delete_sized(void *block, size_t size)
 void strata_delete_array_sized(void *block, size_t size)
 {
 	if (unlikely(!is_own(operator_delete_array, strata_delete_array) || !is_own(operator_delete, strata_delete)))
-		operator_delete_array(block);
+		program_delete_array(block);
 	else
 		fast_free_sized(block, size);
 }
