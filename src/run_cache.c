@@ -14,24 +14,13 @@ static _Atomic cached_run slots[SLOTS] STRATA_ALIGNED(CACHE_LINE);
 static _Atomic uint32_t filled_at[SLOTS] STRATA_ALIGNED(CACHE_LINE);
 static _Atomic uint32_t hand; /* the slot to replace next */
 
-/* The bytes of all, and the first slot that is empty, or SLOTS. */
-static size_t look(unsigned *empty)
-{
-	size_t pages = 0;
-	*empty = SLOTS;
-	for (unsigned slot = SLOTS; slot-- > 0;) {
-		cached_run run = atomic_load_explicit(&slots[slot], memory_order_relaxed);
-		pages += cached_run_pages(run);
-		if (run == 0)
-			*empty = slot;
-	}
-	return pages * PAGE_SIZE;
-}
-
+/* The low halves of the words add up to what those of the runs do, since a region has less than 2^32 pages. */
 size_t run_cache_bytes(void)
 {
-	unsigned empty;
-	return look(&empty);
+	uint64_t sum = 0;
+	for (unsigned slot = 0; slot < SLOTS; slot++)
+		sum += atomic_load_explicit(&slots[slot], memory_order_relaxed);
+	return cached_run_pages(sum) * PAGE_SIZE;
 }
 
 static bool take(unsigned slot, cached_run run)
@@ -89,12 +78,12 @@ cached_run run_cache_put(cached_run run)
 	size_t bytes = cached_run_pages(run) * PAGE_SIZE;
 	if (bytes > most / 4 || options()->decay_ms == 0)
 		return run;
-	/* What is in use includes what is here. */
-	most = size_min(most, size_max(most / 4, arena_count().used_pages * PAGE_SIZE / 4));
-	unsigned empty;
-	size_t all = look(&empty);
+	size_t all = run_cache_bytes();
+	/* What is in use includes what is here. It is asked for only where it matters. */
+	if (all + bytes > most / 4)
+		most = size_min(most, size_max(most / 4, arena_count().used_pages * PAGE_SIZE / 4));
 	if (all + bytes <= most)
-		for (unsigned slot = empty; slot < SLOTS; slot++)
+		for (unsigned slot = 0; slot < SLOTS; slot++)
 			if (fill(slot, run))
 				return 0;
 	/* In place of another: a larger one only if all together may be so much more. */
