@@ -85,17 +85,21 @@ void arena_recharge(int64_t pages)
 
 /* ---- What heaps owe ------------------------------------------------------------------------------------------------- */
 
+/* In the order of charge_within. */
 static void tell(struct page_account *account)
 {
+	if (account->used > 0)
+		add(&used_pages, account->used);
 	add(&dirty_free_pages, account->dirty);
-	add(&used_pages, account->used);
+	if (account->used < 0)
+		add(&used_pages, account->used);
 	owner_set(account->dirty, 0);
 	owner_set(account->used, 0);
 }
 
 static bool is_limited(void)
 {
-	return (options()->limit_bytes | options()->limit_soft_bytes) != 0;
+	return (options()->limit_bytes | options()->limit_soft_bytes | options()->emergency_bytes) != 0;
 }
 
 bool arena_may_owe(struct page_account *account)
@@ -113,8 +117,7 @@ static bool is_more(int32_t pages, unsigned most)
 
 void arena_settle(struct page_account *account, unsigned most)
 {
-	bool is_first = account->dirty > 0 && atomic_load_explicit(&dirty_free_pages, memory_order_relaxed) <= 0;
-	if (is_more(account->used, most) || is_more(account->dirty, most) || is_first || unlikely(is_limited()))
+	if (is_more(account->used, most) || is_more(account->dirty, most) || unlikely(is_limited()))
 		tell(account);
 }
 
@@ -228,13 +231,20 @@ void arena_count_clean(arena_index index)
 
 struct arena_counters arena_count(void)
 {
-	return arena_count_with(0, 0);
+	int64_t used;
+	int64_t dirty;
+	arena_totals(&used, &dirty);
+	return arena_counters_of(used, dirty);
 }
 
-struct arena_counters arena_count_with(int64_t used, int64_t dirty)
+void arena_totals(int64_t *used, int64_t *dirty)
 {
-	used += atomic_load_explicit(&used_pages, memory_order_relaxed);
-	dirty += atomic_load_explicit(&dirty_free_pages, memory_order_relaxed);
+	*used = atomic_load_explicit(&used_pages, memory_order_relaxed);
+	*dirty = atomic_load_explicit(&dirty_free_pages, memory_order_relaxed);
+}
+
+struct arena_counters arena_counters_of(int64_t used, int64_t dirty)
+{
 	return (struct arena_counters){
 		.used_pages = used > 0 ? (uint64_t)used : 0,
 		.dirty_pages = dirty > 0 ? (uint64_t)dirty : 0,

@@ -33,15 +33,15 @@ struct arena_counters {
 	uint64_t purged_bytes; /* since the start */
 	uint64_t soiled_pages; /* claimed when they cost nothing, since the start */
 };
-/* What heaps have not told yet is missing: at most as many pages of each as arena_settle allows. */
+/* What heaps have not told yet is missing, or too much: at most ARENA_PAGES of each, either way. */
 struct arena_counters arena_count(void);
-/* With that of all heaps. */
-struct arena_counters arena_count_with(int64_t used_pages, int64_t dirty_pages);
+/* For sums that take in what heaps know: the totals as they are, negative if heaps owe as much, and the counters they make. */
+void arena_totals(int64_t *used_pages, int64_t *dirty_pages);
+struct arena_counters arena_counters_of(int64_t used_pages, int64_t dirty_pages);
 
 /* Whether claims and returns may be on account; when not, all that is on it is told. Without an account they may not. */
 bool arena_may_owe(struct page_account *account);
-/* Tells the totals what is on the account, if it is more than so many pages, or may not be owed, or there were no dirty pages: else
- * the clock would not look for any. */
+/* Tells the totals what is on the account, if it is more than so many pages, or may not be owed. */
 void arena_settle(struct page_account *account, unsigned most);
 
 /* Counts so many pages as used, before they are claimed. False when used and dirty pages together would exceed the limit. */

@@ -42,8 +42,9 @@ size_t decay_step(void)
 	uint32_t idle_ms = (uint32_t)hunger_shrink(options()->decay_ms);
 	run_expire(idle_ms);
 	size_t taken = reclaim_idle(PURGE_STEP, idle_ms);
-	if (arena_count().dirty_pages == 0 || taken >= PURGE_STEP)
+	if (taken >= PURGE_STEP)
 		return taken;
+	/* Whatever the total of dirty pages says: heaps may know of more (struct page_account). */
 	return taken + arena_purge(PURGE_STEP - taken, idle_ms);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fork.h"
 
+#include "arena_count.h"
 #include "bin_limit.h"
 #include "bin_slots.h"
 #include "claim.h"
@@ -79,6 +80,7 @@ void fork_end_in_parent(void)
  * here. */
 static void orphan(struct heap *heap)
 {
+	arena_settle(&heap->account, 0);
 	claim_drop(heap);
 	heap->limit_bytes = 0;
 	heap->large_limit_bytes = 0;
@@ -89,6 +91,13 @@ static void orphan(struct heap *heap)
 	remote_recount(heap);
 	atomic_store(&heap->busy, 0);
 	heap_bury(heap);
+}
+
+/* What it owed nobody would tell any more. */
+static void let_alone(struct heap *heap)
+{
+	arena_settle(&heap->account, 0);
+	atomic_store(&heap->state, HEAP_GHOST);
 }
 
 static void settle_own(struct heap *heap)
@@ -110,6 +119,6 @@ void fork_end_in_child(struct heap *mine)
 		else if (atomic_load(&heap->busy) == my_hold)
 			orphan(heap);
 		else
-			atomic_store(&heap->state, HEAP_GHOST);
+			let_alone(heap);
 	}
 }

@@ -80,10 +80,22 @@ bool heap_try_lock_other(struct heap *heap)
 }
 
 /* Release; partner: the acquire in heap_try_lock. */
+static void let_go(struct heap *heap)
+{
+	atomic_store_explicit(&heap->busy, 0, memory_order_release);
+}
+
 void heap_unlock(struct heap *heap)
 {
 	pool_settle(heap, false);
-	atomic_store_explicit(&heap->busy, 0, memory_order_release);
+	let_go(heap);
+}
+
+void heap_unlock_told(struct heap *heap)
+{
+	pool_settle(heap, false);
+	arena_settle(&heap->account, 0);
+	let_go(heap);
 }
 
 bool heap_dead_waits(struct heap *heap)
@@ -102,9 +114,15 @@ void heap_look_after_dead(struct heap *heap)
 
 void heap_unlock_other(struct heap *heap)
 {
-	arena_settle(&heap->account, 0);
-	heap_unlock(heap);
+	heap_unlock_told(heap);
 	heap_look_after_dead(heap);
+}
+
+void heap_tell_all(void)
+{
+	for (uint32_t number = heap_count(); number > 0; number--)
+		if (heap_try_lock_other(heap_at(number)))
+			heap_unlock_other(heap_at(number));
 }
 
 /* ---- A heap's beginning and end ------------------------------------------------------------------------------------- */

@@ -51,8 +51,13 @@ bool heap_try_lock_other(struct heap *heap);
 /* By the owner: whatever of the heap was claimed while it slept is its own again. */
 bool heap_try_lock_own(struct heap *heap);
 void heap_unlock(struct heap *heap);
-/* Of a heap that may be dead: what it was sent meanwhile is taken home as well. */
+/* By others: who knows when its owner comes again. The totals are told what is on its account; the second takes home as well what the
+ * heap was sent meanwhile, which may be dead. */
+void heap_unlock_told(struct heap *heap);
 void heap_unlock_other(struct heap *heap);
+
+/* Every heap that nobody is in tells the totals what is on its account. */
+void heap_tell_all(void);
 
 /* Whether a dead heap has been sent something, or its thread has left something undone. */
 bool heap_dead_waits(struct heap *heap);

@@ -36,12 +36,16 @@ static unsigned take(struct heap *heap, unsigned class, unsigned least)
 	unsigned room = limit_room(heap, class);
 	unsigned count = 0;
 	unsigned taken;
+	bool adopted = false;
 	do {
-		do {
-			taken = pool_take(heap, class, slots + count, room - count);
-			count += taken;
-		} while (taken > 0 && count < least);
-	} while (count < least && heap_adopt(heap, class) > 0);
+		taken = pool_take(heap, class, slots + count, room - count);
+		count += taken;
+		/* What was adopted and gives nothing is refused by a limit: more of it would be, too. */
+		if (taken == 0)
+			adopted = !adopted && heap_adopt(heap, class) > 0;
+		else
+			adopted = false;
+	} while (count < least && (taken > 0 || adopted));
 	while (count < least && (taken = pool_make(heap, class, slots + count, room - count)) > 0)
 		count += taken;
 	return count;

@@ -225,7 +225,8 @@ struct page_set {
 };
 
 /* What a heap claimed and returned since it told the totals of arena_count.c, which all threads would otherwise write to for each
- * batch of pages. Written under busy; the numbers of pages are read by others, for sums. */
+ * batch of pages: at most ARENA_PAGES either way, whenever the thread is stopped. Written under busy; the numbers of pages are read
+ * by others, for sums. */
 struct page_account {
 	int32_t used;  /* claimed, less those that were returned */
 	int32_t dirty; /* by how many more pages are free and cost memory */

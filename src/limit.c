@@ -4,6 +4,7 @@
 #include "arena_count.h"
 #include "arena_purge.h"
 #include "arena_whole.h"
+#include "heap.h"
 #include "os.h"
 #include "region.h"
 #include "trim.h"
@@ -143,6 +144,8 @@ void limit_look(void)
 {
 	if (others_read(region_span) == 0)
 		return;
+	if ((options()->limit_bytes | options()->limit_soft_bytes | options()->emergency_bytes) != 0)
+		heap_tell_all();
 	look_at_soft_limit();
 	look_at_emergency();
 }

@@ -38,7 +38,8 @@ enum homecoming pool_look(const void *p);
 /* Moves up to count pools of the class from one heap to another; both busy. Returns how many. */
 unsigned pool_adopt(struct heap *from, struct heap *to, unsigned class, unsigned count);
 
-/* Returns the pages that were collected on the way back; with everything, also those held in reserve. */
+/* Returns the pages that were collected on the way back, when they are many; with everything, all of them, and those held in reserve.
+ * Tells the totals what is on the account, when that is as much. */
 void pool_settle(struct heap *heap, bool everything);
 
 /* Walks every list of the heap and checks the invariants of layout.h; does nothing unless built for debugging. */

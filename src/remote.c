@@ -363,7 +363,7 @@ void remote_drain_for(struct heap *heap)
 		if (dead)
 			pool_settle(heap, true);
 		pool_check_heap(heap);
-		heap_unlock(heap);
+		heap_unlock_told(heap);
 		atomic_thread_fence(memory_order_seq_cst);
 	} while (heap_dead_waits(heap));
 	retain_bound();

@@ -56,6 +56,10 @@ static void fill(struct strata_stats *stats)
 	static const struct strata_stats none;
 	struct heap_sums sums;
 	*stats = none;
+	/* The totals first: what a heap tells them meanwhile is not counted twice. */
+	int64_t used_pages;
+	int64_t dirty_pages;
+	arena_totals(&used_pages, &dirty_pages);
 	stats_sum(&sums);
 	int64_t out_bytes = 0;
 	int64_t out_blocks = 0;
@@ -68,7 +72,7 @@ static void fill(struct strata_stats *stats)
 		stats->cached_bytes += sums.classes[class].cached * size_classes[class].size;
 	}
 	struct run_counters runs = run_count();
-	struct arena_counters arenas = arena_count_with(sums.used_pages, sums.dirty_pages);
+	struct arena_counters arenas = arena_counters_of(used_pages + sums.used_pages, dirty_pages + sums.dirty_pages);
 	uint64_t pooled_live = at_least_zero(out_bytes - (int64_t)stats->cached_bytes);
 	stats->run_bytes = runs.bytes;
 	stats->live_bytes = at_least_zero((int64_t)(pooled_live + runs.bytes) - sums.aside_bytes);

@@ -32,6 +32,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_bins \
 	tests/unit/test_size_class \
 	tests/unit/test_slots \
+	tests/unit/test_account \
 	tests/unit/test_across_threads \
 	tests/unit/test_cgroup \
 	tests/unit/test_cgroup_tree \
@@ -109,6 +110,10 @@ tests_unit_test_limit_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_pressure_SOURCES = tests/unit/test_pressure.c tests/unit/limit_support.h
 tests_unit_test_pressure_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_pressure_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_account_SOURCES = tests/unit/test_account.c tests/unit/limit_support.h
+tests_unit_test_account_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_account_LDADD = $(INSIDE_LIBS) -lpthread
+
 tests_unit_test_slots_SOURCES = tests/unit/test_slots.c
 tests_unit_test_slots_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_slots_LDADD = $(INSIDE_LIBS) -lpthread
