@@ -6,7 +6,7 @@
 #include "os.h"
 #include "region.h"
 
-/* Totals over the region; each on a line of its own, changed once for each batch of pages. */
+/* Totals over the region, less what heaps have on their accounts; each on a line of its own. */
 static _Atomic int64_t used_pages STRATA_ALIGNED(CACHE_LINE);
 static _Atomic int64_t dirty_free_pages STRATA_ALIGNED(CACHE_LINE);
 static _Atomic int64_t dirty_unused_arenas STRATA_ALIGNED(CACHE_LINE);
