@@ -20,7 +20,7 @@
 unsigned heap_take_pool(struct heap *heap, unsigned class)
 {
 	struct bin *bin = &heap->bins[class];
-	unsigned count = pool_take(heap, class, bin->top + 1, limit_room(heap, class));
+	unsigned count = pool_take(heap, class, bin->top + 1, 1, limit_room(heap, class));
 	if (count > 0)
 		limit_filled(heap, class, count);
 	return count;
@@ -29,25 +29,26 @@ unsigned heap_take_pool(struct heap *heap, unsigned class)
 /* How many blocks to have at hand after a refill: more where the bin has been met full, at most so many. */
 #define REFILL_MOST 32u
 
-/* At least so many where there is memory: from pools that have blocks, then from those of the dead, then from new ones. */
+/* At least so many where there is memory: from pools that have blocks, then from those of the dead as long as they give some, then
+ * from new ones. */
 static unsigned take(struct heap *heap, unsigned class, unsigned least)
 {
 	void **slots = heap->bins[class].top + 1;
 	unsigned room = limit_room(heap, class);
 	unsigned count = 0;
 	unsigned taken;
-	bool adopted = false;
+	bool asked = false;
 	do {
-		taken = pool_take(heap, class, slots + count, room - count);
-		count += taken;
-		/* What was adopted and gives nothing is refused by a limit: more of it would be, too. */
+		taken = pool_take(heap, class, slots + count, least - count, room - count);
+		if (taken == 0 && !asked) {
+			if (heap_adopt(heap, class) > 0)
+				taken = pool_take(heap, class, slots + count, least - count, room - count);
+			asked = taken == 0;
+		}
 		if (taken == 0)
-			adopted = !adopted && heap_adopt(heap, class) > 0;
-		else
-			adopted = false;
-	} while (count < least && (taken > 0 || adopted));
-	while (count < least && (taken = pool_make(heap, class, slots + count, room - count)) > 0)
+			taken = pool_make(heap, class, slots + count, least - count, room - count);
 		count += taken;
+	} while (taken > 0 && count < least);
 	return count;
 }
 

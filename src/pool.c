@@ -205,10 +205,11 @@ static unsigned take_home_blocks(struct pool *pool, const struct size_class *cla
 	return count;
 }
 
-/* Blocks that were never handed out, a page's worth at most. No page is touched for it. */
-static unsigned take_fresh(struct pool *pool, const struct size_class *class, void **slots, unsigned most)
+/* Blocks that were never handed out, a page's worth, or least if that is more. No page is touched for it. */
+static unsigned take_fresh(struct pool *pool, const struct size_class *class, void **slots, unsigned least, unsigned most)
 {
-	unsigned carve = (unsigned)size_min(class->size < PAGE_SIZE ? PAGE_SIZE / class->size : 1, most);
+	unsigned page_worth = class->size < PAGE_SIZE ? PAGE_SIZE / class->size : 1;
+	unsigned carve = (unsigned)size_min(size_max(page_worth, least), most);
 	carve = (unsigned)size_min(carve, class->capacity - pool->carved);
 	char *block = pool_first_block(pool, class) + (size_t)pool->carved * class->size;
 	for (unsigned left = carve; left > 0; block += class->size)
@@ -238,14 +239,14 @@ static struct pool *begin_pool(struct heap *heap, unsigned class, page_index pag
 	return pool;
 }
 
-unsigned pool_make(struct heap *heap, unsigned class_index, void **slots, unsigned most)
+unsigned pool_make(struct heap *heap, unsigned class_index, void **slots, unsigned least, unsigned most)
 {
 	const struct size_class *class = &size_classes[class_index];
 	page_index page = claim_page_range(heap, class->pages);
 	if (page == NO_PAGE)
 		return 0;
 	struct pool *pool = begin_pool(heap, class_index, page, class->pages);
-	unsigned count = take_fresh(pool, class, slots, most);
+	unsigned count = take_fresh(pool, class, slots, least, most);
 	if (pool->carved < class->capacity)
 		list_insert(heap, pool, false);
 	owner_add(heap->out_blocks[class_index], count);
@@ -263,7 +264,7 @@ static bool want_purged(struct pool *pool, const struct size_class *class)
 	return true;
 }
 
-unsigned pool_take(struct heap *heap, unsigned class_index, void **slots, unsigned most)
+unsigned pool_take(struct heap *heap, unsigned class_index, void **slots, unsigned least, unsigned most)
 {
 	const struct size_class *class = &size_classes[class_index];
 	page_index page = heap->pools[class_index].first;
@@ -276,7 +277,7 @@ unsigned pool_take(struct heap *heap, unsigned class_index, void **slots, unsign
 		list_insert(heap, pool, false);
 		return 0;
 	}
-	unsigned count = pool->home_count > 0 ? take_home_blocks(pool, class, slots, most) : take_fresh(pool, class, slots, most);
+	unsigned count = pool->home_count > 0 ? take_home_blocks(pool, class, slots, most) : take_fresh(pool, class, slots, least, most);
 	if (pool->home_count == 0 && pool->carved == class->capacity)
 		list_remove(heap, pool);
 	owner_add(heap->out_blocks[class_index], count);

@@ -8,9 +8,9 @@
 
 #include "layout.h"
 
-/* Takes free blocks, at most so many, of one pool of the class, the fullest: pointers to them, from slots on. Returns how many; 0 when
- * no pool has any. */
-unsigned pool_take(struct heap *heap, unsigned class, void **slots, unsigned most);
+/* Takes free blocks of one pool of the class, the fullest, at most so many, and as few as least where they were never handed out:
+ * pointers to them, from slots on. Returns how many; 0 when no pool has any. */
+unsigned pool_take(struct heap *heap, unsigned class, void **slots, unsigned least, unsigned most);
 
 /* The pool, which has blocks to give, is the next that pool_take takes from. */
 void pool_to_front(struct heap *heap, struct pool *pool);
@@ -19,7 +19,7 @@ void pool_to_front(struct heap *heap, struct pool *pool);
 void pool_release(struct heap *heap, struct pool *pool);
 
 /* Makes a pool for the class and takes the first blocks of it, likewise; 0: no memory. */
-unsigned pool_make(struct heap *heap, unsigned class, void **slots, unsigned most);
+unsigned pool_make(struct heap *heap, unsigned class, void **slots, unsigned least, unsigned most);
 
 /* What becomes of a block that is brought home. */
 enum homecoming { HOME, HOME_TWICE, HOME_INSIDE };
