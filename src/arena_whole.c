@@ -162,20 +162,59 @@ static arena_index search_chunks(size_t count, size_t alignment)
 	return NO_ARENA;
 }
 
-/* Dirty ones first, of the own node before others; then what a run in the cache has, which nobody may want again. */
-arena_index arena_claim_whole(size_t count, size_t alignment)
+static bool is_used(arena_index index)
 {
-	if (region_ready() != 0 || count > region.arena_limit)
-		return NO_ARENA;
-	if (count > CHUNK_ARENAS || alignment > CHUNK_ARENAS)
-		return search_chunks(count, alignment);
+	return index < region_arenas() && (atomic_load(&chunk_of(index)->used) & arena_bit(index)) != 0;
+}
+
+/* The lowest row of unused arenas, across the borders of chunks. Where address space is short: then what is lost at the end of each
+ * chunk matters, and there are not too many to look at one after the other. */
+#define SHORT_REGION ((size_t)16 << 30)
+
+static bool is_short(void)
+{
+	return (size_t)region.arena_limit * ARENA_SIZE <= SHORT_REGION;
+}
+
+static arena_index search_everywhere(size_t count, size_t alignment)
+{
+	size_t unused = 0;
+	for (size_t end = 1; end <= region.arena_limit; end++) {
+		unused = is_used((arena_index)(end - 1)) ? 0 : unused + 1;
+		if (unused < count || (end - count) % alignment != 0)
+			continue;
+		int result = claim_range((arena_index)(end - count), count);
+		if (result == 0)
+			return (arena_index)(end - count);
+		if (result == -ENOMEM)
+			break;
+	}
+	return NO_ARENA;
+}
+
+/* Dirty ones first, of the own node before others; then what a run in the cache has, which nobody may want again. */
+static arena_index claim_at_most_chunk(size_t count, size_t alignment)
+{
 	unsigned whole = (unsigned)count;
 	arena_index first = arena_claim_whole_near(whole, alignment);
 	if (first == NO_ARENA)
 		first = search_dirty(whole, alignment, ANY_NODE);
 	if (first == NO_ARENA && run_give_up_for(count))
 		first = search_dirty(whole, alignment, ANY_NODE);
+	if (first == NO_ARENA && count > 1 && is_short())
+		first = search_everywhere(count, alignment);
 	return first != NO_ARENA ? first : search_any(whole, alignment);
+}
+
+arena_index arena_claim_whole(size_t count, size_t alignment)
+{
+	if (region_ready() != 0 || count > region.arena_limit)
+		return NO_ARENA;
+	if (count <= CHUNK_ARENAS && alignment <= CHUNK_ARENAS)
+		return claim_at_most_chunk(count, alignment);
+	if (alignment <= CHUNK_ARENAS && is_short())
+		return search_everywhere(count, alignment);
+	return search_chunks(count, alignment);
 }
 
 arena_index arena_claim_whole_near(unsigned count, size_t alignment)

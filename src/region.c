@@ -24,16 +24,21 @@ _Atomic page_tag *region_tags REGION_HOT;
 /* Above this span the kernel may use huge pages for what is added (huge:size). */
 #define HUGE_FROM ((size_t)1 << 30)
 
-/* Whoever sets this word has won: the address of the reservation (aligned to CHUNK_SIZE), and in the low bits log2 of the
- * number of chunks. All else follows from it, so that those who come second can finish what the winner began. */
+/* Whoever sets this word has won: the address of the reservation (aligned to CHUNK_SIZE), and in the low bits its shape: the number of
+ * chunks, and whether there are few heaps. All else follows from it, so that those who come second can finish what the winner began. */
 static _Atomic uintptr_t reservation;
+#define CHUNKS_MOST 65536u
+#define FEW_HEAPS ((uintptr_t)1 << 23)
+_Static_assert(CHUNKS_MOST < FEW_HEAPS && 2 * FEW_HEAPS <= CHUNK_SIZE, "both are below the address");
 
 static _Atomic uint32_t heaps_committed;   /* heaps below are memory */
 static _Atomic uint32_t records_committed; /* records of domains */
 
 struct plan {
 	size_t chunks, arenas, heaps, records, tags, backs, pools, node_arenas, node_listed; /* bytes of each array */
-	size_t metadata; /* all of them, a multiple of CHUNK_SIZE */
+	size_t heap_limit;
+	size_t region;   /* bytes of the chunks, in front of the arrays */
+	size_t total;
 };
 
 static size_t node_arenas_unit(void)
@@ -46,10 +51,14 @@ static size_t node_listed_bytes(size_t chunk_count)
 	return BUCKET_COUNT * node_arenas_unit() * ((chunk_count + 63) / 64);
 }
 
-static struct plan plan_for(size_t chunk_count)
+/* Where address space is short there are no thousand threads: each needs a stack. */
+static struct plan plan_for(uintptr_t shape)
 {
-	size_t heap_limit = size_min(size_max(chunk_count * 16, 1024), 1 << 18);
+	size_t chunk_count = shape & (FEW_HEAPS - 1);
+	size_t heap_limit = size_min(size_max(chunk_count * 16, (shape & FEW_HEAPS) != 0 ? 128 : 1024), 1 << 18);
 	struct plan plan = {
+		.heap_limit = heap_limit,
+		.region = chunk_count * CHUNK_SIZE,
 		.chunks = round_up(chunk_count * sizeof(struct chunk), PAGE_SIZE),
 		.arenas = round_up(chunk_count * CHUNK_ARENAS * sizeof(struct arena), PAGE_SIZE),
 		.heaps = heap_limit * HEAP_STRIDE,
@@ -60,39 +69,41 @@ static struct plan plan_for(size_t chunk_count)
 		.node_arenas = round_up(chunk_count * node_arenas_unit(), PAGE_SIZE),
 		.node_listed = round_up(node_listed_bytes(chunk_count), PAGE_SIZE),
 	};
-	plan.metadata = round_up(plan.chunks + plan.arenas + plan.heaps + plan.records + plan.tags + plan.backs + plan.pools +
-				 plan.node_arenas + plan.node_listed, CHUNK_SIZE);
+	plan.total = round_up(plan.region + plan.chunks + plan.arenas + plan.heaps + plan.records + plan.tags + plan.backs + plan.pools +
+			      plan.node_arenas + plan.node_listed, os_page_size());
 	return plan;
 }
 
-static size_t largest_region(void)
+/* Under a limit the program's own mappings and stacks need room as well: a quarter, unless the setting says how much. */
+static uintptr_t wanted_shape(void)
 {
 	size_t wanted = options()->reserve_bytes;
 	size_t limit = os_address_limit();
-	/* Under a limit the program's own mappings and stacks need room as well. */
-	if (limit != SIZE_MAX && wanted > limit / 8 * 5)
-		wanted = limit / 8 * 5;
-	return size_max(wanted, CHUNK_SIZE);
+	if (limit == SIZE_MAX)
+		return size_min(size_max(wanted / CHUNK_SIZE, 1), CHUNKS_MOST);
+	size_t most = wanted < limit ? wanted : limit / 4 * 3;
+	uintptr_t chunk_count = size_min(size_max(most / CHUNK_SIZE, 1), CHUNKS_MOST);
+	while (chunk_count > 1 && plan_for(chunk_count | FEW_HEAPS).total > most)
+		chunk_count--;
+	return chunk_count | FEW_HEAPS;
 }
 
+/* As much of it as the system gives. */
 static uintptr_t reserve(void)
 {
-	unsigned log2_chunks = 63 - (unsigned)__builtin_clzll(largest_region() / CHUNK_SIZE);
-	if (log2_chunks > 16)
-		log2_chunks = 16;
-	for (int log2 = (int)log2_chunks; log2 >= 0; log2--) {
-		size_t chunk_count = (size_t)1 << log2;
-		void *start = os_reserve(plan_for(chunk_count).metadata + chunk_count * CHUNK_SIZE, CHUNK_SIZE);
+	uintptr_t shape = wanted_shape();
+	for (uintptr_t count = shape & (FEW_HEAPS - 1); count > 0; count -= size_max(count / 8, 1)) {
+		shape = (shape & FEW_HEAPS) | count;
+		void *start = os_reserve(plan_for(shape).total, CHUNK_SIZE);
 		if (start != NULL)
-			return (uintptr_t)start + (uintptr_t)log2;
+			return (uintptr_t)start | shape;
 	}
 	return 0;
 }
 
 static void release(uintptr_t mine)
 {
-	size_t chunk_count = (size_t)1 << (mine % CHUNK_SIZE);
-	os_release((void *)(mine / CHUNK_SIZE * CHUNK_SIZE), plan_for(chunk_count).metadata + chunk_count * CHUNK_SIZE);
+	os_release((void *)(mine / CHUNK_SIZE * CHUNK_SIZE), plan_for(mine % CHUNK_SIZE).total);
 }
 
 /* Everyone who comes here before all is known has the same values; the first to write one is the only one, since those that are
@@ -106,11 +117,10 @@ static void release(uintptr_t mine)
 /* ThreadSanitizer takes a compare-and-swap that fails for a write. */
 __attribute__((noinline, no_sanitize("thread"))) static int finish(uintptr_t won)
 {
-	size_t chunk_count = (size_t)1 << (won % CHUNK_SIZE);
-	char *start = (char *)(won / CHUNK_SIZE * CHUNK_SIZE);
-	struct plan plan = plan_for(chunk_count);
+	uintptr_t start = won / CHUNK_SIZE * CHUNK_SIZE;
+	struct plan plan = plan_for(won % CHUNK_SIZE);
 
-	char *at = start;
+	char *at = (char *)start + plan.region;
 	publish(region.chunks, (struct chunk *)at);
 	publish(region.arenas, (struct arena *)(at += plan.chunks));
 	publish(region.heaps, (struct heap *)(at += plan.arenas));
@@ -122,10 +132,10 @@ __attribute__((noinline, no_sanitize("thread"))) static int finish(uintptr_t won
 		publish(region.node_arenas, (_Atomic uint64_t *)(at += plan.pools));
 		publish(region.node_listed, (_Atomic uint64_t *)(at += plan.node_arenas));
 	}
-	publish(region.arena_limit, (uint32_t)(chunk_count * CHUNK_ARENAS));
-	publish(region.heap_limit, (uint32_t)(plan.heaps / HEAP_STRIDE));
-	publish(region.reserved_bytes, plan.metadata + chunk_count * CHUNK_SIZE);
-	publish(region_base, (uintptr_t)start + plan.metadata);
+	publish(region.arena_limit, (uint32_t)(plan.region / ARENA_SIZE));
+	publish(region.heap_limit, (uint32_t)plan.heap_limit);
+	publish(region.reserved_bytes, plan.total);
+	publish(region_base, start);
 	return region_extend(1);
 }
 

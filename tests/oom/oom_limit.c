@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Proves: under `ulimit -v 1048576` (1 GiB of address space) a program on strata starts; 8 threads allocate until NULL
- * and ENOMEM; all that they have keeps its contents; they free, and are served again, five times over.
+ * and ENOMEM; all that they have keeps its contents; they free, and are served again, five times over. Under smaller limits a
+ * program gets half of them and more, less one chunk of 16 MiB.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../unit/support.h"
@@ -151,17 +153,80 @@ static void run(void)
 	printf("oom_limit: %d threads refused %zu times under a limit of %zu MiB\n", THREADS, total, LIMIT / MIB);
 }
 
+/* The library must meet the limit at its start: the limit first, then the program once more. */
+static _Noreturn void begin_under(size_t limit, const char *mark, char **arguments)
+{
+	if (setrlimit(RLIMIT_AS, &(struct rlimit){limit, limit}) != 0 || setenv(MARK, mark, 1) != 0)
+		fatal("oom_limit: no limit: %s", strerror(errno));
+	execv("/proc/self/exe", arguments);
+	fatal("oom_limit: exec: %s", strerror(errno));
+}
+
+/* Blocks, linked, until there are no more; gives all back. Returns their bytes. */
+static size_t allocate_and_free(size_t size)
+{
+	void **last = NULL;
+	size_t bytes = 0;
+
+	for (void **block; (block = malloc(size)) != NULL; bytes += size) {
+		*block = last;
+		last = block;
+	}
+	while (last != NULL) {
+		void **next = *last;
+
+		free(last);
+		last = next;
+	}
+	return bytes;
+}
+
+/* The smaller ones once more, after what was asked for before. */
+static void allocate_much(void)
+{
+	static const size_t sizes[] = {1000, 10 * MIB, 20 * MIB, 1000};
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_AS, &limit) != 0)
+		fatal("oom_limit: getrlimit");
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		size_t bytes = allocate_and_free(sizes[i]);
+
+		printf("oom_limit: %zu MiB in blocks of %zu under a limit of %zu MiB\n", bytes / MIB, sizes[i],
+		       (size_t)limit.rlim_cur / MIB);
+		if (bytes + sizes[i] < limit.rlim_cur / 2 - 16 * MIB)
+			fatal("oom_limit: too little");
+	}
+}
+
+static void run_under_small_limits(char **arguments)
+{
+	static const size_t limits[] = {64, 100, 128, 250, 400};
+
+	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+		int status;
+		pid_t child = fork();
+
+		if (child == 0)
+			begin_under(limits[i] * MIB, "small", arguments);
+		if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+			fatal("oom_limit: under %zu MiB", limits[i]);
+	}
+}
+
 int main(int count, char **arguments)
 {
+	const char *mark = getenv(MARK);
+
 	(void)count;
-	if (getenv(MARK) == NULL) {
-		/* The library must meet the limit at its start: the limit first, then the program once more. */
-		if (setrlimit(RLIMIT_AS, &(struct rlimit){LIMIT, LIMIT}) != 0 || setenv(MARK, "1", 1) != 0)
-			fatal("oom_limit: no limit: %s", strerror(errno));
-		execv("/proc/self/exe", arguments);
-		fatal("oom_limit: exec: %s", strerror(errno));
+	if (mark == NULL) {
+		run_under_small_limits(arguments);
+		begin_under(LIMIT, "threads", arguments);
 	}
 	require_strata_serves_malloc();
-	run();
+	if (strcmp(mark, "small") == 0)
+		allocate_much();
+	else
+		run();
 	return 0;
 }
