@@ -181,24 +181,35 @@ class Results:
         self.known = set()
         if os.path.exists(self.path):
             with open(self.path, encoding="utf-8") as file:
-                for line in file:
-                    self.take(line)
+                self.take(file)
 
     def what_runs(self, load):
         """The digest of the program, and the least time of a measurement: that of a real program is its own."""
         return (self.programs[load], 0) if load in self.programs else (self.program, self.seconds)
 
-    def take(self, line):
-        try:
-            record = json.loads(line)
-        except ValueError:  # a line cut short when the program was stopped
-            return
-        name = record.get("allocator")
-        if (record.get("program"), record.get("seconds")) != self.what_runs(record.get("load")):
-            return
-        if self.libraries.get(name) == record.get("library"):
-            self.records.append(record)
-            self.known.add((record["load"], name, record["round"]))
+    def take(self, lines):
+        """A round of a load is one of all allocators by turns: if one of them was another library then, it is not taken
+        up, so that all are measured anew, and those that were measured beside it are not used."""
+        rounds = {}
+        for line in lines:
+            try:
+                record = json.loads(line)
+            except ValueError:  # a line cut short when the program was stopped
+                continue
+            name = record.get("allocator")
+            if name not in self.libraries:
+                continue
+            if (record.get("program"), record.get("seconds")) != self.what_runs(record.get("load")):
+                continue
+            key = (record["load"], record["round"])
+            before = rounds.setdefault(key, {}).get(name)
+            if before and before["library"] != record["library"]:
+                rounds[key] = {}
+            rounds[key][name] = record
+        for (load, number), records in rounds.items():
+            if all(record["library"] == self.libraries[name] for name, record in records.items()):
+                self.records.extend(records.values())
+                self.known.update((load, name, number) for name in records)
 
     def has(self, load, allocator, number):
         return (load, allocator, number) in self.known
