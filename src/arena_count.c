@@ -97,14 +97,14 @@ static void tell(struct page_account *account)
 	owner_set(account->used, 0);
 }
 
-static bool is_limited(void)
+bool arena_is_limited(void)
 {
 	return (options()->limit_bytes | options()->limit_soft_bytes | options()->emergency_bytes) != 0;
 }
 
 bool arena_may_owe(struct page_account *account)
 {
-	if (likely(!is_limited()))
+	if (likely(!arena_is_limited()))
 		return true;
 	tell(account);
 	return false;
@@ -117,7 +117,7 @@ static bool is_more(int32_t pages, unsigned most)
 
 void arena_settle(struct page_account *account, unsigned most)
 {
-	if (is_more(account->used, most) || is_more(account->dirty, most) || unlikely(is_limited()))
+	if (is_more(account->used, most) || is_more(account->dirty, most) || unlikely(arena_is_limited()))
 		tell(account);
 }
 

@@ -39,6 +39,9 @@ struct arena_counters arena_count(void);
 void arena_totals(int64_t *used_pages, int64_t *dirty_pages);
 struct arena_counters arena_counters_of(int64_t used_pages, int64_t dirty_pages);
 
+/* Whether the totals must be exact: some limit is set. */
+bool arena_is_limited(void);
+
 /* Whether claims and returns may be on account; when not, all that is on it is told. Without an account they may not. */
 bool arena_may_owe(struct page_account *account);
 /* Tells the totals what is on the account, if it is more than so many pages, or may not be owed. */

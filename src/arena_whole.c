@@ -162,9 +162,9 @@ static arena_index search_chunks(size_t count, size_t alignment)
 	return NO_ARENA;
 }
 
-static bool is_used(arena_index index)
+static uint64_t used_in(size_t chunk)
 {
-	return index < region_arenas() && (atomic_load(&chunk_of(index)->used) & arena_bit(index)) != 0;
+	return chunk * CHUNK_ARENAS < region_arenas() ? atomic_load(&region.chunks[chunk].used) : 0;
 }
 
 /* The lowest row of unused arenas, across the borders of chunks. Where address space is short: then what is lost at the end of each
@@ -179,8 +179,11 @@ static bool is_short(void)
 static arena_index search_everywhere(size_t count, size_t alignment)
 {
 	size_t unused = 0;
+	uint64_t used = 0;
 	for (size_t end = 1; end <= region.arena_limit; end++) {
-		unused = is_used((arena_index)(end - 1)) ? 0 : unused + 1;
+		if (end % CHUNK_ARENAS == 1)
+			used = used_in(end / CHUNK_ARENAS);
+		unused = (used & arena_bit((arena_index)(end - 1))) != 0 ? 0 : unused + 1;
 		if (unused < count || (end - count) % alignment != 0)
 			continue;
 		int result = claim_range((arena_index)(end - count), count);

@@ -144,7 +144,7 @@ void limit_look(void)
 {
 	if (others_read(region_span) == 0)
 		return;
-	if ((options()->limit_bytes | options()->limit_soft_bytes | options()->emergency_bytes) != 0)
+	if (arena_is_limited())
 		heap_tell_all();
 	look_at_soft_limit();
 	look_at_emergency();

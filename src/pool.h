@@ -8,8 +8,8 @@
 
 #include "layout.h"
 
-/* Takes free blocks of one pool of the class, the fullest, at most so many, and as few as least where they were never handed out:
- * pointers to them, from slots on. Returns how many; 0 when no pool has any. */
+/* Takes free blocks of one pool of the class, the fullest, at most so many: pointers to them, from slots on. Of blocks that were never
+ * handed out it takes a page's worth, or least, if that is more. Returns how many; 0 when no pool has any. */
 unsigned pool_take(struct heap *heap, unsigned class, void **slots, unsigned least, unsigned most);
 
 /* The pool, which has blocks to give, is the next that pool_take takes from. */

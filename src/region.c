@@ -51,11 +51,17 @@ static size_t node_listed_bytes(size_t chunk_count)
 	return BUCKET_COUNT * node_arenas_unit() * ((chunk_count + 63) / 64);
 }
 
-/* Where address space is short there are no thousand threads: each needs a stack. */
+/* For a thousand threads at least; where address space is short for as many as an eighth of it allows, since each needs a stack. */
+static size_t heaps_for(size_t chunk_count, bool few)
+{
+	size_t least = few ? size_min(size_max(chunk_count * (CHUNK_SIZE / 8 / HEAP_STRIDE), 128), 1024) : 1024;
+	return size_min(size_max(chunk_count * 16, least), 1 << 18);
+}
+
 static struct plan plan_for(uintptr_t shape)
 {
 	size_t chunk_count = shape & (FEW_HEAPS - 1);
-	size_t heap_limit = size_min(size_max(chunk_count * 16, (shape & FEW_HEAPS) != 0 ? 128 : 1024), 1 << 18);
+	size_t heap_limit = heaps_for(chunk_count, (shape & FEW_HEAPS) != 0);
 	struct plan plan = {
 		.heap_limit = heap_limit,
 		.region = chunk_count * CHUNK_SIZE,

@@ -199,6 +199,38 @@ static void allocate_much(void)
 	}
 }
 
+static void *allocate_once(void *unused)
+{
+	void *block = malloc(100);
+
+	if (block == NULL)
+		fatal("oom_limit: nothing for a thread");
+	pthread_barrier_wait(&together);
+	free(block);
+	return unused;
+}
+
+/* With small stacks, one for each MiB of the limit, all at a time. */
+static void serve_many_threads(void)
+{
+	static pthread_t threads[1000];
+	struct rlimit limit;
+	pthread_attr_t attributes;
+	size_t count;
+
+	getrlimit(RLIMIT_AS, &limit);
+	count = limit.rlim_cur / MIB;
+	pthread_barrier_init(&together, NULL, (unsigned)count);
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, 32 * KIB);
+	for (size_t i = 0; i < count; i++)
+		if (pthread_create(&threads[i], &attributes, allocate_once, NULL) != 0)
+			fatal("oom_limit: no thread %zu", i);
+	for (size_t i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+	printf("oom_limit: %zu threads under a limit of %zu MiB\n", count, (size_t)limit.rlim_cur / MIB);
+}
+
 static void run_under_small_limits(char **arguments)
 {
 	static const size_t limits[] = {64, 100, 128, 250, 400};
@@ -224,9 +256,11 @@ int main(int count, char **arguments)
 		begin_under(LIMIT, "threads", arguments);
 	}
 	require_strata_serves_malloc();
-	if (strcmp(mark, "small") == 0)
+	if (strcmp(mark, "small") == 0) {
 		allocate_much();
-	else
+		serve_many_threads();
+	} else {
 		run();
+	}
 	return 0;
 }
