@@ -129,6 +129,16 @@ static void hand_over_slot(struct outgoing *slot)
 	hand_over(heap_at(batch.owner), &batch);
 }
 
+static uint32_t with_another(uint32_t filled, uint32_t size)
+{
+	return filled + 1 + (size << BYTES_SHIFT);
+}
+
+static bool is_full(uint32_t filled)
+{
+	return blocks_of(filled) >= BATCH_BLOCKS || bytes_of(filled) >= BATCH_BYTES;
+}
+
 /* Whether the slot is full. */
 static bool put_in_slot(struct outgoing *slot, uintptr_t *block, uint32_t size)
 {
@@ -149,9 +159,9 @@ static bool put_in_slot(struct outgoing *slot, uintptr_t *block, uint32_t size)
 		slot->first = block;
 		filled += room << ROOM_SHIFT;
 	}
-	filled += 1 + (size << BYTES_SHIFT);
+	filled = with_another(filled, size);
 	owner_set(slot->filled, filled);
-	return blocks_of(filled) >= BATCH_BLOCKS || bytes_of(filled) >= BATCH_BYTES;
+	return is_full(filled);
 }
 
 /* Whether a batch was handed over. */
@@ -194,6 +204,29 @@ void remote_free(struct heap *heap, void *block, page_tag tag)
 		owner_add(heap->slow_calls, 1);
 		decay_tick();
 	}
+}
+
+/* The slot is looked at twice: that of the empty heap, which has no owner, is not written to; and whoever claims the heap may have
+ * emptied it before he saw sending. */
+bool remote_free_carried(struct heap *heap, const void *block, page_tag tag)
+{
+	uint32_t owner = tag >> TAG_OWNER_SHIFT;
+	unsigned class = (tag & TAG_CODE_MASK) / 2;
+	struct outgoing *slot = &heap->outgoing[owner % OUTGOING_SLOTS];
+	if (racy_read(slot->owner) != owner || room_of(racy_read(slot->filled)) == 0 || class > OBJECT_CLASSES)
+		return false;
+	owner_set(heap->sending, 1);
+	compiler_fence();
+	uint32_t filled = racy_read(slot->filled);
+	uint32_t room = room_of(filled);
+	uint32_t then = with_another(filled - (1u << ROOM_SHIFT), size_classes[class].size);
+	bool fits = racy_read(heap->tag) != TAG_CLOSED && room > 0 && !is_full(then);
+	if (likely(fits)) {
+		slot->first[room] = (uintptr_t)block;
+		owner_set(slot->filled, then);
+	}
+	done_sending(heap);
+	return fits;
 }
 
 void remote_free_locked(struct heap *heap, void *block, page_tag tag)

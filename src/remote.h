@@ -18,6 +18,10 @@
 /* Frees a block whose page has the tag of another heap. */
 void remote_free(struct heap *heap, void *block, page_tag tag);
 
+/* The same where there is next to nothing to do: a small block, for which the newest carrier has room. heap: the one that the fast
+ * path uses, the empty one too. False, and nothing done: it is another case. */
+bool remote_free_carried(struct heap *heap, const void *block, page_tag tag);
+
 /* The same with heap locked by its owner: nobody hands over its slots meanwhile. */
 void remote_free_locked(struct heap *heap, void *block, page_tag tag);
 

@@ -201,6 +201,9 @@ static bool free_watched(void *block)
 
 void free_other(void *block, size_t size)
 {
+	page_tag tag = core_tag(block);
+	if (tag != TAG_FOREIGN && remote_free_carried(thread_fast.heap, block, tag))
+		return;
 	if (block == NULL)
 		return;
 	if (unlikely(thread_self.watching) && free_watched(block))
