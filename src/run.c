@@ -105,6 +105,16 @@ static size_t costly_pages(page_index first, size_t pages)
 	return costly;
 }
 
+/* Whether all of them do. One word for most steps of a run that grows. */
+static bool are_costly(page_index first, size_t pages)
+{
+	arena_index index = first / ARENA_PAGES;
+	page_index last = first + (page_index)pages - 1;
+	if (likely(last / ARENA_PAGES == index))
+		return (bits_below((unsigned)pages) << first % ARENA_PAGES & ~arena_costly_pages(index)) == 0;
+	return costly_pages(first, pages) == pages;
+}
+
 /* What the whole arenas of a run cost: its pages, and what cost memory already in the slack behind them. */
 static void charge_what_it_costs(struct pool *record, page_index first)
 {
@@ -325,8 +335,8 @@ static void shrink_arenas(struct pool *record, page_index first, size_t pages)
 static bool grow_into_slack(struct pool *record, page_index first, size_t pages)
 {
 	size_t old = record->run.pages;
-	size_t fresh = pages - old - costly_pages(first + (page_index)old, pages - old);
-	if (fresh != 0) {
+	if (!are_costly(first + (page_index)old, pages - old)) {
+		size_t fresh = pages - old - costly_pages(first + (page_index)old, pages - old);
 		if (!arena_charge(fresh))
 			return false;
 		record->run.charged += (uint32_t)fresh;
