@@ -165,7 +165,7 @@ bool claim_possible(void)
 	return options()->reclaim && !atomic_load_explicit(&refused, memory_order_relaxed);
 }
 
-static bool barrier(void)
+bool claim_barrier(void)
 {
 	if (os_barrier_all() == 0)
 		return true;
@@ -273,7 +273,7 @@ static bool take_round(struct round *round)
 {
 	for (unsigned i = 0; i < round->count; i++)
 		mark_slots(&round->bins[i]);
-	if (!barrier())
+	if (!claim_barrier())
 		return false;
 	for (unsigned i = 0; i < round->count; i++)
 		take_slots(&round->bins[i]);
@@ -356,7 +356,7 @@ static bool close_gates(struct claim_batch *batch)
 {
 	for (unsigned i = 0; i < batch->count; i++)
 		owner_set(batch->heaps[i]->tag, TAG_CLOSED);
-	return barrier();
+	return claim_barrier();
 }
 
 /* Who is inside its slots now may be so for long: they are let be. Acquire; partner: done_sending (remote.c). That whoever comes

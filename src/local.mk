@@ -66,6 +66,8 @@ STRATA_SOURCES = \
 	src/typed_registry.c src/typed_stats.c \
 	src/typed_cache.h src/typed_cache.c \
 	src/typed_list.h src/typed_list.c \
+	src/typed_claim.h src/typed_claim.c \
+	src/typed_idle.h src/typed_idle.c \
 	src/typed_depot.h src/typed_depot.c \
 	src/typed_below.h src/typed_below.c
 
@@ -105,10 +107,10 @@ src_libstrata_test_la_CFLAGS = $(AM_CFLAGS) $(STRATA_LIBRARY_FLAGS) -static
 src_libstrata_test_la_LDFLAGS = -static
 src_libstrata_test_la_LIBADD = $(URCU_LIBS)
 
-TESTS += src/test_exports.sh src/test_layers.sh src/test_model.sh src/test_model_claim.sh
+TESTS += src/test_exports.sh src/test_layers.sh src/test_model.sh src/test_model_claim.sh src/test_model_typed.sh
 endif
 
-EXTRA_DIST += src/README.md src/libstrata.map src/test_exports.sh src/test_layers.sh src/test_model.sh src/test_model_claim.sh \
+EXTRA_DIST += src/README.md src/libstrata.map src/test_exports.sh src/test_layers.sh src/test_model.sh src/test_model_claim.sh src/test_model_typed.sh \
 	src/models.sh
 if !HAVE_CXX
 EXTRA_DIST += src/operators.cc src/new_delete.h src/new_delete.c

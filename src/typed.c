@@ -26,7 +26,7 @@ STRATA_FAST void *pop(uintptr_t base, const strata_type *record, void **cursor)
 
 STRATA_FAST void push(uintptr_t base, const strata_type *record, void **cursor, void *object)
 {
-	*cursor = object;
+	owner_set(*cursor, object);
 	forget(base);
 	owner_move(list_at(base, record)->cursor, 1);
 }
@@ -34,13 +34,13 @@ STRATA_FAST void push(uintptr_t base, const strata_type *record, void **cursor, 
 STRATA_FAST bool is_empty(uintptr_t base, const strata_type *record, void **cursor)
 {
 	forget(base);
-	return cursor == list_at(base, record)->bottom;
+	return cursor <= racy_read(list_at(base, record)->bottom);
 }
 
 STRATA_FAST bool is_full(uintptr_t base, const strata_type *record, void **cursor)
 {
 	forget(base);
-	return cursor >= list_at(base, record)->limit;
+	return cursor >= racy_read(list_at(base, record)->limit);
 }
 
 STRATA_PUBLIC void *strata_type_alloc(strata_type *type)
@@ -69,21 +69,11 @@ STRATA_PUBLIC void strata_type_free(strata_type *type, void *object)
 
 STRATA_PUBLIC size_t strata_type_alloc_batch(strata_type *type, size_t count, void **objects)
 {
-	struct type_list *list = list_at(typed_base, type);
 	size_t had = 0;
 	while (had < count) {
-		size_t ready = size_min((size_t)(list->cursor - list->bottom), count - had);
-		if (ready > 0) {
-			owner_set(list->cursor, list->cursor - ready);
-			owner_add(list->hits, ready);
-			memcpy(objects + had, list->cursor, ready * sizeof *objects);
-			had += ready;
-		} else if ((objects[had] = typed_alloc_slow(type)) == NULL) {
-			break;
-		} else {
-			had++;
-			list = list_at(typed_base, type);
-		}
+		had += typed_take_ready(type, objects + had, count - had);
+		if (had < count && (objects[had++] = typed_alloc_slow(type)) == NULL)
+			return had - 1;
 	}
 	return had;
 }
@@ -143,7 +133,7 @@ STRATA_FAST void *take_buffered(strata_type *type, enum strata_shape shape, size
 	uintptr_t base = typed_base;
 	struct type_list *list = list_at(base, record);
 	void **cursor = list->cursor;
-	if (unlikely(cursor == list->bottom))
+	if (unlikely(cursor <= racy_read(list->bottom)))
 		return typed_buffered_alloc_slow(type, shape, items);
 	void *object = cursor[-1];
 	size_t capacity = *capacity_of(record, object);
@@ -164,7 +154,7 @@ STRATA_FAST void give_buffered(strata_type *type, enum strata_shape shape, void 
 	uintptr_t base = typed_base;
 	struct type_list *list = list_at(base, record);
 	void **cursor = list->cursor;
-	if (unlikely(cursor >= list->limit)) {
+	if (unlikely(cursor >= racy_read(list->limit))) {
 		typed_buffered_free_slow(type, shape, object);
 		return;
 	}

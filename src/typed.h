@@ -43,11 +43,12 @@ _Static_assert(sizeof(strata_type) == CACHE_LINE, "a record is as large as a lis
 
 /*
  * One thread's free objects of one record. Only the owner touches it; others read it for statistics, and write it when the
- * type is unregistered, which the program orders after all calls.
+ * type is unregistered, which the program orders after all calls, or while they have claimed the cache (typed_claim.c).
  *
  *   bottom <= cursor <= limit    all NULL: no array yet
  *   bottom[-1] == NULL           so that free may look at the top of an empty stack
  *   limit is NULL for a type with reset, so that each free takes the slow path; the true one is in struct list_cold
+ *   bottom is LIST_CLOSED, and limit NULL, while the list is closed: each call takes the slow path, which opens it again
  */
 struct type_list {
 	void **cursor;            /* one above the top */
@@ -56,13 +57,18 @@ struct type_list {
 	uint64_t hits;
 	uint64_t kept;            /* what the objects' buffers hold: items << KEPT_SHIFT, plus the number of buffers */
 	uint64_t kept_limit;
+	/* Of a closed list; written by who claims. */
+	void **rest;              /* what is left lies from here to cursor */
+	uint64_t gone;            /* of kept: what those held that were taken */
 } STRATA_ALIGNED(CACHE_LINE);
 
 #define KEPT_SHIFT 20
+#define LIST_CLOSED ((void **)UINTPTR_MAX)
 
 /* The rest of a list, off the fast path; as above. */
 struct list_cold {
 	void **limit;
+	void **bottom;            /* of a closed list: the array's */
 	uint32_t capacity;        /* of the array */
 	uint32_t missed;          /* allocations that found the list empty, and for which its limit has not yet grown */
 	uint64_t seen_hits;       /* when the list was last looked at for idleness */
@@ -71,6 +77,12 @@ struct list_cold {
 	uint64_t returned;        /* and given back */
 	int64_t buffer_items;     /* in buffers made less freed; of tuples longer than any list: bytes */
 } STRATA_ALIGNED(CACHE_LINE);
+
+enum cache_claim {
+	CACHE_OPEN,
+	CACHE_CLAIMED, /* someone who is not the owner changes its lists */
+	CACHE_LEFT,    /* and meanwhile its owner has ended: who claimed it does the rest */
+};
 
 struct type_cache {
 	struct type_list lists[RECORD_COUNT];
@@ -82,9 +94,16 @@ struct type_cache {
 	 * read by the owner. Relaxed: they order nothing. */
 	_Atomic int64_t limit_bytes;
 	_Atomic int64_t limit_objects;
-	/* 1: some thread's; 0: waits in the stack of dead caches. Written by the thread that takes it or ends; read by the child
-	 * of a fork, which is alone. */
+	/* 1: some thread's; 0: waits in the stack of dead caches. Written by the thread that takes it or ends, or by who claimed it
+	 * then; read by who claims, and by the child of a fork, which is alone. */
 	_Atomic uint32_t live;
+	/* How many calls the owner is in that change lists off the fast path: 0, or more within callbacks. Written by the owner, its
+	 * release at the end read by the acquire of who claims; the claimer's membarrier orders it with claim. */
+	uint32_t inside;
+	/* enum cache_claim. Release: what was done to the lists; partners: the acquires in cache_enter and in typed_claim.c. */
+	_Atomic uint32_t claim;
+	_Atomic uint32_t look;       /* changes when the owner uses its lists; and since when it has not, ms. Relaxed: hints, */
+	_Atomic uint32_t look_since; /* by who looks for caches to claim */
 	_Atomic uint32_t next_dead; /* in the stack of dead caches: number_stack.h */
 };
 
@@ -239,7 +258,7 @@ void typed_thread_end(void);
 /* In the child of a fork: what other threads' lists held is lost to it; their memory may have been caught half-way. */
 void typed_fork_child(void);
 
-/* The calling thread's lists and what waits for all goes to the tier below: everything, or what is idle. Bytes freed. */
+/* All threads' lists and what waits for all goes to the tier below: everything, or what is idle. Bytes freed. */
 size_t typed_trim(void);
 size_t typed_maintain(void);
 

@@ -85,138 +85,44 @@ static struct type_cache *attach(void)
 	return cache;
 }
 
-struct type_cache *cache_attach(void)
+/* Of two that come at the same time one sees the other: the owner says that it is inside and then looks at claim; who claims says
+ * so, and looks at inside after a membarrier. Within another call of the owner's claim means nothing: who claims sees that. */
+struct type_cache *cache_enter(void)
 {
-	return likely(typed_self.cache != NULL) ? typed_self.cache : attach();
+	struct type_cache *cache = likely(typed_self.cache != NULL) ? typed_self.cache : attach();
+	if (unlikely(cache == NULL))
+		return NULL;
+	owner_set(cache->inside, cache->inside + 1);
+	compiler_fence();
+	if (likely(cache->inside > 1 || atomic_load_explicit(&cache->claim, memory_order_acquire) == CACHE_OPEN))
+		return cache;
+	cache_leave(cache);
+	return NULL;
 }
 
-/* ---- Idle lists, trim ----------------------------------------------------------------------------------------------- */
-
-static size_t empty_depot(const strata_type *record, size_t batches)
+void cache_leave(struct type_cache *cache)
 {
-	void *objects[BATCH_OBJECTS];
-	unsigned count;
-	size_t bytes = 0;
-	for (; batches > 0 && (count = list_take_from_depot(record, objects)) > 0; batches--)
-		while (count > 0)
-			bytes += below_unmake(record, objects[--count]);
-	return bytes;
+	__atomic_store_n(&cache->inside, cache->inside - 1, __ATOMIC_RELEASE);
 }
 
-size_t cache_trim_type(struct type *type)
+struct type_cache *cache_enter_own(void)
 {
-	size_t bytes = 0;
-	for (uint32_t i = 0; i < type->record_count; i++) {
-		if (typed_self.cache != NULL)
-			bytes += list_empty(typed_self.cache, &type->records[i]);
-		bytes += empty_depot(&type->records[i], SIZE_MAX);
-	}
-	return bytes;
-}
-
-/* A list from which nothing was taken since the last look. */
-static size_t pass_list(struct type_cache *cache, const strata_type *record)
-{
-	struct list_cold *cold = cache_cold(cache, record);
-	uint64_t hits = cache_list(cache, record)->hits;
-	bool idle = cold->seen_hits == hits;
-	cold->seen_hits = hits;
-	return idle ? list_empty(cache, record) : 0;
-}
-
-static size_t pass_cache(struct type_cache *cache)
-{
-	size_t bytes = 0;
-	for (unsigned i = 0; i < type_record_count(); i++) {
-		const strata_type *record = &type_records[i];
-		struct type_walk walk;
-		if (others_read(cache->lists[i].bottom) == NULL || !type_walk_begin(&walk, type_of(record)))
-			continue;
-		bytes += pass_list(cache, record);
-		type_walk_end(&walk);
-	}
-	return bytes;
-}
-
-/* Half of an idle depot each time. One thread does it for all: who has the time from before replaced by now, ms. Read and
- * written by all on slow paths; it orders nothing, the exchange only lets one through. */
-static _Atomic uint64_t last_depot_pass;
-
-static size_t pass_depots(void)
-{
-	size_t bytes = 0;
-	for (unsigned i = 0; i < type_record_count(); i++) {
-		const strata_type *record = &type_records[i];
-		uint64_t objects = typed_depot_count(record).objects;
-		struct type_walk walk;
-		if (objects == 0 || !type_walk_begin(&walk, type_of(record)))
-			continue;
-		if (typed_depot_is_idle(record))
-			bytes += empty_depot(record, objects / BATCH_OBJECTS / 2 + 1);
-		type_walk_end(&walk);
-	}
-	return bytes;
-}
-
-#define PASS_MS_LEAST 8
-
-static size_t pass_if_due(struct type_cache *cache)
-{
-	uint64_t now = os_clock_ms();
-	uint64_t every = size_max(options()->decay_ms, PASS_MS_LEAST);
-	uint64_t last = atomic_load_explicit(&last_depot_pass, memory_order_relaxed);
-	size_t bytes = 0;
-	if (cache != NULL && now - cache->last_pass >= every) {
-		cache->last_pass = now;
-		bytes += pass_cache(cache);
-	}
-	if (now - last >= every && atomic_compare_exchange_strong(&last_depot_pass, &last, now))
-		bytes += pass_depots();
-	return bytes;
-}
-
-void cache_tick(struct type_cache *cache)
-{
-	if (unlikely(++cache->slow_calls % 16 == 0))
-		pass_if_due(cache);
-}
-
-size_t typed_maintain(void)
-{
-	return type_record_count() > 0 ? pass_if_due(typed_self.cache) : 0;
-}
-
-size_t typed_trim(void)
-{
-	size_t bytes = 0;
-	for (unsigned i = 0; i < type_count(); i++) {
-		struct type_walk walk;
-		if (!type_walk_begin(&walk, type_at(i)))
-			continue;
-		bytes += cache_trim_type(type_at(i));
-		type_walk_end(&walk);
-	}
-	return bytes;
+	return typed_self.cache != NULL ? cache_enter() : NULL;
 }
 
 /* ---- A thread's end, fork ------------------------------------------------------------------------------------------- */
 
 /* The lists of a type that is being unregistered are left to who does that. destroy may fork: the child ends this thread
- * as well, and buries the cache here. */
-void typed_thread_end(void)
+ * as well, and buries the cache here. Release: the lists, to who is about to claim the cache. */
+void cache_end(struct type_cache *cache)
 {
-	struct type_cache *cache = typed_self.cache;
 	typed_self.leaving = cache;
-	typed_self.ended = true;
-	typed_self.cache = NULL;
-	typed_base = 0;
-	if (cache == NULL)
-		return;
 	for (unsigned i = 0; i < type_record_count(); i++) {
 		const strata_type *record = &type_records[i];
 		struct type_walk walk;
 		if (others_read(cache->lists[i].bottom) == NULL || !type_walk_begin(&walk, type_of(record)))
 			continue;
+		list_open(cache, record);
 		while (cache->lists[i].cursor != cache->lists[i].bottom)
 			list_spill(cache, record);
 		list_empty(cache, record);
@@ -224,7 +130,25 @@ void typed_thread_end(void)
 	}
 	typed_self.leaving = NULL;
 	atomic_store(&cache->live, 0);
+	__atomic_store_n(&cache->inside, 0, __ATOMIC_RELEASE);
 	bury(cache);
+}
+
+/* Claimed by another thread just now: that is not waited for, it does the rest. */
+void typed_thread_end(void)
+{
+	struct type_cache *cache = typed_self.cache;
+	typed_self.ended = true;
+	typed_self.cache = NULL;
+	typed_base = 0;
+	if (cache == NULL)
+		return;
+	owner_set(cache->inside, 1);
+	compiler_fence();
+	uint32_t claimed = CACHE_CLAIMED;
+	if (likely(atomic_load_explicit(&cache->claim, memory_order_acquire) == CACHE_OPEN) ||
+	    !atomic_compare_exchange_strong(&cache->claim, &claimed, CACHE_LEFT))
+		cache_end(cache);
 }
 
 static void forget_lists(struct type_cache *cache)
@@ -235,9 +159,9 @@ static void forget_lists(struct type_cache *cache)
 		if (list->cursor == NULL && list->bottom == NULL)
 			continue;
 		cold->returned += list_count(list);
-		cold->buffer_items -= (int64_t)kept_items(list->kept);
+		cold->buffer_items -= (int64_t)kept_items(list->kept - list->gone);
 		list->cursor = list->bottom = list->limit = cold->limit = NULL;
-		list->kept = 0;
+		list->kept = list->gone = 0;
 		cold->capacity = cold->missed = 0;
 	}
 	list_count_all(-atomic_load(&cache->limit_bytes));
@@ -267,10 +191,16 @@ void typed_fork_child(void)
 	atomic_store(&dead_stack, 0);
 	for (uint32_t number = 0; number < cache_count(); number++) {
 		struct type_cache *cache = cache_at(number);
-		if (cache == NULL || cache == typed_self.cache || cache == typed_self.leaving)
+		if (cache == NULL)
+			continue;
+		bool own = cache == typed_self.cache || cache == typed_self.leaving;
+		bool claimed = atomic_exchange(&cache->claim, CACHE_OPEN) != CACHE_OPEN;
+		if (!own || (claimed && cache->inside == 0))
+			forget_lists(cache);
+		if (own)
 			continue;
 		others |= atomic_exchange(&cache->live, 0) != 0;
-		forget_lists(cache);
+		cache->inside = 0;
 		bury(cache);
 	}
 	if (others)

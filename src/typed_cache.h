@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread's cache of typed objects: its beginning and end, its lists looked at when idle.
+ * A thread's cache of typed objects: its beginning and end, and who may change it.
  *
  * Caches are type-stable: when its thread has ended one waits for the next thread, and its counters stay in the sums.
  */
@@ -10,17 +10,20 @@
 #include "typed.h"
 #include "typed_list.h"
 
-/* The calling thread's cache, taking one if it has none. NULL: none is to be had (check:1, a thread that ends, no memory). */
-struct type_cache *cache_attach(void);
+/* The calling thread's cache, taking one if it has none, for a call that changes lists off the fast path; until cache_leave nobody
+ * else claims it. Calls nest, by callbacks. NULL: none is to be had (check:1, a thread that ends, no memory), or someone has just
+ * claimed it, for whom nobody waits: the call does without. */
+struct type_cache *cache_enter(void);
+void cache_leave(struct type_cache *cache);
+
+/* The same without taking one. */
+struct type_cache *cache_enter_own(void);
+
+/* With the cache of a thread that ends, by that thread, or by who claimed it meanwhile: its lists serve others. */
+void cache_end(struct type_cache *cache);
 
 /* Caches made so far are numbered 0 ... cache_count() - 1; cache_at may be NULL for one that is being made. */
 uint32_t cache_count(void);
 struct type_cache *cache_at(uint32_t number);
-
-/* Called on slow paths: looks now and then for idle lists, and empties them. */
-void cache_tick(struct type_cache *cache);
-
-/* All that may be freed in the type's lists of the calling thread and in its depots. Bytes freed. */
-size_t cache_trim_type(struct type *type);
 
 #endif

@@ -17,9 +17,11 @@ unsigned list_count(const struct type_list *list)
 {
 	for (unsigned tries = 0; tries < 8; tries++) {
 		void **bottom = __atomic_load_n(&list->bottom, __ATOMIC_ACQUIRE);
+		void **rest = __atomic_load_n(&list->rest, __ATOMIC_ACQUIRE);
 		void **cursor = __atomic_load_n(&list->cursor, __ATOMIC_ACQUIRE);
-		if (bottom != NULL && cursor >= bottom && bottom == others_read(list->bottom))
-			return (unsigned)(cursor - bottom);
+		void **from = bottom == LIST_CLOSED ? rest : bottom;
+		if (bottom != NULL && cursor >= from && bottom == others_read(list->bottom))
+			return (unsigned)(cursor - from);
 		if (bottom == NULL && cursor == NULL)
 			return 0;
 	}
@@ -37,14 +39,14 @@ static void set_array(struct type_list *list, void **bottom, void **cursor)
 void list_push(const strata_type *record, struct type_list *list, void *object)
 {
 	owner_add(list->kept, kept_by_object(record, object));
-	*list->cursor = object;
-	owner_set(list->cursor, list->cursor + 1);
+	owner_set(*list->cursor, object);
+	owner_publish(list->cursor, list->cursor + 1);
 }
 
 void *list_pop(const strata_type *record, struct type_list *list)
 {
 	void *object = list->cursor[-1];
-	owner_set(list->cursor, list->cursor - 1);
+	owner_publish(list->cursor, list->cursor - 1);
 	owner_add(list->kept, -kept_by_object(record, object));
 	return object;
 }
@@ -104,19 +106,24 @@ static size_t allowed_step(struct type_cache *cache, const strata_type *record, 
 	return size_min(step, room(options()->typed_all_bytes, all) / weight);
 }
 
+/* The sums of the limits, by so many objects more. */
+static void count_limit(struct type_cache *cache, const strata_type *record, int64_t objects)
+{
+	int64_t bytes = objects * (int64_t)list_weight(record);
+	atomic_fetch_add_explicit(&cache->limit_objects, objects, memory_order_relaxed);
+	atomic_fetch_add_explicit(&cache->limit_bytes, bytes, memory_order_relaxed);
+	list_count_all(bytes);
+}
+
 static void set_limit(struct type_cache *cache, const strata_type *record, size_t limit)
 {
 	struct type_list *list = cache_list(cache, record);
 	struct list_cold *cold = cache_cold(cache, record);
-	int64_t objects = (int64_t)limit - (int64_t)limit_of(list, cold);
-	int64_t bytes = objects * (int64_t)list_weight(record);
+	count_limit(cache, record, (int64_t)limit - (int64_t)limit_of(list, cold));
 	cold->limit = list->bottom + limit;
 	owner_set(list->limit, record->type->reset != NULL ? NULL : cold->limit);
 	if (record->mark != 0)
 		list->kept_limit = ((limit * record->type->buffer_weight / record->item_size + 1) << KEPT_SHIFT) - 1;
-	atomic_fetch_add_explicit(&cache->limit_objects, objects, memory_order_relaxed);
-	atomic_fetch_add_explicit(&cache->limit_bytes, bytes, memory_order_relaxed);
-	list_count_all(bytes);
 }
 
 /* In front of the first object lies a NULL. */
@@ -190,6 +197,7 @@ size_t list_empty(struct type_cache *cache, const strata_type *record)
 {
 	struct type_list *list = cache_list(cache, record);
 	size_t bytes = 0;
+	list_open(cache, record);
 	if (list->bottom == NULL)
 		return 0;
 	for (size_t left = (size_t)(list->cursor - list->bottom); left > 0 && list->cursor != list->bottom; left--)
@@ -217,18 +225,24 @@ unsigned list_take_from_depot(const strata_type *record, void *objects[BATCH_OBJ
 	return count;
 }
 
-void list_spill(struct type_cache *cache, const strata_type *record)
+size_t list_put_away(const strata_type *record, void **objects, unsigned count)
 {
-	void *objects[BATCH_OBJECTS];
 	unsigned right = 0;
-	unsigned count = list_take(record, cache_list(cache, record), objects, BATCH_OBJECTS);
+	size_t bytes = 0;
 	for (unsigned i = 0; i < count; i++)
 		if (likely(below_looks_right(record, objects[i], "strata_type_free")))
 			objects[right++] = objects[i];
 	if (right == 0 || put_in_depot(record, objects, right))
-		return;
+		return 0;
 	for (unsigned i = 0; i < right; i++)
-		below_unmake(record, objects[i]);
+		bytes += below_unmake(record, objects[i]);
+	return bytes;
+}
+
+void list_spill(struct type_cache *cache, const strata_type *record)
+{
+	void *objects[BATCH_OBJECTS];
+	list_put_away(record, objects, list_take(record, cache_list(cache, record), objects, BATCH_OBJECTS));
 }
 
 bool list_refill(struct type_cache *cache, const strata_type *record)
@@ -249,3 +263,72 @@ bool list_refill(struct type_cache *cache, const strata_type *record)
 	return list->cursor != list->bottom;
 }
 
+/* ---- Claimed by another thread (typed_claim.c) ------------------------------------------------------------------------ */
+
+/* The newest stays: a call that was under way when the list was closed may yet take it, or put another one above it. */
+#define CLAIM_LEAVES 1u
+
+unsigned list_count_claimable(const struct type_list *list)
+{
+	unsigned count = list_count(list);
+	return count > CLAIM_LEAVES ? count - CLAIM_LEAVES : 0;
+}
+
+bool list_close(struct type_cache *cache, const strata_type *record)
+{
+	struct type_list *list = cache_list(cache, record);
+	if (list->bottom == LIST_CLOSED || list_count_claimable(list) == 0)
+		return false;
+	cache_cold(cache, record)->bottom = list->bottom;
+	owner_set(list->gone, 0);
+	owner_set(list->rest, list->bottom);
+	__atomic_store_n(&list->bottom, LIST_CLOSED, __ATOMIC_RELEASE);
+	owner_set(list->limit, NULL);
+	return true;
+}
+
+/* The call under way may put one object more onto the list, for which there was room. */
+static void lower_claimed_limit(struct type_cache *cache, const strata_type *record, size_t left)
+{
+	struct list_cold *cold = cache_cold(cache, record);
+	size_t limit = (size_t)(cold->limit - cold->bottom);
+	if (limit <= left + 1)
+		return;
+	count_limit(cache, record, (int64_t)(left + 1) - (int64_t)limit);
+	cold->limit = cold->bottom + left + 1;
+}
+
+/* Acquire: the slots, and the objects that they point to. The membarriers order them; partner for ThreadSanitizer: owner_publish. */
+unsigned list_claim(struct type_cache *cache, const strata_type *record, void **objects, unsigned most)
+{
+	struct type_list *list = cache_list(cache, record);
+	if (list->bottom != LIST_CLOSED)
+		return 0;
+	void **cursor = __atomic_load_n(&list->cursor, __ATOMIC_ACQUIRE);
+	size_t count = cursor > list->rest ? (size_t)(cursor - list->rest) : 0;
+	unsigned taken = count > CLAIM_LEAVES ? (unsigned)size_min(count - CLAIM_LEAVES, most) : 0;
+	uint64_t gone = 0;
+	for (unsigned i = 0; i < taken; i++) {
+		objects[i] = others_read(list->rest[i]);
+		gone += kept_by_object(record, objects[i]);
+	}
+	owner_set(list->gone, list->gone + gone);
+	__atomic_store_n(&list->rest, list->rest + taken, __ATOMIC_RELEASE);
+	lower_claimed_limit(cache, record, count - taken);
+	return taken;
+}
+
+void list_open(struct type_cache *cache, const strata_type *record)
+{
+	struct type_list *list = cache_list(cache, record);
+	struct list_cold *cold = cache_cold(cache, record);
+	if (likely(list->bottom != LIST_CLOSED))
+		return;
+	size_t count = (size_t)(list->cursor - list->rest);
+	for (size_t i = 0; i < count; i++)
+		owner_set(cold->bottom[i], list->rest[i]);
+	owner_set(list->kept, list->kept - list->gone);
+	owner_set(list->gone, 0);
+	set_array(list, cold->bottom, cold->bottom + count);
+	set_limit(cache, record, limit_of(list, cold));
+}

@@ -11,6 +11,17 @@
 /* How many objects a list of any thread holds, and what their buffers hold. */
 unsigned list_count(const struct type_list *list);
 
+/* Of a closed list that is left to the owner, or to who unregisters its type, or has claimed the cache of an owner that ended: it is
+ * as it was, but for what was taken. To be called before any of what follows, which find the list open. */
+void list_open(struct type_cache *cache, const strata_type *record);
+
+/* By who has claimed the cache (typed_claim.c). How many objects can be taken, closed or not; a hint, by anyone. */
+unsigned list_count_claimable(const struct type_list *list);
+/* False: it is closed already, or there is nothing to take. */
+bool list_close(struct type_cache *cache, const strata_type *record);
+/* Takes the oldest objects of a closed list, and lowers its limit to what is left and one. */
+unsigned list_claim(struct type_cache *cache, const strata_type *record, void **objects, unsigned most);
+
 /* Onto a list that has room, off a list that is not empty. */
 void list_push(const strata_type *record, struct type_list *list, void *object);
 void *list_pop(const strata_type *record, struct type_list *list);
@@ -29,6 +40,9 @@ bool list_refill(struct type_cache *cache, const strata_type *record);
 
 /* Moves up to a batch of the newest to the depot, or below if it has no room. */
 void list_spill(struct type_cache *cache, const strata_type *record);
+
+/* Objects that are on no list any more: to the depot, or below as far as it has no room. Returns the bytes that went below. */
+size_t list_put_away(const strata_type *record, void **objects, unsigned count);
 
 /* A batch from the depot, its bytes taken off the bound on all. */
 unsigned list_take_from_depot(const strata_type *record, void *objects[BATCH_OBJECTS]);

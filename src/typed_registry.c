@@ -4,6 +4,7 @@
 #include "typed_below.h"
 #include "typed_cache.h"
 #include "typed_depot.h"
+#include "typed_idle.h"
 #include "typed_slow.h"
 
 #include <errno.h>
@@ -304,14 +305,14 @@ static void end_closing(struct type_walk *walk, enum type_phase phase)
 /* Threads' lists hold objects of no one else while no call of the type is in progress. */
 static void empty_all_lists(struct type *type)
 {
-	cache_trim_type(type);
+	typed_trim_type(type);
 	for (uint32_t number = 0; number < cache_count(); number++) {
 		struct type_cache *cache = cache_at(number);
 		for (uint32_t i = 0; cache != NULL && i < type->record_count; i++)
 			list_empty(cache, &type->records[i]);
 	}
 	/* What the calling thread's own callbacks freed meanwhile. */
-	cache_trim_type(type);
+	typed_trim_type(type);
 }
 
 /* The type's counters begin at 0 for who takes the records next. */
@@ -358,7 +359,7 @@ STRATA_PUBLIC size_t strata_type_trim(strata_type *handle)
 	struct type_walk walk;
 	if (!typed_is_registered(handle, "strata_type_trim") || !type_walk_begin(&walk, handle->type))
 		return 0;
-	size_t bytes = cache_trim_type(handle->type);
+	size_t bytes = typed_trim_type(handle->type);
 	type_walk_end(&walk);
 	return bytes;
 }

@@ -6,6 +6,7 @@
 #include "typed_below.h"
 #include "typed_cache.h"
 #include "typed_checked.h"
+#include "typed_idle.h"
 
 #include <errno.h>
 #include <string.h>
@@ -45,13 +46,11 @@ void typed_free_twice(const char *function, void *object)
 
 /* ---- Any record ----------------------------------------------------------------------------------------------------- */
 
-static void *take(const strata_type *record)
+static void *take_from(struct type_cache *cache, const strata_type *record)
 {
-	struct type_cache *cache = cache_attach();
-	if (unlikely(cache == NULL))
-		return below_make(record);
-	cache_tick(cache);
 	struct type_list *list = cache_list(cache, record);
+	typed_tick(cache);
+	list_open(cache, record);
 	if (list->cursor != list->bottom) {
 		owner_add(list->hits, 1);
 		return list_pop(record, list);
@@ -61,6 +60,16 @@ static void *take(const strata_type *record)
 	if (list_refill(cache, record))
 		return list_pop(record, list);
 	return below_make(record);
+}
+
+static void *take(const strata_type *record)
+{
+	struct type_cache *cache = cache_enter();
+	if (unlikely(cache == NULL))
+		return below_make(record);
+	void *object = take_from(cache, record);
+	cache_leave(cache);
+	return object;
 }
 
 static bool has_room(struct type_cache *cache, const strata_type *record)
@@ -80,7 +89,8 @@ static void drop_large_buffer(struct type_cache *cache, const strata_type *recor
 static void put(struct type_cache *cache, const strata_type *record, void *object)
 {
 	struct type_list *list = cache_list(cache, record);
-	cache_tick(cache);
+	typed_tick(cache);
+	list_open(cache, record);
 	if (!has_room(cache, record)) {
 		list_lower_limit(cache, record);
 		if (!list_raise_limit(cache, record))
@@ -103,11 +113,13 @@ static void give(const strata_type *record, void *object, const char *function)
 		return;
 	if (record->type->reset != NULL)
 		record->type->reset(object, record->size, record->type->context);
-	struct type_cache *cache = cache_attach();
-	if (likely(cache != NULL))
+	struct type_cache *cache = cache_enter();
+	if (likely(cache != NULL)) {
 		put(cache, record, object);
-	else
+		cache_leave(cache);
+	} else {
 		below_unmake(record, object);
+	}
 	errno = saved_errno;
 }
 
@@ -118,6 +130,23 @@ void *typed_alloc_slow(strata_type *type)
 	if (unlikely(!typed_is(type, STRATA_FIXED, "strata_type_alloc")))
 		return NULL;
 	return unlikely(options()->check) ? typed_checked_allocate(type, 0) : take(type);
+}
+
+size_t typed_take_ready(const strata_type *type, void **objects, size_t count)
+{
+	struct type_cache *cache = cache_enter_own();
+	if (cache == NULL)
+		return 0;
+	struct type_list *list = cache_list(cache, type);
+	list_open(cache, type);
+	size_t ready = size_min((size_t)(list->cursor - list->bottom), count);
+	if (ready > 0) {
+		owner_publish(list->cursor, list->cursor - ready);
+		owner_add(list->hits, ready);
+		memcpy(objects, list->cursor, ready * sizeof *objects);
+	}
+	cache_leave(cache);
+	return ready;
 }
 
 void typed_free_slow(strata_type *type, void *object)

@@ -9,6 +9,8 @@
 #include "typed.h"
 
 STRATA_NOINLINE void *typed_alloc_slow(strata_type *type);
+/* As many objects, up to count, as the calling thread's list has. */
+size_t typed_take_ready(const strata_type *type, void **objects, size_t count);
 STRATA_NOINLINE void typed_free_slow(strata_type *type, void *object);
 STRATA_NOINLINE void *typed_tuple_alloc_slow(strata_type *type, size_t length);
 STRATA_NOINLINE void typed_tuple_free_slow(strata_type *type, void *tuple, size_t length);

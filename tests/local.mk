@@ -46,6 +46,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_typed \
 	tests/unit/test_typed_cached \
 	tests/unit/test_typed_threads \
+	tests/unit/test_typed_asleep \
 	tests/unit/test_typed_tuple \
 	tests/unit/test_typed_list \
 	tests/unit/test_typed_dict
@@ -94,6 +95,9 @@ tests_unit_test_typed_cached_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_typed_threads_SOURCES = tests/unit/test_typed_threads.c tests/unit/typed_support.h
 tests_unit_test_typed_threads_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_typed_threads_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_typed_asleep_SOURCES = tests/unit/test_typed_asleep.c tests/unit/typed_support.h
+tests_unit_test_typed_asleep_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_typed_asleep_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_typed_tuple_SOURCES = tests/unit/test_typed_tuple.c tests/unit/typed_support.h
 tests_unit_test_typed_tuple_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_typed_tuple_LDADD = $(CONTRACT_LIBS)

@@ -8,7 +8,7 @@
  *
  * Callbacks (Bonwick, "The Slab Allocator", USENIX 1994): construct runs once when memory is taken from the tier below,
  * reset on each free, destroy when the object goes back to the tier below. They run in the thread that allocates, frees,
- * trims or ends; they may call strata, this type's functions included, and may not unregister the type. They must return
+ * trims or ends, destroy also for objects on the lists of threads that sleep; they may call strata, this type's functions included, and may not unregister the type. They must return
  * (no longjmp, no exception, no pthread_exit): what is being done with the lists is noted on the caller's stack.
  *
  * Misuse is reported in one line on stderr, then abort(3): under check:1 always at the call; otherwise an object freed
@@ -75,7 +75,8 @@ strata_type *strata_type_register(const struct strata_type_info *info, size_t in
  * of this type is in progress, nor begins from now on, in any thread (it is not verified), and that what other threads
  * did with the type happened before this call (C17 5.1.2.4: join them, or synchronise).
  * 0; EBUSY: objects are live, *live (unless NULL) says how many, and the type stays as it was; EAGAIN: another thread is
- * just trimming the type (strata_trim, strata_maintain, idle lists), try again. */
+ * just trimming the type (strata_type_trim, strata_trim, strata_maintain, idle lists), ending, or unregistering it: try
+ * again. Under misuse:warn EINVAL: it is not registered. */
 int strata_type_unregister(strata_type *type, size_t *live);
 
 /* Changes the bounds of one thread's list: as cache_objects and cache_bytes above. What lists hold beyond them leaves
@@ -142,7 +143,9 @@ void strata_dict_free(strata_type *type, void *dict);
 
 /* Destroys and frees the free objects of the type that the calling thread's lists hold, and those that threads that
  * ended or overflowed left for all. Other living threads keep theirs. Returns the bytes freed, buffers included, to the
- * tier below. strata_trim does so for all types, strata_maintain for idle ones. */
+ * tier below. strata_trim does so for all types, and takes what the lists of all other threads hold, but for one object of
+ * each; strata_maintain, and slow calls now and then, do for idle ones, those of threads that sleep among them, when
+ * decay_ms has passed. */
 size_t strata_type_trim(strata_type *type);
 
 /* Counts of one type over all threads. Exact when no call is in progress; otherwise within what the calls in progress

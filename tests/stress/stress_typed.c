@@ -4,12 +4,13 @@
  * for a short while and dies leaving objects to others, exchange them through shared slots, so that most are freed by a
  * thread that did not allocate them; constructed parts stay constructed, kept tables are zero; each object that was
  * constructed is destroyed once; at the end nothing lives and every type can be unregistered. Meanwhile threads trim,
- * change bounds and read counts. Runs for STRATA_STRESS_SECONDS (2).
+ * change bounds and read counts, and one takes from the lists of all others, over and over. Runs for STRATA_STRESS_SECONDS (2).
  */
 #include "stress.h"
 
 #include <strata/typed.h>
 
+#include <sched.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -251,6 +252,16 @@ static void *lives_after_lives(void *place)
 	return place;
 }
 
+/* What the others have on their lists, wherever they are in their calls. */
+static void *takes_from_all(void *argument)
+{
+	while (!stress_over()) {
+		strata_trim();
+		sched_yield();
+	}
+	return argument;
+}
+
 static void nothing_lives(void)
 {
 	for (int kind = 0; kind < KINDS; kind++) {
@@ -270,13 +281,15 @@ static void nothing_lives(void)
 
 int main(void)
 {
-	pthread_t threads[THREADS];
+	pthread_t threads[THREADS], taker;
 
 	stress_begin("stress_typed");
 	register_types();
 	for (size_t i = 0; i < THREADS; i++)
 		threads[i] = stress_thread(lives_after_lives, (void *)i);
+	taker = stress_thread(takes_from_all, NULL);
 	stress_run_for(1);
+	stress_join(taker);
 	for (size_t i = 0; i < THREADS; i++)
 		stress_join(threads[i]);
 	for (size_t i = 0; i < SLOTS; i++)
