@@ -7,7 +7,7 @@
 
 #include "compiler.h"
 
-/* One line on stderr: a %s takes a string, a %p a pointer, a %u an unsigned long; nothing else is known. */
+/* One line on stderr: a %s takes a string, a %p a pointer, %u an unsigned, %lu an unsigned long; nothing else is known. */
 STRATA_COLD void message(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Misuse by the program: "strata: function(block): what" and abort, or only the line where misuse:warn is set. */

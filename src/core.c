@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core.h"
 
+#include "background.h"
 #include "check.h"
 #include "checked.h"
 #include "fast.h"
@@ -68,6 +69,7 @@ void *core_allocate(size_t size, size_t alignment, bool zero)
 STRATA_NOINLINE static void *aligned_slow(size_t alignment, size_t size)
 {
 	void *block;
+	background_consider(__builtin_return_address(0));
 	if (unlikely(options()->check))
 		return checked_allocate(size, alignment, false);
 	struct relief relief = { .size = size };
@@ -148,6 +150,7 @@ static void *resize_run(void *block, size_t size, void *(*allocate)(size_t))
 
 STRATA_NOINLINE static void *reallocate_slow(void *block, size_t size, void *(*allocate)(size_t))
 {
+	background_consider(__builtin_return_address(0));
 	if (block == NULL)
 		return allocate(size);
 	if (unlikely(options()->check))

@@ -325,5 +325,5 @@ void count_read(unsigned domain, struct strata_domain_stats *stats)
 
 void count_reset_peak(unsigned domain)
 {
-	atomic_store_explicit(&totals[domain].peak, count_live(domain), memory_order_relaxed);
+	atomic_store_explicit(&totals[domain].peak, (int64_t)at_least_zero(count_live(domain)), memory_order_relaxed);
 }

@@ -40,11 +40,13 @@ void count_orphan(struct domain_record *record);
 /* Fills all of *stats; stops no thread. */
 void count_read(unsigned domain, struct strata_domain_stats *stats);
 
-/* A line on stderr for each domain that was used (domain_stats.c). */
-void domain_stats_print(void);
+/* Peak: from what is live now on. */
 void count_reset_peak(unsigned domain);
 
-/* The quota's limits changed: threads ask again at once. */
+/* A line on stderr for each domain that was used (domain_stats.c). */
+void domain_stats_print(void);
+
+/* The quota's limits changed: each thread asks when its credit is used up, a batch at most. */
 void count_set_limits(unsigned domain, uint64_t soft_bytes, uint64_t hard_bytes);
 
 #endif

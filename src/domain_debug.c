@@ -28,8 +28,8 @@
  *   start                           start + offset
  */
 struct head {
-	struct head *next;      /* of those that are kept back */
-	uint64_t seal;          /* of the other fields and the state: what the program writes by accident does not fit it */
+	struct head *next;      /* of those that are kept back; of a live block NULL */
+	uint64_t seal;          /* of what else is here, but freed_by, and the state: what the program writes by accident does not fit */
 	uint64_t size;          /* as requested */
 	uint64_t serial;
 	stack_number allocated_by;
@@ -98,6 +98,7 @@ static uint64_t seal_for(const struct head *head, uint64_t state)
 	uint64_t seal = os_secret() ^ (uintptr_t)head;
 	seal = (seal ^ head->size) * factor;
 	seal = (seal ^ head->serial) * factor;
+	seal = (seal ^ (uintptr_t)head->next) * factor;
 	seal = (seal ^ ((uint64_t)head->allocated_by << 32 | head->offset)) * factor;
 	return (seal ^ head->domain) * factor ^ state;
 }
@@ -306,12 +307,19 @@ static size_t weight_of(const struct head *head)
 	return sizeof(struct head) + head->size;
 }
 
+/* What an overwritten one links to is not to be followed: it and all behind it stay where they are. */
+static bool is_whole(const struct head *head, const char *function)
+{
+	if (likely(head->seal == seal_for(head, STATE_FREED)))
+		return true;
+	kept.first = NULL;
+	kept.bytes = 0;
+	tell_foreign(function, block_of(head), "written after it was freed, all in front of it");
+	return false;
+}
+
 static void let_go(struct head *head, const char *function)
 {
-	if (head->seal != seal_for(head, STATE_FREED)) {
-		tell_foreign(function, block_of(head), "written after it was freed, all in front of it");
-		return;
-	}
 	const unsigned char *at = first_other(block_of(head), block_of(head) + head->size, FREED_BYTE);
 	if (at != NULL)
 		tell_written(function, head, at, "written after it was freed", true);
@@ -325,6 +333,8 @@ static void let_go(struct head *head, const char *function)
 static void let_oldest_go(const char *function)
 {
 	struct head *head = kept.first;
+	if (!is_whole(head, function))
+		return;
 	kept.first = head->next;
 	kept.bytes -= weight_of(head);
 	let_go(head, function);
@@ -336,8 +346,12 @@ void debug_free(void *block)
 	head->freed_by = stack_now();
 	head->seal = seal_for(head, STATE_FREED);
 	memset(block, FREED_BYTE, head->size);
-	head->next = NULL;
-	*(kept.first == NULL ? &kept.first : &kept.last->next) = head;
+	if (kept.first != NULL && is_whole(kept.last, "domain_free")) {
+		kept.last->next = head;
+		kept.last->seal = seal_for(kept.last, STATE_FREED);
+	} else {
+		kept.first = head;
+	}
 	kept.last = head;
 	kept.bytes += weight_of(head);
 	while (kept.first != NULL && (thread_self.leaving || kept.bytes > options()->quarantine_bytes))

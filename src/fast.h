@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two hot functions, nothing else. At most 15 and 20 instructions to the common return on x86-64, no atomic
+ * The hot functions: take, push, and what they are made of. At most 15 and 20 instructions to the common return on x86-64, no atomic
  * read-modify-write; tests/fastpath counts them.
  *
  * The calling thread's heap is reached through one TLS pointer that is never NULL: before the first call it points to the

@@ -281,7 +281,7 @@ static void purge_dead_slots(struct heap *heap)
 
 void heap_purge_dead(struct heap *heap)
 {
-	if (!heap_try_lock(heap))
+	if (!heap_try_lock_other(heap))
 		return;
 	if (atomic_load(&heap->state) == HEAP_DEAD) {
 		heap_settle_dead(heap);
@@ -294,7 +294,7 @@ void heap_empty_dead(void)
 {
 	for (uint32_t number = heap_count(); number > 0; number--) {
 		struct heap *heap = heap_at(number);
-		if (atomic_load(&heap->state) != HEAP_DEAD || !heap_try_lock(heap))
+		if (atomic_load(&heap->state) != HEAP_DEAD || !heap_try_lock_other(heap))
 			continue;
 		if (atomic_load(&heap->state) == HEAP_DEAD) {
 			heap_settle_dead(heap);

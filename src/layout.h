@@ -33,7 +33,7 @@ typedef uint32_t page_index;  /* a page's number in the region */
 typedef uint32_t arena_index; /* page_index / 64 */
 
 #define NO_ARENA UINT32_MAX
-#define NO_PAGE UINT32_MAX /* the last page of a full-sized region is never handed out */
+#define NO_PAGE UINT32_MAX /* no region has so many pages */
 
 /*
  * The page tag: what any page of the region is, in one word.
@@ -59,7 +59,7 @@ typedef uint32_t page_tag;
 
 /*
  * The three words that every free reads. On their own, and not fields of struct region: the compiler then addresses each by
- * itself, which is one instruction less. They lie in one section, on one cache line, and are written when the region is
+ * itself, which is one instruction less. They lie in one section, next to each other, and are written when the region is
  * made, and region_span when it grows.
  */
 #define REGION_HOT __attribute__((section(".bss.strata_region"), aligned(8)))
@@ -180,7 +180,7 @@ struct pool {
 	uint8_t purged; /* pages of it that are not counted as used: no block of theirs is out (pool_purge.c) */
 } STRATA_ALIGNED(CACHE_LINE);
 
-_Static_assert(sizeof(struct pool) == CACHE_LINE, "metadata is at most 2 % of the heap: 64 + 4 bytes of 4096, and some");
+_Static_assert(sizeof(struct pool) == CACHE_LINE, "metadata is at most 2 % of the heap: 64 + 4 + 1 bytes of 4096, and some");
 
 /* ---- Heaps ---------------------------------------------------------------------------------------------------------- */
 

@@ -106,7 +106,7 @@ STRATA_PUBLIC void *memalign(size_t alignment, size_t size)
 	return core_aligned(rounded, size);
 }
 
-/* POSIX.1-2017: the result is returned, errno is not set. */
+/* POSIX.1-2017: the result is returned; errno is set only when memory is refused, for programs written for glibc. */
 STRATA_PUBLIC int posix_memalign(void **result, size_t alignment, size_t size)
 {
 	if (unlikely(!is_power_of_two(alignment) || alignment % sizeof(void *) != 0))
@@ -114,7 +114,7 @@ STRATA_PUBLIC int posix_memalign(void **result, size_t alignment, size_t size)
 	int saved_errno = errno;
 	void *block = core_aligned(size_max(alignment, 16), size);
 	if (unlikely(block == NULL))
-		return errno = ENOMEM; /* POSIX leaves errno open; programs written for glibc find this there */
+		return errno = ENOMEM;
 	errno = saved_errno;
 	*result = block;
 	return 0;

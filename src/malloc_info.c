@@ -8,6 +8,7 @@
 #include "libc_names.h"
 #include "run.h"
 #include "stats.h"
+#include "stats_copy.h"
 #include "trim.h"
 
 #include <errno.h>
@@ -19,13 +20,13 @@ STRATA_PUBLIC struct mallinfo2 mallinfo2(void)
 	struct strata_stats stats;
 	strata_stats_read(&stats, sizeof stats);
 	return (struct mallinfo2){
-		.arena = stats.heap_bytes - stats.run_bytes,
+		.arena = at_least_zero((int64_t)(stats.heap_bytes - stats.run_bytes)),
 		/* glibc counts free chunks; blocks here are free by the page. */
 		.ordblks = (stats.cached_bytes + stats.pooled_bytes + stats.free_bytes) / PAGE_SIZE,
 		.hblks = run_count().blocks,
 		.hblkhd = stats.run_bytes,
 		.uordblks = stats.live_bytes > stats.run_bytes ? stats.live_bytes - stats.run_bytes : 0,
-		.fordblks = stats.heap_bytes - stats.live_bytes,
+		.fordblks = at_least_zero((int64_t)(stats.heap_bytes - stats.live_bytes)),
 		.keepcost = stats.free_bytes,
 	};
 }

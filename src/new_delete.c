@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "new_delete.h"
 
+#include "background.h"
 #include "entry.h"
 
 /* As the Itanium C++ ABI mangles them. Weak, so that a program's own ones do not collide with libstrata.a. */
@@ -51,6 +52,7 @@ STRATA_COLD static void program_delete_array(void *block)
 /* In C, so that no landing pad stands on the way; what throws is called last, and finds none of our frames above it. */
 STRATA_COLD static void *new_slow(size_t size)
 {
+	background_consider(__builtin_return_address(0));
 	void *block = allocate_slow_aligned16(size);
 	return likely(block != NULL) ? block : strata_new_failed(size);
 }

@@ -37,6 +37,7 @@ static void list_insert(struct heap *heap, struct pool *pool, bool at_front)
 	if (!at_front || was_empty)
 		list->last = page;
 	pool->listed = true;
+	pool->target = false;
 }
 
 static void list_remove(struct heap *heap, struct pool *pool)

@@ -9,7 +9,8 @@
 #include "layout.h"
 
 /* Takes free blocks of one pool of the class, the fullest, at most so many: pointers to them, from slots on. Of blocks that were never
- * handed out it takes a page's worth, or least, if that is more. Returns how many; 0 when no pool has any. */
+ * handed out it takes a page's worth, or least, if that is more. Returns how many; 0 when no pool has any, or the limit
+ * does not allow the pages that it gave back meanwhile. */
 unsigned pool_take(struct heap *heap, unsigned class, void **slots, unsigned least, unsigned most);
 
 /* The pool, which has blocks to give, is the next that pool_take takes from. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A pool of a medium class has up to 16 pages and more, and one block that is out keeps them all from their arena. But which
+ * A pool of a medium class has 2 to 64 pages, and one block that is out keeps them all from their arena. But which
  * blocks are at home is known from the pool's record, and nothing need be known of the blocks themselves: a page of which no
- * block is out can go back to the system, and come again as zeros when pool_take links its blocks. Pools of one page are left
+ * block is out can go back to the system, and come again as zeros when its blocks are written to. Pools of one page are left
  * out: theirs goes with the last block.
  *
  * Such a page stays the pool's. It no longer counts as used (pool->purged says how many do not); pool_take charges them

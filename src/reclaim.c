@@ -96,16 +96,18 @@ static void purge_sleepers(void)
 static size_t reclaim_some(uint32_t first, uint32_t scan, size_t budget, uint32_t idle_ms)
 {
 	struct claim_batch batch = { .budget = budget };
+	struct heap *asleep[CLAIM_HEAPS];
+	unsigned asleep_count = 0;
 	uint32_t count = heap_count();
 	uint32_t now = (uint32_t)os_clock_ms();
 	size_t purged = 0;
 	bool may_claim = claim_possible();
 	for (uint32_t i = 0; i < scan; i++) {
 		struct heap *heap = heap_at((first + i) % count + 1);
-		bool asleep = sleeps(heap, now, idle_ms);
-		if (asleep && may_claim)
-			claim_add(&batch, heap);
-		else if (asleep && has_mail(heap))
+		bool is_idle = sleeps(heap, now, idle_ms);
+		if (is_idle && may_claim)
+			asleep[asleep_count++] = heap;
+		else if (is_idle && has_mail(heap))
 			remote_drain_for(heap);
 		else if (is_left(heap, now, idle_ms))
 			heap_purge_dead(heap);
@@ -113,6 +115,9 @@ static size_t reclaim_some(uint32_t first, uint32_t scan, size_t budget, uint32_
 			purged += purge_sleeper(heap, budget - purged);
 	}
 	batch.budget -= size_min(purged, budget);
+	/* Last: an owner that wakes while its heap is locked has to leave it. */
+	while (asleep_count > 0)
+		claim_add(&batch, asleep[--asleep_count]);
 	if (batch.count > 0)
 		claim(&batch);
 	/* A dead heap that could not be settled when its owner left, or that has been sent something since. */

@@ -14,7 +14,7 @@ uintptr_t region_base REGION_HOT;
 size_t region_span REGION_HOT;
 _Atomic page_tag *region_tags REGION_HOT;
 
-/* Commits of the metadata go by chunk (16 MiB of heap): about 277 KiB of it, of which only what is touched costs memory. */
+/* Commits of the metadata go by chunk (16 MiB of heap): about 278 KiB of it, of which only what is touched costs memory. */
 #define HEAPS_STEP 4
 #define RECORDS_STEP 16
 

@@ -22,7 +22,7 @@ static _Atomic uint64_t given_at = UINT64_MAX;   /* the fewest pages in use whil
 static _Atomic uint64_t wanted_from = UINT64_MAX; /* the same of those that the allowance is for */
 static _Atomic uint64_t soiled_seen;   /* soiled_pages when last looked at */
 static _Atomic uint64_t allowance;     /* pages */
-static _Atomic uint32_t times_reached; /* how often the allowance was at its most and more was wanted back */
+static _Atomic uint64_t times_reached; /* how often the allowance was at its most and more was wanted back */
 static _Atomic uint64_t given_since;   /* pages that went back before their time since that was last counted */
 static _Atomic uint64_t window_since;  /* ms: when what follows began */
 static _Atomic uint64_t lowest_used;   /* the fewest pages that were seen in use since then, */
@@ -65,7 +65,7 @@ static void add_up_to(_Atomic uint64_t *number, uint64_t more, uint64_t most)
 /* Pages. Once it has been reached it must be reached again, after memory went back, to grow. */
 static size_t allowance_most(void)
 {
-	uint32_t times = atomic_load_explicit(&times_reached, memory_order_relaxed);
+	uint64_t times = size_min(atomic_load_explicit(&times_reached, memory_order_relaxed), TIMES_LIMIT);
 	size_t first = (FIRST_MOST * UNEARNED - 1) * (options()->retain_bytes / UNEARNED / PAGE_SIZE);
 	return times > 1 ? first << 2 * (times - 1) : first;
 }
@@ -146,8 +146,7 @@ void retain_narrow(uint64_t now)
 	take_from(&allowance, allowed / 2 + 1);
 	if (allowed <= 1)
 		atomic_store_explicit(&wanted_from, UINT64_MAX, memory_order_relaxed);
-	if (atomic_load_explicit(&times_reached, memory_order_relaxed) > 0)
-		atomic_fetch_sub_explicit(&times_reached, 1, memory_order_relaxed);
+	take_from(&times_reached, 1);
 }
 
 /* ---- The bound ------------------------------------------------------------------------------------------------------ */

@@ -227,7 +227,8 @@ static void give_up(cached_run run)
 	struct pool *record = &region.pools[first];
 	if (record->run.arenas != 0) {
 		uint32_t charged = record->run.charged;
-		free_arenas(first, pages, record->run.arenas, record->run.moved);
+		/* Of one whose mapping went elsewhere there is nothing to give back. */
+		free_arenas(first, record->run.left ? 0 : pages, record->run.arenas, record->run.moved);
 		arena_recharge(-(int64_t)charged);
 	} else {
 		arena_return(first / ARENA_PAGES, range_in_arena(first / ARENA_PAGES, first, pages));

@@ -64,8 +64,12 @@ static bool attracts(const struct pool *target, const struct pool *pool, uint32_
 static bool aim(struct heap *heap, unsigned class, struct pool *pool, uint32_t owner)
 {
 	struct pool *target = target_at_hand(heap, class);
-	if (target != NULL)
+	if (target != NULL) {
+		/* Blocks came home to it since it was filled: of an earlier time, and no longer among the fullest. */
+		if (target->listed && is_fuller(pool, target))
+			target->target = false;
 		return attracts(target, pool, owner);
+	}
 	struct pool *first = first_listed(heap, class);
 	if (first == NULL && heap_adopt(heap, class) > 0)
 		first = first_listed(heap, class);
@@ -88,7 +92,7 @@ STRATA_PUBLIC int strata_should_move(const void *block)
 		return 0;
 	unsigned class = (tag & TAG_CODE_MASK) / 2;
 	struct pool *pool = pool_of_block(block);
-	if (blocks_out(pool) >= size_classes[class].capacity || pool->target || !heap_try_lock_own(heap))
+	if (blocks_out(pool) >= size_classes[class].capacity || !heap_try_lock_own(heap))
 		return 0;
 	/* Again, now that nobody can take it from the heap. */
 	uint32_t owner = core_tag(block) >> TAG_OWNER_SHIFT;

@@ -79,6 +79,7 @@ void *allocate_slow_aligned16(size_t size)
 
 void *allocate_zeroed_slow(size_t size)
 {
+	background_consider(__builtin_return_address(0));
 	if (unlikely(options()->check))
 		return checked_allocate(size, 1, true);
 	if (size > PTRDIFF_MAX)

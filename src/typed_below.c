@@ -172,7 +172,7 @@ void *below_table(const strata_type *record, size_t slots)
 	void *table = bytes > CLEARED_MAX ? allocate_zeroed_slow(bytes) : allocate_buffer(bytes);
 	if (table == NULL)
 		return NULL;
-	if (bytes <= MEDIUM_MAX)
+	if (bytes <= CLEARED_MAX)
 		memset(table, 0, bytes);
 	below_count_items(record, (int64_t)slots);
 	return table;

@@ -86,7 +86,7 @@ static void drop_large_buffer(struct type_cache *cache, const strata_type *recor
 		below_drop_buffer(record, object);
 }
 
-static void put(struct type_cache *cache, const strata_type *record, void *object)
+static void put(struct type_cache *cache, const strata_type *record, void *object, const char *function)
 {
 	struct type_list *list = cache_list(cache, record);
 	typed_tick(cache);
@@ -101,7 +101,7 @@ static void put(struct type_cache *cache, const strata_type *record, void *objec
 	if (unlikely(!has_room(cache, record)))
 		below_unmake(record, object);
 	else if (unlikely(list->cursor[-1] == object))
-		typed_free_twice("strata_type_free", object);
+		typed_free_twice(function, object);
 	else
 		list_push(record, list, object);
 }
@@ -115,7 +115,7 @@ static void give(const strata_type *record, void *object, const char *function)
 		record->type->reset(object, record->size, record->type->context);
 	struct type_cache *cache = cache_enter();
 	if (likely(cache != NULL)) {
-		put(cache, record, object);
+		put(cache, record, object, function);
 		cache_leave(cache);
 	} else {
 		below_unmake(record, object);

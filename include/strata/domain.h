@@ -7,7 +7,8 @@
  * signal handler unless "signal-safe" is written. The exceptions are the functions of the control plane
  * (strata_domain_set_table, strata_domain_set_quota), which wait and say for what.
  *
- * Wherever a domain is asked for, any value but those allowed gives EINVAL (and NULL).
+ * Wherever a domain is asked for, any value below 8 but those allowed gives EINVAL (and NULL). Of larger ones the calls that
+ * allocate and free look at the three lowest bits alone.
  */
 #ifndef STRATA_DOMAIN_H
 #define STRATA_DOMAIN_H
@@ -98,7 +99,8 @@ struct strata_domain_quota {
 	uint64_t hard_bytes; /* 0: none. An allocation that would take live bytes above it fails with ENOMEM */
 	/* Called by the thread that allocated, before its call returns the block; live_bytes: what was live then. May
 	 * call any function of strata, but strata_domain_set_quota (EDEADLK); allocations that it makes do not call
-	 * it again. May be NULL. Through a table of a user's own it may run inside that table's read section. */
+	 * it again. It must return (no longjmp, exception or pthread_exit). May be NULL. Through a table of a user's own it
+	 * may run inside that table's read section. */
 	void (*over)(void *ctx, enum strata_domain domain, uint64_t live_bytes);
 	void *ctx;
 };
@@ -166,7 +168,8 @@ int strata_domain_set_table(enum strata_domain domain, const struct strata_domai
  * twice, and a block freed in a domain that is not its own. A finding is told on stderr: the block, its size and
  * domain, its serial number, where the guard broke, and the calls that allocated it; then abort(3), or not with the
  * setting misuse:warn. A freed block is kept back and looked at again before its memory is used anew (the setting
- * quarantine bounds them).
+ * quarantine bounds them). With the hooks on, calls and fork may wait for each other, and for the loader's locks: stacks of
+ * calls are looked up.
  *
  * Switched on for the life of the process by STRATA_OPTIONS=domain_debug:1, or by this call before any block was
  * allocated in any domain. Returns 0, or EBUSY: too late, and it is not what it is.

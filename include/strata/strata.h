@@ -17,7 +17,8 @@
  * as served by strata return 16-byte alignment for every size >= 16.
  *
  * Bounds: 262143 threads that allocate may live at once; with the setting reserve below 256 GiB (or where less could be
- * reserved) one for each MiB of it, but always 2047. Calls of further threads fail with ENOMEM until some have ended.
+ * reserved) one for each MiB of it, but at least 1023; under a limit on address space (ulimit -v) as many as an eighth of that
+ * has room for, at least 127. Calls of further threads fail with ENOMEM until some have ended.
  */
 #ifndef STRATA_STRATA_H
 #define STRATA_STRATA_H
@@ -145,7 +146,7 @@ int strata_option_set(const char *name, const struct strata_option *in);
  * Three settings, all in bytes, 0 for none; by STRATA_OPTIONS or strata_option_set, and changed at any time:
  *
  *   limit       what strata may cost: pages that serve blocks, caches included, and free pages not given back yet (the
- *               statistics' heap_bytes). A call that would pass it gives back what can be given back, and then fails: NULL
+ *               statistics' heap_bytes and emergency_bytes, and what they count as metadata of large caches). A call that would pass it gives back what can be given back, and then fails: NULL
  *               and ENOMEM; all that was allocated before stays, and service resumes when memory was freed. Memory counts
  *               when it is handed out, touched or not. Never passed; a call may fail early by what other threads' calls
  *               in progress are moving, at most 256 KiB each. Metadata (at most 2 % more) is not counted.
@@ -163,7 +164,8 @@ enum strata_pressure {
 
 struct strata_pressure_handler {
 	/* Called by the thread whose call it was, in the middle of its malloc: bytes is what strata costs. It may call any
-	 * function of strata, and free; it is not called again for its own allocations. */
+	 * function of strata, and free; it is not called again for its own allocations. It must return (no longjmp, exception
+	 * or pthread_exit). Called too from within strata_option_set, when a limit is set below what is in use. */
 	void (*call)(struct strata_pressure_handler *self, enum strata_pressure what, uint64_t bytes);
 	void *context; /* the program's own */
 };

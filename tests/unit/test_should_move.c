@@ -135,6 +135,28 @@ static void blocks_of_a_thread_that_ended_are_brought_together(void **state)
 	defragment(400, 10, true, true);
 }
 
+/* What was filled once is moved again when it has become sparse. */
+static void blocks_are_brought_together_again_and_again(void **state)
+{
+	uint64_t before = heap_bytes();
+	size_t left;
+
+	(void)state;
+	block_size = 48;
+	block_count = left = MOST;
+	fill(NULL);
+	for (int turn = 0; turn < 3; turn++) {
+		block_count = left;
+		left = thin_out(6, true);
+		for (size_t passes = 0; move_all(left) > 0; passes++)
+			assert_true(passes < PASSES);
+	}
+	if (!checked_mode())
+		assert_true(heap_bytes() - before < left * block_size * 9 / 8 + 512 * KIB);
+	for (size_t i = 0; i < left; i++)
+		strata_free(blocks[i]);
+}
+
 static void dense_blocks_stay(void **state)
 {
 	size_t moved;
@@ -179,6 +201,7 @@ int main(void)
 		cmocka_unit_test(any_pointer_may_be_asked_about),
 		cmocka_unit_test(scattered_blocks_are_brought_together),
 		cmocka_unit_test(blocks_of_a_thread_that_ended_are_brought_together),
+		cmocka_unit_test(blocks_are_brought_together_again_and_again),
 		cmocka_unit_test(dense_blocks_stay),
 	};
 
