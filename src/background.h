@@ -8,15 +8,15 @@
 #include "compiler.h"
 #include "options.h"
 
-/* 0: to be begun; 1: begun, or could not be. */
+/* 0: to be begun; 1: begun, or could not be. Set to 1 by a CAS of who begins, and at the end of the process; to 0 in the child of a
+ * fork. */
 extern STRATA_HIDDEN _Atomic unsigned background_begun;
 
 STRATA_NOINLINE void background_begin(const void *caller);
 
-/* background_begun: by CAS by who begins; 1 at the end of the process, 0 in the child of a fork. Making the thread is libc's
- * work: the one call that does it may wait for another that is making one (the setting says so).
- * On slow paths: begins the thread if it is wanted, unless caller (who called malloc) is libc or the loader: it may be in the
- * middle of making a thread, or of loading an object. NULL: the program called for housekeeping itself. */
+/* On slow paths: begins the thread if it is wanted, unless caller (who called malloc) is libc or the loader: it may be in the
+ * middle of making a thread, or of loading an object; nor if it is this library. NULL: the program called for housekeeping itself.
+ * Making the thread is libc's work: the one call that does it may wait for another that is making one (the setting says so). */
 STRATA_FAST void background_consider(const void *caller)
 {
 	if (unlikely(options()->background) && atomic_load_explicit(&background_begun, memory_order_relaxed) == 0)

@@ -6,7 +6,8 @@
  * Who may do what, at the same time:
  *   the bins           the owning thread alone; of a dead heap who holds busy; of a sleeping one, see claim.h
  *   pools, records     who holds busy, whether owner, drainer, adopter or fork
- *   owner / drainer    the owner that finds its heap busy leaves it (it becomes a dead heap) and takes another
+ *   owner / drainer    the owner that finds its heap busy leaves it (it becomes a dead heap) and takes another; for as long as a
+ *                      fork holds it, then it goes back
  *   two drainers       the second goes away; the first looks again once it has let go of a dead heap
  */
 #ifndef STRATA_HEAP_H

@@ -12,7 +12,7 @@
 
 unsigned hunger(void);
 
-/* An amount of time or of memory, as it is without hunger: so much of it is left. */
+/* What is left, at the present hunger, of a time or an amount that would be allowed without any. */
 size_t hunger_shrink(size_t amount);
 
 /* Bytes that may yet be had beside so many in use, were those that are free given back, before the nearest limit is met;

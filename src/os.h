@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The operating system, as strata needs it. os_linux.c is the only file with system calls. Every function returns 0 or
- * -errno, or NULL where it returns memory; none sets errno, none allocates.
+ * The operating system, as strata needs it. os_linux.c has the system calls, but sched_yield where the control plane waits, and the
+ * write of an exception's message. Functions that can fail return 0 or -errno, or NULL where they return memory; none sets errno, none
+ * allocates.
  */
 #ifndef STRATA_OS_H
 #define STRATA_OS_H
@@ -61,9 +62,10 @@ int os_barrier_all(void);
 void os_wait(_Atomic uint32_t *word, uint32_t value, unsigned ms);
 void os_wake(_Atomic uint32_t *word);
 
-/* Whether the address lies in the code of libc, of the dynamic loader, or of this library; of everything, in a static program
- * or before the first function was called, which may take the loader's lock. */
+/* To be called once before the next; may take the loader's lock. */
 void os_learn_system_code(void);
+
+/* Whether the address lies in the code of libc, of the dynamic loader, or of this library. True for all in a static program. */
 bool os_is_system_code(const void *address);
 
 void os_write_error(const char *text, size_t length);

@@ -12,7 +12,7 @@
 
 /* Sums for each class, over all heaps. */
 struct class_stats {
-	uint64_t out;    /* blocks that left their pools: live, or in the next two */
+	uint64_t out;    /* blocks that left their pools: live, in a bin, or on their way home */
 	uint64_t cached; /* of them, in bins */
 };
 

@@ -51,7 +51,7 @@ struct strata_type_info {
 	const char *name;        /* for messages and statistics; copied, the first 31 bytes; must not be NULL */
 	enum strata_shape shape;
 	size_t size;             /* of an object (STRATA_FIXED) or of the header; less than 4 GiB */
-	size_t alignment;        /* a power of two, at most 4096; 0: 16 where size >= 16, else 8 */
+	size_t alignment;        /* a power of two, at most 4096; 0: 16 where size >= 16 and for tuples, else 8 */
 	size_t item_size;        /* of a tuple's or list's item, of a dict's slot; must not be 0 there */
 	size_t max_length;       /* tuple: longest that has a list, at most 256; 0: 20 */
 	size_t buffer_offset;    /* list, dict: where in the header the pointer to the buffer is (void *) */
