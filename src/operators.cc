@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * C++ operator new and operator delete: those that are called often are new_delete.c's, all others are here, without a dependency on a C++ library: a C program that links or
- * preloads strata must not need one.
+ * C++ operator new and operator delete: those that are called often are new_delete.c's, all others are here, without a
+ * dependency on a C++ library: a C program that links or preloads strata must not need one.
  *
  * What comes from a C++ library is needed only after memory was refused: the new_handler, and the parts of
  * `throw std::bad_alloc()` as the Itanium C++ ABI names them. They are weak references here. Weak references are bound when

@@ -102,6 +102,32 @@ static void expect_thread(void)
 	check((blocked_signals(thread) | 1ull << (SIGKILL - 1) | 1ull << (SIGSTOP - 1) | 3ull << 31) == ~0ull);
 }
 
+/* operator new(unsigned long); weak: the program runs without strata as well. */
+extern void *_Znwm(size_t size) __attribute__((weak));
+
+/* By one function alone, until its slow path has begun the thread; those that are given are called by libc here as well, which does
+ * not begin it. */
+static void expect_thread_by(const char *function)
+{
+	int count;
+
+	while (find_thread("strata", &count) == 0) {
+		void *block = NULL;
+
+		for (int i = 0; i < 1000; i++) {
+			if (strcmp(function, "new") == 0)
+				block = _Znwm(100);
+			else if (strcmp(function, "calloc") == 0)
+				block = calloc(1, 100000);
+			else if (strcmp(function, "realloc") == 0)
+				block = realloc(block, (size_t)(i + 1) * 1000);
+			else
+				block = aligned_alloc(4096, 8192);
+			check(block != NULL);
+		}
+	}
+}
+
 static void expect_memory_back(void)
 {
 	long most;
@@ -127,6 +153,10 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	alarm(600);
+	if (argc > 1) {
+		expect_thread_by(argv[1]);
+		return 0;
+	}
 	expect_thread();
 	expect_memory_back();
 	child = fork();
