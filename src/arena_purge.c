@@ -37,6 +37,25 @@ static uint64_t worth_it(arena_index index, uint64_t free, unsigned least_run)
 	return whole;
 }
 
+/* Memory that is locked (mlock, mlockall) does not go back, and stays as dirty as it was: without a pause it would be tried again at
+ * each step, and at each free that finds too much of it. When that was last refused, ms, and 1 more; 0: never. By all, relaxed: a
+ * hint. */
+static _Atomic uint32_t refused_at;
+#define REFUSED_PAUSE_MS 100u
+
+static void note_refused(arena_index index)
+{
+	uint32_t now = (uint32_t)os_clock_ms();
+	atomic_store_explicit(&region.arenas[index].idle_since, now, memory_order_relaxed);
+	atomic_store_explicit(&refused_at, now + 1 != 0 ? now + 1 : 1, memory_order_relaxed);
+}
+
+static bool is_refused(void)
+{
+	uint32_t at = atomic_load_explicit(&refused_at, memory_order_relaxed);
+	return unlikely(at != 0) && !is_older((uint32_t)os_clock_ms(), at - 1, REFUSED_PAUSE_MS);
+}
+
 /* Purges pages that the caller has claimed; count says what becomes of those that went. Which of them are worth it is asked
  * now: before they were claimed another purge may have come and gone. Those between that cost nothing go along in the same
  * call. */
@@ -52,8 +71,10 @@ static size_t purge_pages(arena_index index, uint64_t claimed, unsigned least_ru
 		uint64_t run = lowest_run(claimed & ~bits_below(first));
 		unsigned count = bit_highest(run & pages) + 1 - first;
 		run = bits_below(count) << first;
-		if (os_purge(page_start(index * ARENA_PAGES + first), count * PAGE_SIZE, lazily) != 0)
+		if (os_purge(page_start(index * ARENA_PAGES + first), count * PAGE_SIZE, lazily) != 0) {
+			note_refused(index);
 			break;
+		}
 		gone |= run & pages;
 		pages &= ~run;
 	}
@@ -81,8 +102,10 @@ static size_t purge_records(arena_index first, unsigned count)
 static size_t purge_whole(arena_index first, unsigned count)
 {
 	bool lazily = options()->purge_lazily; /* once, as above */
-	if (os_purge(page_start(first * ARENA_PAGES), count * ARENA_SIZE, lazily) != 0)
+	if (os_purge(page_start(first * ARENA_PAGES), count * ARENA_SIZE, lazily) != 0) {
+		note_refused(first);
 		return 0;
+	}
 	size_t bytes = 0;
 	bool all_clean = true;
 	for (arena_index index = first; index < first + count; index++) {
@@ -147,7 +170,7 @@ static size_t purge_unused(size_t limit)
 {
 	size_t purged = 0;
 	uint32_t chunks = (region_arenas() + CHUNK_ARENAS - 1) / CHUNK_ARENAS;
-	for (uint32_t chunk = 0; chunk < chunks && purged < limit && arena_any_dirty_unused(); chunk++) {
+	for (uint32_t chunk = 0; chunk < chunks && purged < limit && arena_any_dirty_unused() && !is_refused(); chunk++) {
 		uint64_t arenas = atomic_load_explicit(&region.chunks[chunk].dirty, memory_order_relaxed);
 		while (arenas != 0 && purged < limit) {
 			arena_index first = chunk * CHUNK_ARENAS + bit_lowest(arenas);
@@ -184,7 +207,7 @@ static size_t purge_scan(size_t limit, uint32_t idle_ms, unsigned least_run)
 	uint32_t to_scan = limit == SIZE_MAX ? arenas : (uint32_t)size_min(arenas, PURGE_SCAN);
 	uint32_t now = (uint32_t)os_clock_ms();
 	size_t purged = 0;
-	for (; to_scan > 0 && purged < limit; to_scan--) {
+	for (; to_scan > 0 && purged < limit && (limit == SIZE_MAX || !is_refused()); to_scan--) {
 		arena_index index = atomic_fetch_add_explicit(&purge_cursor, 1, memory_order_relaxed) % arenas;
 		if (arena_costly_pages(index) == 0 || !may_go(index, limit, now, idle_ms))
 			continue;
@@ -201,6 +224,8 @@ size_t arena_purge(size_t limit, uint32_t idle_ms)
 
 size_t arena_purge_young(size_t limit, unsigned least_run)
 {
+	if (is_refused())
+		return 0;
 	size_t purged = purge_unused(limit);
 	return purged > 0 ? purged : purge_scan(limit, 0, least_run);
 }
