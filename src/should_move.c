@@ -66,7 +66,7 @@ static bool aim(struct heap *heap, unsigned class, struct pool *pool, uint32_t o
 	struct pool *target = target_at_hand(heap, class);
 	if (target != NULL) {
 		/* Blocks came home to it since it was filled: of an earlier time, and no longer among the fullest. */
-		if (target->listed && is_fuller(pool, target))
+		if (owner == heap->number && target->listed && is_fuller(pool, target))
 			target->target = false;
 		return attracts(target, pool, owner);
 	}

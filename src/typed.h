@@ -175,6 +175,7 @@ static inline struct list_cold *cache_cold(struct type_cache *cache, const strat
 struct typed_thread {
 	struct type_cache *cache;
 	struct type_cache *leaving; /* the one that its end is just emptying: still its own in the child of a fork meanwhile */
+	bool claims; /* from others' caches: not again from within a callback */
 	bool ended; /* its cache has been given up: what it still frees goes to the tier below */
 };
 extern STRATA_TLS struct typed_thread typed_self;

@@ -159,7 +159,7 @@ static void forget_lists(struct type_cache *cache)
 		if (list->cursor == NULL && list->bottom == NULL)
 			continue;
 		cold->returned += list_count(list);
-		cold->buffer_items -= (int64_t)kept_items(list->kept - list->gone);
+		cold->buffer_items -= (int64_t)kept_items(list_kept(list));
 		list->cursor = list->bottom = list->limit = cold->limit = NULL;
 		list->kept = list->gone = 0;
 		cold->capacity = cold->missed = 0;

@@ -175,6 +175,7 @@ static void claim_record(const struct claim_set *set, const strata_type *record,
 
 static void claim_set(const struct claim_set *set, struct claim_budget *budget)
 {
+	typed_self.claims = true;
 	for (unsigned i = 0; i < type_record_count() && budget->left > 0; i++) {
 		const strata_type *record = &type_records[i];
 		struct type_walk walk;
@@ -183,6 +184,7 @@ static void claim_set(const struct claim_set *set, struct claim_budget *budget)
 		claim_record(set, record, budget);
 		type_walk_end(&walk);
 	}
+	typed_self.claims = false;
 }
 
 /* ---- Whose ---------------------------------------------------------------------------------------------------------- */
@@ -214,10 +216,10 @@ static bool is_anothers(const struct type_cache *cache)
 	return cache != NULL && cache != typed_self.cache && atomic_load_explicit(&cache->live, memory_order_relaxed) == 1;
 }
 
-/* Who is just ending its own cache, or another's, does not come to end one more. */
+/* Who is just ending its own cache, or another's, does not come to end one more; nor do claims nest. */
 static bool may_claim(void)
 {
-	return typed_self.leaving == NULL && cache_count() > 1 && claim_possible();
+	return typed_self.leaving == NULL && !typed_self.claims && cache_count() > 1 && claim_possible();
 }
 
 /* Where the next call goes on, and when; relaxed, by all. */

@@ -28,6 +28,14 @@ unsigned list_count(const struct type_list *list)
 	return 0;
 }
 
+/* Acquire: gone is no older; partner: the release in list_open. */
+uint64_t list_kept(const struct type_list *list)
+{
+	uint64_t kept = __atomic_load_n(&list->kept, __ATOMIC_ACQUIRE);
+	uint64_t gone = others_read(list->gone);
+	return kept > gone ? kept - gone : 0;
+}
+
 /* Release: who sees one of the three sees those before; partners: the acquires in list_count. */
 static void set_array(struct type_list *list, void **bottom, void **cursor)
 {
@@ -151,7 +159,7 @@ bool list_raise_limit(struct type_cache *cache, const strata_type *record)
 	struct type_list *list = cache_list(cache, record);
 	struct list_cold *cold = cache_cold(cache, record);
 	size_t limit = limit_of(list, cold);
-	size_t step = limit == 0 ? BATCH_OBJECTS : size_min(limit, cold->missed);
+	size_t step = limit < BATCH_OBJECTS ? BATCH_OBJECTS - limit : size_min(limit, cold->missed);
 	step = allowed_step(cache, record, limit, step);
 	if (step == 0)
 		return false;
@@ -250,7 +258,10 @@ bool list_refill(struct type_cache *cache, const strata_type *record)
 	struct type_list *list = cache_list(cache, record);
 	struct list_cold *cold = cache_cold(cache, record);
 	void *objects[BATCH_OBJECTS];
-	if (typed_depot_count(record).objects == 0 || (list->bottom == NULL && !list_raise_limit(cache, record)))
+	if (typed_depot_count(record).objects == 0)
+		return false;
+	/* Also of one that was claimed. */
+	if (limit_of(list, cold) < BATCH_OBJECTS && !list_raise_limit(cache, record) && list->bottom == NULL)
 		return false;
 	unsigned count = list_take_from_depot(record, objects);
 	if (count == 0)
@@ -327,8 +338,9 @@ void list_open(struct type_cache *cache, const strata_type *record)
 	size_t count = (size_t)(list->cursor - list->rest);
 	for (size_t i = 0; i < count; i++)
 		owner_set(cold->bottom[i], list->rest[i]);
-	owner_set(list->kept, list->kept - list->gone);
+	uint64_t kept = list->kept - list->gone;
 	owner_set(list->gone, 0);
+	__atomic_store_n(&list->kept, kept, __ATOMIC_RELEASE);
 	set_array(list, cold->bottom, cold->bottom + count);
 	set_limit(cache, record, limit_of(list, cold));
 }

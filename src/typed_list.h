@@ -15,6 +15,9 @@ unsigned list_count(const struct type_list *list);
  * as it was, but for what was taken. To be called before any of what follows, which find the list open. */
 void list_open(struct type_cache *cache, const strata_type *record);
 
+/* What the objects' buffers hold, without those that were taken. By anyone: too much for a moment while the list is opened. */
+uint64_t list_kept(const struct type_list *list);
+
 /* By who has claimed the cache (typed_claim.c). How many objects can be taken, closed or not; a hint, by anyone. */
 unsigned list_count_claimable(const struct type_list *list);
 /* False: it is closed already, or there is nothing to take. */

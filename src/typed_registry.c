@@ -311,8 +311,11 @@ static void empty_all_lists(struct type *type)
 		for (uint32_t i = 0; cache != NULL && i < type->record_count; i++)
 			list_empty(cache, &type->records[i]);
 	}
-	/* What the calling thread's own callbacks freed meanwhile. */
+	/* What the calling thread's own callbacks freed meanwhile. Nobody claims lists of a type that closes: its own, too, is emptied
+	 * whether the cache is claimed or not. */
 	typed_trim_type(type);
+	for (uint32_t i = 0; typed_self.cache != NULL && i < type->record_count; i++)
+		list_empty(typed_self.cache, &type->records[i]);
 }
 
 /* The type's counters begin at 0 for who takes the records next. */

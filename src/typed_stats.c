@@ -34,7 +34,7 @@ static void add_list(struct sums *sums, const struct type_list *list, const stru
 	if (capacity == 0)
 		return;
 	sums->cached += list_count(list);
-	add_kept(sums, others_read(list->kept) - others_read(list->gone));
+	add_kept(sums, list_kept(list));
 	sums->arrays++;
 	sums->array_bytes += core_good_size((capacity + 1) * sizeof(void *));
 }

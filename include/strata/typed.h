@@ -144,7 +144,7 @@ void strata_dict_free(strata_type *type, void *dict);
 /* Destroys and frees the free objects of the type that the calling thread's lists hold, and those that threads that
  * ended or overflowed left for all. Other living threads keep theirs. Returns the bytes freed, buffers included, to the
  * tier below. strata_trim does so for all types, and takes what the lists of all other threads hold, but for one object of
- * each; strata_maintain, and slow calls now and then, do for idle ones, those of threads that sleep among them, when
+ * each (and the caller's own, unless another thread is just taking from them); strata_maintain, and slow calls now and then, do for idle ones, those of threads that sleep among them, when
  * decay_ms has passed. */
 size_t strata_type_trim(strata_type *type);
 

@@ -193,6 +193,35 @@ static void bounds_are_not_used_up_by_sleepers(void **state)
 	unregister(type);
 }
 
+static void *use_and_end(void *sleeper)
+{
+	use_all(sleeper);
+	return NULL;
+}
+
+/* A list that was taken from is filled again by the batch: else next to nothing of what waits for all would fit. */
+static void who_wakes_takes_batches(void **state)
+{
+	static struct sleeper other;
+	strata_type *type = fixed("batches", sizeof(struct counted));
+	pthread_t thread;
+
+	(void)state;
+	if (checked_mode())
+		skip();
+	put_to_sleep(type, STRATA_FIXED, 1);
+	strata_trim();
+	other = (struct sleeper){.type = type, .shape = STRATA_FIXED};
+	assert_int_equal(pthread_create(&thread, NULL, use_and_end, &other), 0);
+	pthread_join(thread, NULL);
+	uint64_t waiting = stats_of(type).cached_objects, made = stats_of(type).constructed;
+	assert_true(waiting >= OBJECTS / 2);
+	wake();
+	assert_true(stats_of(type).constructed - made <= OBJECTS - waiting + 31);
+	end(1);
+	unregister(type);
+}
+
 static strata_type *watched;
 
 static bool few_are_cached(size_t bound)
@@ -260,6 +289,7 @@ int main(void)
 	    cmocka_unit_test(the_newest_object_stays),
 	    cmocka_unit_test(buffers_go_with_their_lists),
 	    cmocka_unit_test(bounds_are_not_used_up_by_sleepers),
+	    cmocka_unit_test(who_wakes_takes_batches),
 	    cmocka_unit_test(the_clock_takes_from_sleepers),
 	    cmocka_unit_test(what_was_constructed_is_destroyed_once),
 	    cmocka_unit_test(a_type_goes_while_its_lists_are_closed),
