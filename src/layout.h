@@ -18,6 +18,7 @@
 
 #include "class_set.h"
 #include "compiler.h"
+#include "idle_look.h"
 #include "size_class.h"
 
 #include <stdbool.h>
@@ -314,9 +315,7 @@ struct heap {
 	 * or in the child of a fork; GHOST: in the child. Sequentially consistent: see hand_over in remote.c. */
 	_Atomic uint32_t state;
 	_Atomic uint32_t next_dead;    /* in the stack of dead heaps; relaxed: the CAS on the stack's head orders it */
-	/* What a scavenger saw of the bins, and since when (ms): reclaim.c. By any scavenger, relaxed: nothing hangs on them. */
-	_Atomic uint32_t look;
-	_Atomic uint32_t look_since;
+	struct idle_look look;         /* of the bins: reclaim.c */
 	/* -- Guarded by busy, here for want of room above. -- */
 	/* What its owner may have been freeing when the memory of the slots went, by class (claim.c). */
 	uint64_t doubts[DOUBTS_MOST];

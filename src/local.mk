@@ -34,7 +34,7 @@ STRATA_SOURCES = \
 	src/bin.h \
 	src/remote.h src/remote.c \
 	src/claim.h src/claim.c \
-	src/reclaim.h src/reclaim.c \
+	src/reclaim.h src/reclaim.c src/idle_look.h \
 	src/background.h src/background.c \
 	src/run.h src/run.c \
 	src/run_cache.h src/run_cache.c \

@@ -9,34 +9,23 @@
 
 /* ---- Who sleeps ----------------------------------------------------------------------------------------------------- */
 
-static uint64_t mix(uint64_t look, uint64_t value)
-{
-	return look * UINT64_C(0x9e3779b97f4a7c15) + value;
-}
-
 /* Changes whenever the owner allocates or frees, but for a pair that leaves all as it was. */
-static uint32_t look_at(const struct heap *heap)
+static uint64_t look_at(const struct heap *heap)
 {
 	uint64_t look = others_read(heap->slow_calls);
 	for (unsigned i = 0; i < OUTGOING_SLOTS; i++)
-		look = mix(look, others_read(heap->outgoing[i].filled));
+		look = idle_mix(look, others_read(heap->outgoing[i].filled));
 	for (unsigned class = 1; class < CLASS_COUNT; class++) {
 		const struct bin *bin = &heap->bins[class];
-		look = mix(look, (uintptr_t)others_read(bin->top));
+		look = idle_mix(look, (uintptr_t)others_read(bin->top));
 		look += (uint64_t)(uint32_t)others_read(bin->credit) << 32;
 	}
-	return (uint32_t)(look ^ look >> 32);
+	return look;
 }
 
 static bool look_again(struct heap *heap, uint32_t now, uint32_t idle_ms)
 {
-	uint32_t look = look_at(heap);
-	if (atomic_load_explicit(&heap->look, memory_order_relaxed) != look) {
-		atomic_store_explicit(&heap->look, look, memory_order_relaxed);
-		atomic_store_explicit(&heap->look_since, now, memory_order_relaxed);
-		return false;
-	}
-	return is_older(now, atomic_load_explicit(&heap->look_since, memory_order_relaxed), idle_ms);
+	return idle_for(&heap->look, look_at(heap), now, idle_ms);
 }
 
 static bool has_mail(struct heap *heap)

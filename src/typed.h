@@ -16,6 +16,7 @@
 #define STRATA_TYPED_INTERNAL_H
 
 #include "compiler.h"
+#include "idle_look.h"
 
 #include <strata/typed.h>
 
@@ -57,7 +58,8 @@ struct type_list {
 	uint64_t hits;
 	uint64_t kept;            /* what the objects' buffers hold: items << KEPT_SHIFT, plus the number of buffers */
 	uint64_t kept_limit;
-	/* Of a closed list; written by who claims. */
+	/* Of a closed list; written by who claims, and by the owner that opens it. Read for statistics: rest by an acquire in
+	 * list_count, partners the releases in list_claim and of bottom in list_close; gone as list_kept says. */
 	void **rest;              /* what is left lies from here to cursor */
 	uint64_t gone;            /* of kept: what those held that were taken */
 } STRATA_ALIGNED(CACHE_LINE);
@@ -88,10 +90,10 @@ struct type_cache {
 	struct type_list lists[RECORD_COUNT];
 	struct list_cold colds[RECORD_COUNT];
 	uint32_t number;
-	uint32_t slow_calls;
+	uint32_t slow_calls;      /* counted by the owner; read by who looks whether it sleeps */
 	uint64_t last_pass;       /* when the lists were last looked at for idleness, ms */
-	/* Sums over the lists, at most the settings typed_cache and typed_objects. Changed by the owner and by who unregisters;
-	 * read by the owner. Relaxed: they order nothing. */
+	/* Sums over the lists, at most the settings typed_cache and typed_objects. Changed by the owner, and by who unregisters or
+	 * claims; read by the owner. Relaxed: they order nothing. */
 	_Atomic int64_t limit_bytes;
 	_Atomic int64_t limit_objects;
 	/* 1: some thread's; 0: waits in the stack of dead caches. Written by the thread that takes it or ends, or by who claimed it
@@ -100,10 +102,11 @@ struct type_cache {
 	/* How many calls the owner is in that change lists off the fast path: 0, or more within callbacks. Written by the owner, its
 	 * release at the end read by the acquire of who claims; the claimer's membarrier orders it with claim. */
 	uint32_t inside;
-	/* enum cache_claim. Release: what was done to the lists; partners: the acquires in cache_enter and in typed_claim.c. */
+	/* enum cache_claim: OPEN -> CLAIMED and back by who claims, CLAIMED -> LEFT by the owner that ends, LEFT -> OPEN by who claimed.
+	 * Sequentially consistent exchanges; what they release is the lists. Partners: the acquires in cache_enter and typed_thread_end,
+	 * and each exchange. */
 	_Atomic uint32_t claim;
-	_Atomic uint32_t look;       /* changes when the owner uses its lists; and since when it has not, ms. Relaxed: hints, */
-	_Atomic uint32_t look_since; /* by who looks for caches to claim */
+	struct idle_look look;      /* of the lists: typed_claim.c */
 	_Atomic uint32_t next_dead; /* in the stack of dead caches: number_stack.h */
 };
 

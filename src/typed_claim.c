@@ -9,7 +9,7 @@
  *     close          the lists of one record: bottom above, and limit below all that cursor can be
  *     membarrier 1   from here on no hot call begins on them; of one thread at most one is under way
  *     take           what lies below the newest object; that stays
- *     let go         claim = CACHE_OPEN; then what was taken is put away, which may run callbacks: nothing is claimed meanwhile
+ *     let go         claim = CACHE_OPEN; then what was taken is put away, which may run callbacks: no list is claimed meanwhile
  *
  * Operation against operation. Let the hot call that is under way have read cursor = C.
  *
@@ -190,25 +190,19 @@ static void claim_set(const struct claim_set *set, struct claim_budget *budget)
 /* ---- Whose ---------------------------------------------------------------------------------------------------------- */
 
 /* Changes with each call of the owner's that its lists serve, and nearly always with others. */
-static uint32_t look_at(const struct type_cache *cache)
+static uint64_t look_at(const struct type_cache *cache)
 {
 	uint64_t look = others_read(cache->slow_calls);
 	for (unsigned i = 0; i < type_record_count(); i++) {
 		const struct type_list *list = &cache->lists[i];
-		look = look * UINT64_C(0x9e3779b97f4a7c15) + (uintptr_t)others_read(list->cursor) + others_read(list->hits);
+		look = idle_mix(look, (uintptr_t)others_read(list->cursor) + others_read(list->hits));
 	}
-	return (uint32_t)(look ^ look >> 32);
+	return look;
 }
 
 static bool sleeps(struct type_cache *cache, uint32_t now, uint32_t idle_ms)
 {
-	uint32_t look = look_at(cache);
-	if (atomic_load_explicit(&cache->look, memory_order_relaxed) != look) {
-		atomic_store_explicit(&cache->look, look, memory_order_relaxed);
-		atomic_store_explicit(&cache->look_since, now, memory_order_relaxed);
-		return false;
-	}
-	return is_older(now, atomic_load_explicit(&cache->look_since, memory_order_relaxed), idle_ms);
+	return idle_for(&cache->look, look_at(cache), now, idle_ms);
 }
 
 static bool is_anothers(const struct type_cache *cache)

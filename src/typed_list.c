@@ -12,7 +12,8 @@
 
 /* The owner changes bottom and cursor together only with bottom NULL in between (set_array): whoever reads the same bottom
  * before and after has a cursor that belongs to it, or the NULL of between two arrays at the same place. Acquire: what is
- * read after them is no older; partners: the releases in set_array. */
+ * read after them is no older; partners: the releases in set_array, list_close and list_claim. Of a closed list that was opened and
+ * closed again in between cursor and rest may be of two arrays: this is a number for statistics, or a hint. */
 unsigned list_count(const struct type_list *list)
 {
 	for (unsigned tries = 0; tries < 8; tries++) {
