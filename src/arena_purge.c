@@ -38,22 +38,22 @@ static uint64_t worth_it(arena_index index, uint64_t free, unsigned least_run)
 }
 
 /* Memory that is locked (mlock, mlockall) does not go back, and stays as dirty as it was: without a pause it would be tried again at
- * each step, and at each free that finds too much of it. When that was last refused, ms, and 1 more; 0: never. By all, relaxed: a
- * hint. */
-static _Atomic uint32_t refused_at;
+ * each step, and at each free that finds too much of it. Until when, ms; written by who was refused, read by all, relaxed: a hint. */
+static _Atomic uint64_t refused_until;
 #define REFUSED_PAUSE_MS 100u
 
+/* The arena is as if it had just fallen idle: another's turn comes first. */
 static void note_refused(arena_index index)
 {
-	uint32_t now = (uint32_t)os_clock_ms();
-	atomic_store_explicit(&region.arenas[index].idle_since, now, memory_order_relaxed);
-	atomic_store_explicit(&refused_at, now + 1 != 0 ? now + 1 : 1, memory_order_relaxed);
+	uint64_t now = os_clock_ms();
+	atomic_store_explicit(&region.arenas[index].idle_since, (uint32_t)now, memory_order_relaxed);
+	atomic_store_explicit(&refused_until, now + REFUSED_PAUSE_MS, memory_order_relaxed);
 }
 
 static bool is_refused(void)
 {
-	uint32_t at = atomic_load_explicit(&refused_at, memory_order_relaxed);
-	return unlikely(at != 0) && !is_older((uint32_t)os_clock_ms(), at - 1, REFUSED_PAUSE_MS);
+	uint64_t until = atomic_load_explicit(&refused_until, memory_order_relaxed);
+	return unlikely(until != 0) && os_clock_ms() < until;
 }
 
 /* Purges pages that the caller has claimed; count says what becomes of those that went. Which of them are worth it is asked

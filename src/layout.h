@@ -117,7 +117,7 @@ struct arena {
 	/* 1: a dirty page that the kernel may take when it pleases (MADV_FREE) and that was not claimed since. A page costs
 	 * memory if it is dirty and not given. */
 	_Atomic uint64_t given;
-	_Atomic uint32_t idle_since; /* clock_ms (32 bits of it) when pages were last returned; a hint for the decay */
+	_Atomic uint32_t idle_since; /* clock_ms (32 bits of it) when pages were last returned, or refused a purge; a hint for the decay */
 	/* Number + 1 of the node that its memory lies on; 0: none, or not known. Written by who has claimed the arena whole. */
 	_Atomic uint8_t node;
 } STRATA_ALIGNED(32);
@@ -176,7 +176,7 @@ struct pool {
 	uint16_t carved;
 	uint8_t class;
 	bool listed;
-	bool target; /* strata_should_move fills it: its blocks in a bin are what comes next */
+	bool target; /* strata_should_move fills it: its blocks in a bin are what comes next. Until one comes home to it, full as it is */
 	bool idle;   /* of a medium class: nothing was taken or came home since pool_purge_idle last looked */
 	uint8_t purged; /* pages of it that are not counted as used: no block of theirs is out (pool_purge.c) */
 } STRATA_ALIGNED(CACHE_LINE);

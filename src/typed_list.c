@@ -216,6 +216,18 @@ size_t list_empty(struct type_cache *cache, const strata_type *record)
 	return bytes;
 }
 
+void list_reset(struct type_list *list)
+{
+	owner_set(list->cursor, NULL);
+	owner_set(list->bottom, NULL);
+	owner_set(list->limit, NULL);
+	owner_set(list->hits, 0);
+	owner_set(list->kept, 0);
+	owner_set(list->kept_limit, 0);
+	owner_set(list->rest, NULL);
+	owner_set(list->gone, 0);
+}
+
 static bool put_in_depot(const strata_type *record, void *const *objects, unsigned count)
 {
 	int64_t bytes = (int64_t)(count * list_weight(record));

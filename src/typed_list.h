@@ -38,6 +38,9 @@ void list_lower_limit(struct type_cache *cache, const strata_type *record);
 /* Destroys what the list holds, and gives up its array. Returns the bytes freed. */
 size_t list_empty(struct type_cache *cache, const strata_type *record);
 
+/* As it is before its first use; it holds nothing. Others read it meanwhile, for hints. */
+void list_reset(struct type_list *list);
+
 /* Fills the list, which is empty, with a batch from the depot. False: there is none. */
 bool list_refill(struct type_cache *cache, const strata_type *record);
 

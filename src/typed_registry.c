@@ -302,20 +302,21 @@ static void end_closing(struct type_walk *walk, enum type_phase phase)
 	atomic_store_explicit(&walk->type->state, phase, memory_order_release);
 }
 
-/* Threads' lists hold objects of no one else while no call of the type is in progress. */
+static void empty_lists(struct type_cache *cache, const struct type *type)
+{
+	for (uint32_t i = 0; cache != NULL && i < type->record_count; i++)
+		list_empty(cache, &type->records[i]);
+}
+
+/* Threads' lists hold objects of no one else while no call of the type is in progress. Nobody claims lists of a type that closes: the
+ * own cache's, too, are emptied whether it is claimed or not; last, what the calling thread's own callbacks freed meanwhile. */
 static void empty_all_lists(struct type *type)
 {
 	typed_trim_type(type);
-	for (uint32_t number = 0; number < cache_count(); number++) {
-		struct type_cache *cache = cache_at(number);
-		for (uint32_t i = 0; cache != NULL && i < type->record_count; i++)
-			list_empty(cache, &type->records[i]);
-	}
-	/* What the calling thread's own callbacks freed meanwhile. Nobody claims lists of a type that closes: its own, too, is emptied
-	 * whether the cache is claimed or not. */
+	for (uint32_t number = 0; number < cache_count(); number++)
+		empty_lists(cache_at(number), type);
 	typed_trim_type(type);
-	for (uint32_t i = 0; typed_self.cache != NULL && i < type->record_count; i++)
-		list_empty(typed_self.cache, &type->records[i]);
+	empty_lists(typed_self.cache, type);
 }
 
 /* The type's counters begin at 0 for who takes the records next. */
@@ -327,7 +328,7 @@ static void reset_counters(const struct type *type)
 			struct type_cache *cache = cache_at(number);
 			if (cache == NULL)
 				continue;
-			memset(cache_list(cache, record), 0, sizeof(struct type_list));
+			list_reset(cache_list(cache, record));
 			memset(cache_cold(cache, record), 0, sizeof(struct list_cold));
 		}
 		memset(below_shared_cold(record), 0, sizeof(struct list_cold));

@@ -146,10 +146,11 @@ int strata_option_set(const char *name, const struct strata_option *in);
  * Three settings, all in bytes, 0 for none; by STRATA_OPTIONS or strata_option_set, and changed at any time:
  *
  *   limit       what strata may cost: pages that serve blocks, caches included, and free pages not given back yet (the
- *               statistics' heap_bytes and emergency_bytes, and what they count as metadata of large caches). A call that would pass it gives back what can be given back, and then fails: NULL
- *               and ENOMEM; all that was allocated before stays, and service resumes when memory was freed. Memory counts
- *               when it is handed out, touched or not. Never passed; a call may fail early by what other threads' calls
- *               in progress are moving, at most 256 KiB each. Metadata (at most 2 % more) is not counted.
+ *               statistics' heap_bytes and emergency_bytes, and what they count as metadata of large caches). A call that
+ *               would pass it gives back what can be given back, and then fails: NULL and ENOMEM; all that was allocated
+ *               before stays, and service resumes when memory was freed. Memory counts when it is handed out, touched or
+ *               not. Never passed; a call may fail early by what other threads' calls in progress are moving, at most
+ *               256 KiB each. Metadata (at most 2 % more) is not counted.
  *   limit_soft  when the same sum rises above it, the handler is told; and already as it comes near, free memory goes
  *               back sooner, and less of it is kept.
  *   emergency   so much is held back (counted towards the limit, but never touched). When a call would fail for the first

@@ -8,8 +8,9 @@
  *
  * Callbacks (Bonwick, "The Slab Allocator", USENIX 1994): construct runs once when memory is taken from the tier below,
  * reset on each free, destroy when the object goes back to the tier below. They run in the thread that allocates, frees,
- * trims or ends, destroy also for objects on the lists of threads that sleep; they may call strata, this type's functions included, and may not unregister the type. They must return
- * (no longjmp, no exception, no pthread_exit): what is being done with the lists is noted on the caller's stack.
+ * trims or ends, destroy also for objects that were on the lists of threads that sleep; they may call strata, this type's
+ * functions included, and may not unregister the type. They must return (no longjmp, no exception, no pthread_exit): what
+ * is being done with the lists is noted on the caller's stack.
  *
  * Misuse is reported in one line on stderr, then abort(3): under check:1 always at the call; otherwise an object freed
  * twice in a row, and whatever the slow path sees (the size class of another type, a pointer that is no block, a type of
@@ -144,8 +145,8 @@ void strata_dict_free(strata_type *type, void *dict);
 /* Destroys and frees the free objects of the type that the calling thread's lists hold, and those that threads that
  * ended or overflowed left for all. Other living threads keep theirs. Returns the bytes freed, buffers included, to the
  * tier below. strata_trim does so for all types, and takes what the lists of all other threads hold, but for one object of
- * each (and the caller's own, unless another thread is just taking from them); strata_maintain, and slow calls now and then, do for idle ones, those of threads that sleep among them, when
- * decay_ms has passed. */
+ * each. The calling thread's own are passed over if another thread is just taking from them. strata_maintain, and slow
+ * calls now and then, do so for lists that are idle for decay_ms, those of threads that sleep among them. */
 size_t strata_type_trim(strata_type *type);
 
 /* Counts of one type over all threads. Exact when no call is in progress; otherwise within what the calls in progress

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Proves, with the test build of the library, which counts the calls of the system: memory that is freed goes back in large
- * pieces, in whatever order its blocks are freed. A call costs a lookup in all processors that run the process.
+ * pieces, in whatever order its blocks are freed, and memory that is locked is let be for a while. A call costs a lookup in all
+ * processors that run the process.
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <strata/strata.h>
@@ -23,7 +26,7 @@ static void *blocks[BLOCKS_MOST];
 
 static size_t allocate(size_t size)
 {
-	size_t count = PEAK / size;
+	size_t count = PEAK / size < BLOCKS_MOST ? PEAK / size : BLOCKS_MOST;
 
 	for (size_t i = 0; i < count; i++) {
 		blocks[i] = strata_malloc(size);
@@ -32,6 +35,36 @@ static size_t allocate(size_t size)
 		*(volatile char *)blocks[i] = 1;
 	}
 	return count;
+}
+
+/* Memory that is locked is refused at each call. */
+static void refused_calls_are_few(size_t size, bool at_random)
+{
+	struct timespec begun, now;
+	size_t count, scattered = 0;
+	long calls, pauses;
+
+	if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
+		printf("nothing can be locked here: calls that are refused are not counted\n");
+		return;
+	}
+	count = allocate(size);
+	if (at_random)
+		shuffle(blocks, count);
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	calls = strata_os_calls();
+	for (size_t i = 0; i < count; i++)
+		if (i % 97 > 20) {
+			strata_free(blocks[i]);
+			scattered++;
+		}
+	calls = strata_os_calls() - calls;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	pauses = (now.tv_sec - begun.tv_sec) * 10 + (now.tv_nsec - begun.tv_nsec) / 100000000 + 2;
+	printf("locked: %zu blocks freed, %ld calls\n", scattered, calls);
+	/* A few at most for each pause of 100 ms. */
+	if (calls > 16 * pauses)
+		fatal("purges that are refused are tried again and again");
 }
 
 /* What all was kept of goes by many arenas of 256 KiB a call, and so do their records. */
@@ -108,5 +141,7 @@ int main(int argc, char **argv)
 	in_a_child(goes_in_large_pieces, 16 * KIB, true);
 	in_a_child(goes_in_large_pieces, 100 * KIB, false);
 	in_a_child(trim_joins_neighbours, 4 * KIB, true);
+	in_a_child(refused_calls_are_few, 3000, false);
+	in_a_child(refused_calls_are_few, 100 * KIB, true);
 	return 0;
 }
