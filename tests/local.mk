@@ -165,6 +165,7 @@ STRESS_TESTS = \
 	tests/stress/stress_sleeping_owner \
 	tests/stress/stress_claim \
 	tests/stress/stress_claim_inside \
+	tests/stress/stress_claim_steps \
 	tests/stress/stress_domain_tables \
 	tests/stress/stress_nodes \
 	tests/stress/stress_asleep
@@ -196,6 +197,9 @@ tests_stress_stress_sleeping_owner_LDADD = $(STRESS_LIBS)
 tests_stress_stress_claim_SOURCES = tests/stress/stress_claim.c
 tests_stress_stress_claim_CFLAGS = $(CONTRACT_CFLAGS)
 tests_stress_stress_claim_LDADD = $(STRESS_LIBS)
+tests_stress_stress_claim_steps_SOURCES = tests/stress/stress_claim_steps.c tests/lifecycle/lifecycle.h
+tests_stress_stress_claim_steps_CFLAGS = $(CONTRACT_CFLAGS)
+tests_stress_stress_claim_steps_LDADD = src/libstrata_test.la -lpthread
 tests_stress_stress_claim_inside_SOURCES = tests/stress/stress_claim.c
 tests_stress_stress_claim_inside_CFLAGS = $(CONTRACT_CFLAGS) -DCLAIM_INSIDE
 tests_stress_stress_claim_inside_LDADD = tests/stress/libstress.la tests/unit/libsupport.la src/libstrata_test.la -ldl
@@ -237,10 +241,10 @@ TESTS += $(CONTRACT_TESTS) tests/unit/test_cgroup_own.sh $(STRESS_TESTS) $(OOM_T
 
 # Those that use native names where libc's belong to the sanitizer, and can live with it: ThreadSanitizer does not follow
 # a fork into threads; address space cannot be limited under either.
-TSAN_TESTS = $(filter-out %/stress_fork %/stress_asleep %/stress_claim_inside,$(STRESS_TESTS))
+TSAN_TESTS = $(filter-out %/stress_fork %/stress_asleep %/stress_claim_inside %/stress_claim_steps,$(STRESS_TESTS))
 # stress_asleep measures what is resident, of which shadow memory is a part.
 ASAN_TESTS = tests/unit/test_contract_native tests/oom/oom_nth \
-	$(filter-out %/stress_claim_inside %/stress_asleep,$(STRESS_TESTS))
+	$(filter-out %/stress_claim_inside %/stress_claim_steps %/stress_asleep,$(STRESS_TESTS))
 SANITIZE = CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' $(SHELL) $(top_srcdir)/tests/sanitize.sh
 
 PHONY_TARGETS += check-long check-tsan check-asan

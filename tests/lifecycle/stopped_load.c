@@ -45,8 +45,9 @@ static void *work(void *argument)
 		exchange(&seed, 40);
 		if (shared->worked[number] % 4 == 0)
 			burst(&seed);
-		/* Claims what the stopped thread has cached, wherever it stands: that does not change in the meantime. */
-		if (number == 1)
+		/* Claims what the stopped thread has cached, wherever it stands: that does not change in the meantime. Or that is the
+		 * one that stands in a claim. */
+		if (number == 1 || (number == 0 && shared->worked[0] % 4 == 2))
 			malloc_trim(0);
 		shared->worked[number]++;
 	}
