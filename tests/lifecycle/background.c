@@ -105,27 +105,25 @@ static void expect_thread(void)
 /* operator new(unsigned long); weak: the program runs without strata as well. */
 extern void *_Znwm(size_t size) __attribute__((weak));
 
-/* By one function alone, until its slow path has begun the thread; those that are given are called by libc here as well, which does
- * not begin it. */
+/* By one function alone: its slow path begins the thread. What libc allocates meanwhile does not. */
 static void expect_thread_by(const char *function)
 {
+	void *block = realpath("/", NULL);
 	int count;
 
-	while (find_thread("strata", &count) == 0) {
-		void *block = NULL;
-
-		for (int i = 0; i < 1000; i++) {
-			if (strcmp(function, "new") == 0)
-				block = _Znwm(100);
-			else if (strcmp(function, "calloc") == 0)
-				block = calloc(1, 100000);
-			else if (strcmp(function, "realloc") == 0)
-				block = realloc(block, (size_t)(i + 1) * 1000);
-			else
-				block = aligned_alloc(4096, 8192);
-			check(block != NULL);
-		}
+	for (int i = 0; i < 1000; i++) {
+		if (strcmp(function, "new") == 0)
+			block = _Znwm(100);
+		else if (strcmp(function, "calloc") == 0)
+			block = calloc(1, 100000);
+		else if (strcmp(function, "realloc") == 0)
+			block = realloc(block, (size_t)(i + 1) * 1000);
+		else
+			block = aligned_alloc(4096, 8192);
+		check(block != NULL);
 	}
+	while (find_thread("strata", &count) == 0)
+		usleep(1000);
 }
 
 static void expect_memory_back(void)

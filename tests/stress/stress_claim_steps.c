@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Proves: what a thread has cached can be claimed while it stands at any instruction of a call. A thread of another process is
- * single-stepped through one call; after each number of steps, from none to all that it takes or STEPS_MOST, it is held, another thread takes what
- * it has, and it is let go. Then it is the one that takes, and is held after as many of its steps as CLAIMS rounds have room for:
- * meanwhile the other makes a few calls. After each both threads take as much as there was and more, and each finds that nobody else has what it has; the statistics say
- * that nothing is lost.
+ * single-stepped through one call; after each number of steps, from none to all that it takes or STEPS_MOST, it is held, another
+ * thread takes what it has, and it is let go. Then it is the one that takes, and is held after as many of its steps as CLAIMS
+ * rounds have room for: meanwhile the other makes a few calls. After each both threads take as much as there was and more, and
+ * each finds that nobody else has what it has; the statistics say that nothing is lost.
  *
  * The calls: a free of another thread's block, into a batch that holds some already; an object of a type allocated and freed, and a
  * list with its buffer; beside a claim the last two. Exit status 77: ptrace is refused here.
