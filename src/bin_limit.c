@@ -6,6 +6,8 @@
 #include "bin_slots.h"
 #include "options.h"
 
+#include <stdlib.h>
+
 /* Blocks of which many come for few bytes. */
 #define SMALL_BELOW (2 * CACHE_LINE)
 
@@ -15,9 +17,12 @@ static bool is_small(unsigned class)
 }
 
 /* Most bytes in one bin. */
+#define BIN_BYTES_MOST ((size_t)4 << 20)
+_Static_assert(2 * CLASS_COUNT * BIN_BYTES_MOST < INT32_MAX, "struct limit_sum has room for all bins");
+
 static size_t bin_bytes(unsigned class)
 {
-	return size_min((size_t)4 << 20, (size_t)SLOTS_MOST * size_classes[class].size);
+	return size_min(BIN_BYTES_MOST, (size_t)SLOTS_MOST * size_classes[class].size);
 }
 
 /* A bin that is only ever freed to grows no further: its blocks would keep their pools from those who need pages. */
@@ -34,26 +39,47 @@ static int32_t first_limit(unsigned class)
 	return (int32_t)size_min(PAGE_SIZE / size_classes[class].size, (size_t)slots_near(class));
 }
 
-/* Sums over the heaps of limit_bytes and of large_limit_bytes: what all bins together may hold above a page's worth each. Changed when
- * a limit changes, which is seldom, by the thread whose bin it is or who claims that, and set by the child of a fork. Relaxed: they
- * order nothing. */
+/* Sums over the heaps, of each what it told: what all bins together may hold above a page's worth each, and what those of blocks that
+ * are not small may. Changed by who holds a heap, and set by the child of a fork. Relaxed: they order nothing. */
 static _Atomic int64_t all_limits STRATA_ALIGNED(CACHE_LINE);
 static _Atomic int64_t large_limits;
 
-/* Of the heap, and so of all. */
-static void count_limits(struct heap *heap, int64_t bytes, int64_t large)
+/* When all may hold too much, every refill of every thread lowers a limit and raises it: told each time, all would wait for one line.
+ * What the heaps owe is an eighth of the setting at most, all together. */
+#define OWED_MOST ((size_t)64 << 10)
+
+static int32_t owed(const struct limit_sum *sum)
 {
-	heap->limit_bytes += (uint64_t)bytes;
-	heap->large_limit_bytes += (uint64_t)large;
-	atomic_fetch_add_explicit(&all_limits, bytes, memory_order_relaxed);
-	atomic_fetch_add_explicit(&large_limits, large, memory_order_relaxed);
+	return sum->bytes - sum->told;
+}
+
+static bool is_much(const struct limit_sum *sum)
+{
+	size_t bytes = (size_t)abs(owed(sum));
+	return bytes > OWED_MOST || bytes * 8 * heap_count() > options()->cache_all_bytes;
+}
+
+static void tell(struct limit_sum *sum, _Atomic int64_t *all)
+{
+	atomic_fetch_add_explicit(all, owed(sum), memory_order_relaxed);
+	sum->told = sum->bytes;
+}
+
+static void count_limits(struct heap *heap, int32_t bytes, int32_t large)
+{
+	heap->limits.bytes += bytes;
+	heap->large_limits.bytes += large;
+	if (is_much(&heap->limits))
+		tell(&heap->limits, &all_limits);
+	if (is_much(&heap->large_limits))
+		tell(&heap->large_limits, &large_limits);
 }
 
 /* By less than nothing it always succeeds. */
 static bool change(struct heap *heap, unsigned class, int32_t by)
 {
 	struct bin *bin = &heap->bins[class];
-	int64_t bytes = (int64_t)by * size_classes[class].size;
+	int32_t bytes = by * (int32_t)size_classes[class].size;
 	if (!slots_fit(heap, class, bin->limit + by) && by > 0)
 		return false;
 	owner_add(bin->limit, by);
@@ -81,10 +107,10 @@ static bool may_be(int64_t bytes)
 /* All threads' caches may take a sixteenth of what is in use, where that is more than the setting. What is in use is a sum: it is
  * asked for only where it matters. Small blocks may make it twice as much, since a few large ones in the bins of each thread leave them
  * no room otherwise; and half of it the others have to themselves. */
-static bool all_may_hold(unsigned class, int64_t more)
+static bool all_may_hold(const struct heap *heap, unsigned class, int64_t more)
 {
-	int64_t all = atomic_load_explicit(&all_limits, memory_order_relaxed) + more;
-	int64_t large = atomic_load_explicit(&large_limits, memory_order_relaxed) + more;
+	int64_t all = atomic_load_explicit(&all_limits, memory_order_relaxed) + owed(&heap->limits) + more;
+	int64_t large = atomic_load_explicit(&large_limits, memory_order_relaxed) + owed(&heap->large_limits) + more;
 	if (is_small(class))
 		return may_be(all / 2);
 	return may_be(all < 2 * large ? all : 2 * large);
@@ -92,13 +118,16 @@ static bool all_may_hold(unsigned class, int64_t more)
 
 void limits_forget(struct heap *heap)
 {
-	count_limits(heap, -(int64_t)heap->limit_bytes, -(int64_t)heap->large_limit_bytes);
+	heap->limits.bytes = 0;
+	heap->large_limits.bytes = 0;
+	tell(&heap->limits, &all_limits);
+	tell(&heap->large_limits, &large_limits);
 }
 
 void limits_renew(struct heap *heap)
 {
-	int64_t bytes = 0;
-	int64_t large = 0;
+	int32_t bytes = 0;
+	int32_t large = 0;
 	for (unsigned class = 1; class < CLASS_COUNT; class++) {
 		struct bin *bin = &heap->bins[class];
 		int32_t count = (int32_t)bin_count(bin);
@@ -106,17 +135,17 @@ void limits_renew(struct heap *heap)
 		owner_set(bin->credit, limit - count);
 		owner_set(bin->limit, limit);
 		slots_fit(heap, class, limit);
-		int64_t raised = (int64_t)(limit - first_limit(class)) * size_classes[class].size;
+		int32_t raised = (limit - first_limit(class)) * (int32_t)size_classes[class].size;
 		bytes += raised;
 		large += is_small(class) ? 0 : raised;
 	}
-	count_limits(heap, bytes - (int64_t)heap->limit_bytes, large - (int64_t)heap->large_limit_bytes);
+	count_limits(heap, bytes - heap->limits.bytes, large - heap->large_limits.bytes);
 }
 
 void limits_count_only(const struct heap *heap)
 {
-	atomic_store_explicit(&all_limits, heap != NULL ? (int64_t)heap->limit_bytes : 0, memory_order_relaxed);
-	atomic_store_explicit(&large_limits, heap != NULL ? (int64_t)heap->large_limit_bytes : 0, memory_order_relaxed);
+	atomic_store_explicit(&all_limits, heap != NULL ? heap->limits.told : 0, memory_order_relaxed);
+	atomic_store_explicit(&large_limits, heap != NULL ? heap->large_limits.told : 0, memory_order_relaxed);
 }
 
 /* A refill raises a limit whatever all together may hold: with many threads, one large block in each bin is a lot. */
@@ -126,7 +155,7 @@ void limit_lower(struct heap *heap, unsigned class)
 	int32_t spare = bin->limit - first_limit(class);
 	if (spare > bin->credit)
 		spare = bin->credit;
-	if (spare <= 0 || all_may_hold(class, 0))
+	if (spare <= 0 || all_may_hold(heap, class, 0))
 		return;
 	change(heap, class, -(spare / 2 + 1));
 }
@@ -156,7 +185,8 @@ static bool double_up_to(struct heap *heap, unsigned class, size_t most_bytes)
 	int32_t wanted = limit > 0 ? 2 * limit : 1;
 	int32_t by = (wanted < most ? wanted : most) - limit;
 	int64_t bytes = (int64_t)by * size_classes[class].size;
-	if (by <= limit / 4 || heap->limit_bytes + (uint64_t)bytes > options()->cache_bytes || !all_may_hold(class, bytes))
+	if (by <= limit / 4 || heap->limits.bytes + bytes > (int64_t)options()->cache_bytes ||
+	    !all_may_hold(heap, class, bytes))
 		return false;
 	return change(heap, class, by);
 }

@@ -82,8 +82,8 @@ static void orphan(struct heap *heap)
 {
 	arena_settle(&heap->account, 0);
 	claim_drop(heap);
-	heap->limit_bytes = 0;
-	heap->large_limit_bytes = 0;
+	heap->limits = (struct limit_sum){ 0 };
+	heap->large_limits = (struct limit_sum){ 0 };
 	slots_reset(heap, 0);
 	limits_reset(heap);
 	memset(heap->outgoing, 0, sizeof heap->outgoing);

@@ -20,14 +20,6 @@ struct heap empty_heap = { .tag = TAG_CLOSED, .bins = { [0 ... CLASS_COUNT - 1] 
 
 /* ---- The registry --------------------------------------------------------------------------------------------------- */
 
-static _Atomic uint32_t heaps_created;
-
-/* Acquire; partner: the CAS in create: the heaps so far are memory, though perhaps not yet initialised (state says that). */
-uint32_t heap_count(void)
-{
-	return atomic_load_explicit(&heaps_created, memory_order_acquire);
-}
-
 /* Heaps without a thread. Spares are kept apart, so that none becomes a thread's for good (fork.h). */
 static number_stack dead_stack;
 static number_stack spare_stack;
@@ -149,7 +141,7 @@ static struct heap *create(bool spare)
 		if (region_extend_heaps(count + 1) != 0)
 			return NULL;
 		heap = heap_at(count + 1);
-	} while (!atomic_compare_exchange_strong(&heaps_created, &count, count + 1));
+	} while (!atomic_compare_exchange_strong(&region.heaps_created, &count, count + 1));
 	heap->spare = spare;
 	initialise(heap, count + 1);
 	return heap;

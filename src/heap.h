@@ -81,9 +81,6 @@ void heap_purge_dead(struct heap *heap);
 /* Empties every dead heap, in turn. */
 void heap_empty_dead(void);
 
-/* Heaps created so far: those numbered 1 ... heap_count(). */
-uint32_t heap_count(void);
-
 /* In the child of a fork: there are no dead heaps, until they are buried again. */
 void heap_forget_dead(void);
 void heap_bury(struct heap *heap);

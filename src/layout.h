@@ -83,6 +83,7 @@ struct region {
 	_Atomic uint64_t *node_listed; /* for each node and bucket the words of a summary (arena_list.c) */
 	uint32_t arena_limit;    /* arenas in the reservation */
 	uint32_t heap_limit;
+	_Atomic uint32_t heaps_created; /* heap.c */
 	size_t reserved_bytes;
 };
 
@@ -234,6 +235,12 @@ struct page_account {
 	uint32_t now;  /* clock_ms, 32 bits of it, read when pages were returned since the heap was locked; 0: not yet */
 };
 
+/* By how much limits of bins were raised, and how much of that the sums over all heaps know (bin_limit.c). */
+struct limit_sum {
+	int32_t bytes;
+	int32_t told;
+};
+
 /* Blocks of one owner, collected by a thread that frees them, until they are handed over together (remote.c). Written by the thread
  * under sending, or by who claims its heap, when that is 0. */
 struct outgoing {
@@ -279,8 +286,8 @@ struct heap {
 	_Atomic uint32_t busy;
 	uint32_t pool_count;           /* pools owned; read by others */
 	uint32_t pool_pages;           /* what those pools have; read by others, as a hint */
-	uint64_t limit_bytes;          /* by how much the limits were raised, all bins; beyond cache by refills alone; */
-	uint64_t large_limit_bytes;    /* and those of blocks that are not small (bin_limit.c) */
+	struct limit_sum limits;       /* of all bins; beyond cache by refills alone; */
+	struct limit_sum large_limits; /* and those of blocks that are not small */
 	struct pool_list pools[CLASS_COUNT];
 	struct page_set reserve;       /* pages at hand for new pools */
 	struct page_set returning;     /* pages on the way back, collected by arena */
@@ -363,6 +370,13 @@ struct domain_record {
 static inline struct heap *heap_at(uint32_t number)
 {
 	return (struct heap *)((char *)region.heaps + (size_t)number * HEAP_STRIDE);
+}
+
+/* Heaps created so far: those numbered 1 ... heap_count(). Acquire; partner: the CAS in create (heap.c): they are memory, though
+ * perhaps not yet initialised (state says that). */
+static inline uint32_t heap_count(void)
+{
+	return atomic_load_explicit(&region.heaps_created, memory_order_acquire);
 }
 
 /* The tag of the heap's pages, but for the code. */

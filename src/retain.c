@@ -44,14 +44,16 @@ static uint64_t soiled_since(uint64_t soiled)
 	return 0;
 }
 
-/* Takes as much from a number as it has, at most that. */
+/* Takes as much from a number as it has, at most that. Nothing is written where there is nothing to take: all threads ask. */
 static uint64_t take_from(_Atomic uint64_t *number, uint64_t most)
 {
 	uint64_t has = atomic_load_explicit(number, memory_order_relaxed);
-	while (!atomic_compare_exchange_weak_explicit(number, &has, has - size_min(has, most), memory_order_relaxed,
-						      memory_order_relaxed))
-		;
-	return size_min(has, most);
+	while (has != 0 && most != 0) {
+		uint64_t taken = size_min(has, most);
+		if (atomic_compare_exchange_weak_explicit(number, &has, has - taken, memory_order_relaxed, memory_order_relaxed))
+			return taken;
+	}
+	return 0;
 }
 
 static void add_up_to(_Atomic uint64_t *number, uint64_t more, uint64_t most)

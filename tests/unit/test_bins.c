@@ -3,6 +3,7 @@
  * How much a thread keeps at hand of one size: little of what it only ever frees, much of what it takes again, and nothing for
  * long of what it has no more use for.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -146,6 +147,56 @@ static void small_and_large_leave_each_other_room(void **state)
 	burst_until_kept(2048, cached() + FULL);
 }
 
+#define THREADS 8
+#define TURNS 20
+#define SIZE 2048
+
+static pthread_barrier_t turn;
+
+/* By turns, so that no two ask at once whether there is room. */
+static void *take_turns(void *number)
+{
+	void **mine = malloc(BYTES / SIZE * sizeof *mine);
+
+	for (size_t i = 0; i < TURNS * THREADS; i++) {
+		if (i % THREADS == (uintptr_t)number) {
+			for (size_t j = 0; j < BYTES / SIZE; j++)
+				mine[j] = strata_malloc(SIZE);
+			for (size_t j = 0; j < BYTES / SIZE; j++)
+				strata_free(mine[j]);
+		}
+		pthread_barrier_wait(&turn);
+	}
+	pthread_barrier_wait(&turn); /* looked at */
+	free(mine);
+	return NULL;
+}
+
+/* Each could keep 2 MiB, and all together 2: an eighth more for what they have not told, and what a refill brings. */
+static void all_keep_no_more_than_they_may(void **state)
+{
+	pthread_t threads[THREADS];
+	size_t before;
+
+	(void)state;
+	if (checked_mode())
+		skip();
+	set_number("cache_all", 2 * MIB);
+	pthread_barrier_init(&turn, NULL, THREADS + 1);
+	before = cached();
+	for (size_t i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, take_turns, (void *)i) != 0)
+			fatal("no thread");
+	for (size_t i = 0; i < TURNS * THREADS; i++)
+		pthread_barrier_wait(&turn);
+	assert_true(cached() - before <= 2 * MIB + 2 * MIB / 8 + THREADS * 64 * KIB);
+	assert_true(cached() - before >= MIB / 2);
+	pthread_barrier_wait(&turn);
+	for (size_t i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&turn);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +204,7 @@ int main(void)
 		cmocka_unit_test_setup(what_is_taken_again_is_kept, begin),
 		cmocka_unit_test_setup(what_has_no_more_use_goes_home, begin),
 		cmocka_unit_test_setup(small_and_large_leave_each_other_room, begin),
+		cmocka_unit_test_setup(all_keep_no_more_than_they_may, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
