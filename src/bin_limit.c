@@ -4,6 +4,8 @@
 #include "arena_count.h"
 #include "bin.h"
 #include "bin_slots.h"
+#include "cgroup.h"
+#include "hunger.h"
 #include "options.h"
 
 #include <stdlib.h>
@@ -99,14 +101,21 @@ void limits_reset(struct heap *heap)
 	heap->overflowed = (struct class_set){ 0 };
 }
 
-static bool may_be(int64_t bytes)
+/* In a small container on a large machine its memory counts, not its processors. */
+static size_t by_processors(void)
 {
-	return bytes <= (int64_t)options()->cache_all_bytes || bytes <= (int64_t)(arena_count().used_pages * PAGE_SIZE / 16);
+	return size_min(options()->cache_cpu_bytes * cgroup_processors(), hunger_limit() / 16);
 }
 
-/* All threads' caches may take a sixteenth of what is in use, where that is more than the setting. What is in use is a sum: it is
- * asked for only where it matters. Small blocks may make it twice as much, since a few large ones in the bins of each thread leave them
- * no room otherwise; and half of it the others have to themselves. */
+static bool may_be(int64_t bytes)
+{
+	return bytes <= (int64_t)options()->cache_all_bytes || bytes <= (int64_t)by_processors() ||
+	       bytes <= (int64_t)(arena_count().used_pages * PAGE_SIZE / 16);
+}
+
+/* All threads' caches may take so much for each processor, or a sixteenth of what is in use, where that is more than the setting. What
+ * is in use is a sum: it is asked for only where it matters. Small blocks may make it twice as much, since a few large ones in the bins
+ * of each thread leave them no room otherwise; and half of it the others have to themselves. */
 static bool all_may_hold(const struct heap *heap, unsigned class, int64_t more)
 {
 	int64_t all = atomic_load_explicit(&all_limits, memory_order_relaxed) + owed(&heap->limits) + more;

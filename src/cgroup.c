@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cgroup.h"
 
+#include "bit_word.h"
 #include "compiler.h"
 #include "options.h"
 #include "os.h"
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #define LOOK_MS 250
+#define PROCESSORS_MS 5000 /* and at the processors, which seldom change */
 #define PATH_BYTES 768u
 
 /* Groups looked at, the own one and those above it. Containers of containers, in a pod, in slices of systemd: a dozen. */
@@ -28,6 +30,8 @@
 static _Atomic uint64_t looked_at;
 static _Atomic uint64_t tightest = (uint64_t)PAGES_MOST << 32;
 static _Atomic unsigned pressure;
+static _Atomic uint64_t processors_looked_at;
+static _Atomic unsigned processors = 1;
 
 static uint64_t packed(struct cgroup_use use)
 {
@@ -53,6 +57,11 @@ size_t cgroup_room(struct cgroup_use use)
 unsigned cgroup_pressure(void)
 {
 	return atomic_load_explicit(&pressure, memory_order_relaxed);
+}
+
+unsigned cgroup_processors(void)
+{
+	return atomic_load_explicit(&processors, memory_order_relaxed);
 }
 
 /* ---- Text ----------------------------------------------------------------------------------------------------------- */
@@ -219,6 +228,35 @@ static bool read_pressure(const char *line, void *context)
 	return false;
 }
 
+/* A mask in hexadecimal, with commas. */
+static bool read_allowed(const char *line, void *context)
+{
+	const char *mask = after(line, "Cpus_allowed:");
+	if (mask == NULL)
+		return true;
+	unsigned count = 0;
+	for (; *mask != '\0'; mask++) {
+		if (*mask >= '0' && *mask <= '9')
+			count += bit_count((uint64_t)(*mask - '0'));
+		else if (*mask >= 'a' && *mask <= 'f')
+			count += bit_count((uint64_t)(*mask - 'a' + 10));
+	}
+	*(unsigned *)context = count;
+	return false;
+}
+
+/* How much time in which: 150000 100000 is one processor and a half, and counts as two. Or max 100000. */
+static bool read_quota(const char *line, void *context)
+{
+	const char *period = field(line, 1);
+	size_t each = period != NULL ? number_at(period) : 0;
+	size_t quota = number_at(line);
+	unsigned *least = context;
+	if (each != 0 && quota != 0 && (quota - 1) / each + 1 < *least)
+		*least = (unsigned)((quota - 1) / each + 1);
+	return false;
+}
+
 /* memory.stat makes the kernel sum up over its processors: only where it matters. A group that is less full than that has a
  * quarter of its limit left, page cache and all. */
 static size_t in_use(const struct path *directory, size_t limit)
@@ -232,8 +270,9 @@ static size_t in_use(const struct path *directory, size_t limit)
 }
 
 /* False: it has no memory.max. */
-static bool look_at_level(const struct path *directory, struct cgroup_use *least)
+static bool look_at_level(const struct path *directory, void *context)
 {
+	struct cgroup_use *least = context;
 	size_t max = SIZE_MAX;
 	size_t high = SIZE_MAX;
 	if (!each_line(directory, "memory.max", read_bytes, &max))
@@ -248,18 +287,21 @@ static bool look_at_level(const struct path *directory, struct cgroup_use *least
 	return true;
 }
 
-/* Upward by "..", which the kernel resolves: a path that was given may hold symbolic links. */
-static struct cgroup_use look_upward(const struct group *group)
+static bool look_at_quota(const struct path *directory, void *context)
 {
-	struct cgroup_use least = { .limit = SIZE_MAX };
+	return each_line(directory, "cpu.max", read_quota, context);
+}
+
+/* Upward by "..", which the kernel resolves: a path that was given may hold symbolic links. */
+static void look_upward(const struct group *group, bool (*look_at)(const struct path *, void *), void *context)
+{
 	struct path directory = group->directory;
 	for (unsigned level = 0; level < group->levels && level < LEVELS_MOST; level++) {
-		if (!look_at_level(&directory, &least) && !group->gaps)
+		if (!look_at(&directory, context) && !group->gaps)
 			break;
 		if (!append(&directory, "/..", 3))
 			break;
 	}
-	return least;
 }
 
 /* The pressure is the own group's: what its tasks wait for on behalf of a group above is part of it, what a sibling suffers
@@ -267,20 +309,39 @@ static struct cgroup_use look_upward(const struct group *group)
 static void look(void)
 {
 	struct group group = { .levels = 0 };
+	struct cgroup_use least = { .limit = SIZE_MAX };
 	unsigned waiting = 0;
 	find_group(&group);
 	if (group.levels != 0)
 		each_line(&group.directory, "memory.pressure", read_pressure, &waiting);
-	atomic_store_explicit(&tightest, packed(look_upward(&group)), memory_order_relaxed);
+	look_upward(&group, look_at_level, &least);
+	atomic_store_explicit(&tightest, packed(least), memory_order_relaxed);
 	atomic_store_explicit(&pressure, waiting, memory_order_relaxed);
+}
+
+/* Those on which the main thread may run: others, which a server may have tied to one each, say less. */
+static void look_at_processors(void)
+{
+	struct group group = { .levels = 0 };
+	unsigned count = 1;
+	os_each_line("/proc/self/status", read_allowed, &count);
+	find_group(&group);
+	look_upward(&group, look_at_quota, &count);
+	atomic_store_explicit(&processors, count, memory_order_relaxed);
+}
+
+static bool is_time(_Atomic uint64_t *last, uint64_t now, uint64_t pause)
+{
+	uint64_t then = atomic_load_explicit(last, memory_order_relaxed);
+	return now >= then + pause &&
+	       atomic_compare_exchange_strong_explicit(last, &then, now, memory_order_relaxed, memory_order_relaxed);
 }
 
 /* Two threads that look at once, one of them much delayed, leave at worst what was so a moment ago. */
 void cgroup_look(uint64_t now)
 {
-	uint64_t last = atomic_load_explicit(&looked_at, memory_order_relaxed);
-	if (options()->cgroup == CGROUP_OFF || now < last + LOOK_MS)
-		return;
-	if (atomic_compare_exchange_strong_explicit(&looked_at, &last, now, memory_order_relaxed, memory_order_relaxed))
+	if (options()->cgroup != CGROUP_OFF && is_time(&looked_at, now, LOOK_MS))
 		look();
+	if (is_time(&processors_looked_at, now, PROCESSORS_MS))
+		look_at_processors();
 }

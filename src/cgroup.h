@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The container: the control group (cgroup v2) that the process is in and those above it, their limits on memory, and what
- * the process's own group suffers. Read on the decay clock, a few times a second, with a few system calls and no memory;
- * where a file is not there, nothing is assumed.
- * https://docs.kernel.org/admin-guide/cgroup-v2.html, "Memory Interface Files"; .../accounting/psi.html
+ * The container: the control group (cgroup v2) that the process is in and those above it, their limits on memory and processors,
+ * and what the process's own group suffers. Read on the decay clock, a few times a second, with a few system calls and no
+ * memory; where a file is not there, nothing is assumed.
+ * https://docs.kernel.org/admin-guide/cgroup-v2.html, "Memory Interface Files", "CPU Interface Files"; .../accounting/psi.html
  */
 #ifndef STRATA_CGROUP_H
 #define STRATA_CGROUP_H
@@ -27,5 +27,8 @@ size_t cgroup_room(struct cgroup_use use);
 
 /* Hundredths of a percent of the last ten seconds in which some task of the own group waited for memory (PSI). */
 unsigned cgroup_pressure(void);
+
+/* Processors that the process may use, by its affinity and by the quotas of these groups; 1 before the first look. */
+unsigned cgroup_processors(void);
 
 #endif

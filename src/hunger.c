@@ -59,6 +59,13 @@ size_t hunger_shrink(size_t amount)
 	return amount - amount / (HUNGER_MOST + 1) * hunger();
 }
 
+size_t hunger_limit(void)
+{
+	size_t own = own_limit();
+	size_t of_group = cgroup_tightest().limit;
+	return own != 0 ? size_min(own, of_group) : of_group;
+}
+
 size_t hunger_room(size_t used_bytes, size_t free_bytes)
 {
 	size_t room = SIZE_MAX;

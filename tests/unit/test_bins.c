@@ -65,6 +65,7 @@ static int begin(void **state)
 	set_decay(STOPPED);
 	set_number("cache", 8 * MIB);
 	set_number("cache_all", 16 * MIB);
+	set_number("cache_cpu", 0);
 	strata_trim();
 	return 0;
 }
@@ -147,6 +148,20 @@ static void small_and_large_leave_each_other_room(void **state)
 	burst_until_kept(2048, cached() + FULL);
 }
 
+/* At least one, whatever the machine. */
+static void each_processor_adds_room(void **state)
+{
+	(void)state;
+	if (checked_mode())
+		skip();
+	set_number("cache_all", 64 * KIB);
+	for (size_t i = 0; i < 50; i++)
+		burst(2048);
+	assert_true(cached() <= FEW);
+	set_number("cache_cpu", 2 * MIB);
+	burst_until_kept(2048, MIB);
+}
+
 #define THREADS 8
 #define TURNS 20
 #define SIZE 2048
@@ -204,6 +219,7 @@ int main(void)
 		cmocka_unit_test_setup(what_is_taken_again_is_kept, begin),
 		cmocka_unit_test_setup(what_has_no_more_use_goes_home, begin),
 		cmocka_unit_test_setup(small_and_large_leave_each_other_room, begin),
+		cmocka_unit_test_setup(each_processor_adds_room, begin),
 		cmocka_unit_test_setup(all_keep_no_more_than_they_may, begin),
 	};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which control groups are found from what the kernel says of the process and its mounts, and which of their limits counts.
+ * Which control groups are found from what the kernel says of the process and its mounts, which of their limits counts, and how
+ * many processors the process may use.
  * With the test build of the library, which finds /proc and /sys below a directory of the test's own.
  */
 #include <fcntl.h>
@@ -121,6 +122,45 @@ static void expect_limit(size_t limit_mib, size_t used_mib)
 static void expect_no_limit(void)
 {
 	assert_int_equal(look().limit, SIZE_MAX);
+}
+
+/* ---- Processors ----------------------------------------------------------------------------------------------------- */
+
+static void expect_processors(unsigned count)
+{
+	for (size_t i = 0; i < 10; i++)
+		look();
+	assert_int_equal(cgroup_processors(), count);
+}
+
+static void processors_are_those_the_process_may_run_on(void **state)
+{
+	(void)state;
+	expect_processors(1);
+	write_file("/proc/self/status", "Name:\tserver\nCpus_allowed:\tff\nCpus_allowed_list:\t0-7\n");
+	expect_processors(8);
+	write_file("/proc/self/status", "Cpus_allowed:\t5,00000000,ffffffff\n");
+	expect_processors(34);
+}
+
+static void a_quota_of_processors_counts_at_every_level(void **state)
+{
+	(void)state;
+	write_file("/proc/self/status", "Cpus_allowed:\tffff\n");
+	write_process("0::/pod/own\n", UNIFIED);
+	write_group("/pod", 0, 150);
+	write_group_file("/pod/own", "cpu.max", "max 100000\n");
+	expect_processors(16);
+	write_group_file("/pod", "cpu.max", "400000 100000\n");
+	expect_processors(4);
+	write_group_file("/pod/own", "cpu.max", "150000 100000\n");
+	expect_processors(2);
+	write_group_file("/pod/own", "cpu.max", "1000 100000\n");
+	expect_processors(1);
+	write_group_file("/pod/own", "cpu.max", "9900000 100000\n");
+	expect_processors(4);
+	remove_tree(ROOT "/pod/own/cpu.max");
+	expect_processors(4);
 }
 
 /* ---- Which limit counts --------------------------------------------------------------------------------------------- */
@@ -330,6 +370,8 @@ static void where_version_1_has_the_controller_nothing_is_assumed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(processors_are_those_the_process_may_run_on, no_files),
+		cmocka_unit_test_teardown(a_quota_of_processors_counts_at_every_level, no_files),
 		cmocka_unit_test_teardown(a_limit_of_the_parent_alone_counts, no_files),
 		cmocka_unit_test_teardown(the_level_with_less_room_counts, no_files),
 		cmocka_unit_test_teardown(what_a_sibling_uses_takes_the_parents_room, no_files),
