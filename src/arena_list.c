@@ -22,7 +22,7 @@ const uint8_t arena_bucket_most[BUCKET_COUNT] = { 4, 16, 32, 56, 64 };
 
 /* Bit c of listed[b]: chunk c may have an arena in bucket b. Set after the bucket's bit; cleared by who finds the bucket
  * empty, who then looks at the bucket again. Sequentially consistent, as everything about the lists. */
-static _Atomic uint64_t listed[BUCKET_COUNT][CHUNK_LIMIT / 64];
+static STRATA_LARGE _Atomic uint64_t listed[BUCKET_COUNT][CHUNK_LIMIT / 64];
 
 /*
  * The same by node: bit c says that chunk c may have an arena of that node in the bucket. A node's list is that of all, seen

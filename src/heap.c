@@ -15,7 +15,7 @@
 
 #include <errno.h>
 
-void *empty_slots[EMPTY_SLOTS];
+STRATA_LARGE void *empty_slots[EMPTY_SLOTS];
 struct heap empty_heap = { .tag = TAG_CLOSED, .bins = { [0 ... CLASS_COUNT - 1] = { .top = &empty_slots[EMPTY_SLOTS - 1] } } };
 
 /* ---- The registry --------------------------------------------------------------------------------------------------- */

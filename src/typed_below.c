@@ -11,7 +11,7 @@
 /* ---- Counting ------------------------------------------------------------------------------------------------------- */
 
 /* Threads that have no cache (under check:1, and at their end) count here, by atomic additions. */
-static struct list_cold shared_colds[RECORD_COUNT];
+static STRATA_LARGE struct list_cold shared_colds[RECORD_COUNT];
 
 struct list_cold *below_shared_cold(const strata_type *record)
 {

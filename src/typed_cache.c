@@ -18,7 +18,7 @@ STRATA_TLS struct typed_thread typed_self;
 
 /* Each written once, by who made the cache; read by all. Release: it is committed and knows its number; partner: the acquire
  * in cache_at. */
-static _Atomic(struct type_cache *) caches[CACHE_LIMIT];
+static STRATA_LARGE _Atomic(struct type_cache *) caches[CACHE_LIMIT];
 
 /* Incremented by who makes a cache, before it is in its place. Relaxed: it says only how far to look. */
 static _Atomic uint32_t caches_made;

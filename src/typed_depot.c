@@ -25,7 +25,7 @@ struct depot {
 	_Atomic uint64_t seen_refills; /* as it was when the depot was last looked at: by who looks next; relaxed likewise */
 } STRATA_ALIGNED(CACHE_LINE);
 
-static struct depot depots[RECORD_COUNT];
+static STRATA_LARGE struct depot depots[RECORD_COUNT];
 
 /* ---- Batches -------------------------------------------------------------------------------------------------------- */
 

@@ -10,10 +10,10 @@
 #include <errno.h>
 #include <string.h>
 
-strata_type type_records[RECORD_COUNT];
+STRATA_LARGE strata_type type_records[RECORD_COUNT];
 
 /* One for each type; a type has at least one record. */
-static struct type types[RECORD_COUNT];
+static STRATA_LARGE struct type types[RECORD_COUNT];
 
 /* Incremented by who registers, read by all. Relaxed: they say only how far to look; whether a type is there yet says its
  * state, and whether a record has one its type. */
