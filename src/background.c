@@ -17,10 +17,10 @@
 #define STEPS_MOST 64u    /* bounded parts in a row */
 #define STACK_BYTES ((size_t)64 << 10)
 
-_Atomic unsigned background_begun;
+STRATA_READ_MOSTLY _Atomic unsigned background_begun;
 
 /* Written by the constructor alone. */
-static _Atomic bool allowed;
+static STRATA_READ_MOSTLY _Atomic bool allowed;
 static _Atomic uint32_t stopping; /* a futex */
 static _Atomic bool running;      /* thread is to be joined; by who begins, after thread, and read before it at the end */
 static pthread_t thread;

@@ -28,10 +28,10 @@
 
 /* Written by who looks, read by all who ask how hungry the process is. Relaxed: each stands for itself and orders nothing. */
 static _Atomic uint64_t looked_at;
-static _Atomic uint64_t tightest = (uint64_t)PAGES_MOST << 32;
-static _Atomic unsigned pressure;
+static STRATA_READ_MOSTLY _Atomic uint64_t tightest = (uint64_t)PAGES_MOST << 32;
+static STRATA_READ_MOSTLY _Atomic unsigned pressure;
 static _Atomic uint64_t processors_looked_at;
-static _Atomic unsigned processors = 1;
+static STRATA_READ_MOSTLY _Atomic unsigned processors = 1;
 
 static uint64_t packed(struct cgroup_use use)
 {

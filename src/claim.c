@@ -72,7 +72,7 @@
 
 #include <errno.h>
 
-static _Atomic bool refused; /* the system has no membarrier for us; relaxed: a hint, written by who is refused */
+static STRATA_READ_MOSTLY _Atomic bool refused; /* the system has no membarrier for us; relaxed: a hint, written by who is refused */
 
 /* ---- Marks ---------------------------------------------------------------------------------------------------------- */
 

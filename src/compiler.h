@@ -22,6 +22,8 @@
 #define STRATA_HIDDEN __attribute__((visibility("hidden")))
 #define STRATA_TLS STRATA_HIDDEN __thread __attribute__((tls_model("initial-exec")))
 #define STRATA_ALIGNED(n) __attribute__((aligned(n)))
+/* What all threads read and seldom or nobody writes: not in one line with what is written at each turn. */
+#define STRATA_READ_MOSTLY __attribute__((section(".data.read_mostly")))
 /* For large arrays, of which few programs touch more than a little: behind the other variables, which then share pages. */
 #define STRATA_LARGE __attribute__((section(".bss.large")))
 

@@ -17,7 +17,7 @@
  * setter's to write.
  */
 typedef const struct strata_domain_table *table_pointer;
-static _Atomic table_pointer in_force[DOMAINS];
+static STRATA_READ_MOSTLY _Atomic table_pointer in_force[DOMAINS];
 static struct strata_domain_table slots[DOMAINS][2];
 
 static pthread_mutex_t setting = PTHREAD_MUTEX_INITIALIZER;

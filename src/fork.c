@@ -13,7 +13,7 @@
 /* Forks under way in the low half; in the high half how often there have been any, which tells heaps held for them from heaps
  * held for those before, that are just being let go. Written by forking threads, sequentially consistent; read by all, relaxed,
  * as a hint of which heap to take. */
-static _Atomic uint64_t forks;
+static STRATA_READ_MOSTLY _Atomic uint64_t forks;
 
 /* What heap->busy says while the heap is held: neither 0 nor 1. */
 static uint32_t hold_of(uint64_t word)

@@ -64,7 +64,7 @@ static void look_at_soft_limit(void)
 static _Atomic uint64_t held;
 
 /* Once let go, the reserve is taken again only when the program has shed load: when fewer pages than this cost memory. */
-static _Atomic int64_t hold_below = INT64_MAX;
+static STRATA_READ_MOSTLY _Atomic int64_t hold_below = INT64_MAX;
 
 static size_t count_of(uint64_t word)
 {

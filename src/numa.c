@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-_Atomic unsigned numa_known;
+STRATA_READ_MOSTLY _Atomic unsigned numa_known;
 
 static bool is_digit(char c)
 {

@@ -22,12 +22,12 @@ static const struct option table[] = {
  * one when it is through: what the program sets afterwards is not overwritten by one that comes late, and none waits.
  * Relaxed; ready, set by each that is through, releases them. Partner: the acquire in options().
  */
-static struct options settings = {
+static STRATA_READ_MOSTLY STRATA_ALIGNED(CACHE_LINE) struct options settings = {
 #define SETTING(name, field, ...) .field = UNSET,
 #include "options.def"
 #undef SETTING
 };
-static _Atomic bool ready;
+static STRATA_READ_MOSTLY _Atomic bool ready;
 
 struct text {
 	const char *start;

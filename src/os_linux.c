@@ -53,7 +53,7 @@ static const struct os_functions os = { mmap, munmap, mprotect, madvise, getcpu 
 
 size_t os_page_size(void)
 {
-	static _Atomic size_t known;
+	static STRATA_READ_MOSTLY _Atomic size_t known;
 	if (pretend_page_size() != 0)
 		return pretend_page_size();
 	size_t size = atomic_load_explicit(&known, memory_order_relaxed);

@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-struct region region;
+STRATA_READ_MOSTLY STRATA_ALIGNED(CACHE_LINE) struct region region;
 
 uintptr_t region_base REGION_HOT;
 size_t region_span REGION_HOT;
@@ -201,7 +201,7 @@ static size_t chunks_below(size_t span)
 }
 
 /* Where huge pages begin; SIZE_MAX: nowhere. */
-static _Atomic size_t huge_from = SIZE_MAX;
+static STRATA_READ_MOSTLY _Atomic size_t huge_from = SIZE_MAX;
 
 static void advise_huge(size_t from, size_t to)
 {

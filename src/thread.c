@@ -21,7 +21,7 @@ STRATA_TLS struct thread thread_self;
 
 /* Created by the constructor (process.c). Before that, and if the program has used up all keys, a thread's heap is not given
  * up at its end; the main thread's never is. */
-static pthread_key_t end_key;
+static STRATA_READ_MOSTLY pthread_key_t end_key;
 static _Atomic bool end_key_made;
 
 /*

@@ -17,7 +17,7 @@ static STRATA_LARGE struct type types[RECORD_COUNT];
 
 /* Incremented by who registers, read by all. Relaxed: they say only how far to look; whether a type is there yet says its
  * state, and whether a record has one its type. */
-static _Atomic uint32_t types_used;
+static STRATA_READ_MOSTLY _Atomic uint32_t types_used;
 static _Atomic uint32_t records_used;
 
 unsigned type_count(void)
