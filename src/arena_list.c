@@ -44,11 +44,10 @@ STRATA_FAST _Atomic uint64_t *summary_of(unsigned node, unsigned bucket)
 	return region.node_listed + (node * BUCKET_COUNT + bucket) * words;
 }
 
-static void list_put(arena_index index, unsigned bucket)
+static void note_chunk(arena_index index, unsigned bucket)
 {
 	uint32_t chunk = index / CHUNK_ARENAS;
 	uint64_t bit = UINT64_C(1) << (chunk % 64);
-	set_bit(&region.chunks[chunk].bucket[bucket], arena_bit(index));
 	set_bit(&listed[bucket][chunk / 64], bit);
 	unsigned node = arena_node(index);
 	if (unlikely(node != ANY_NODE))
@@ -56,26 +55,27 @@ static void list_put(arena_index index, unsigned bucket)
 }
 
 /*
- * Puts the arena on the list where its free word belongs and takes it off the others. Called after a change of the word
- * that changed its bucket, and by whoever finds it on a wrong list.
+ * Puts the arena on the list where its free word belongs, off the one where it was. Called after a change of the word that
+ * changed its bucket, and by whoever finds it on a wrong list.
  *
- * Why an arena with free pages cannot end up on no list, though several threads do this at once: everyone, after clearing
- * bits, looks at the word again, and starts over when it now belongs elsewhere. Take the last change of the word, to a value of
- * bucket b. Whoever clears b's bit after that change acted on an older value, looks again, sees b, and sets the bit. Whoever
- * made the change sets it as well. A thread stopped between leaves at worst one arena unlisted until it goes on.
+ * Why an arena with free pages cannot end up on no list, though several threads do this at once: everyone, after writing where
+ * it is, looks at the word again, and starts over when it now belongs elsewhere. Take the last change of the word, to a value of
+ * bucket b, and the last who writes. Who makes the change looks after it where the arena is, and writes unless that is b. So if what
+ * was written last is not b, it was written after that look, and then who wrote it sees b in the word, and starts over. A thread
+ * stopped between leaves at worst one arena unlisted until it goes on.
  * (docs/models/arena_list.pml checks this exhaustively.)
  */
 void arena_relist(arena_index index, uint64_t free)
 {
-	struct chunk *chunk = chunk_of(index);
+	_Atomic uint8_t *where = &chunk_of(index)->listed[index % CHUNK_ARENAS];
 	unsigned bucket = bucket_of(free);
 	unsigned seen;
 	for (;;) {
+		uint8_t list = bucket != NO_BUCKET ? (uint8_t)(bucket + 1) : 0;
+		if (atomic_load(where) != list)
+			atomic_store(where, list);
 		if (bucket != NO_BUCKET)
-			list_put(index, bucket);
-		for (unsigned other = 0; other < BUCKET_COUNT; other++)
-			if (other != bucket)
-				clear_bit(&chunk->bucket[other], arena_bit(index));
+			note_chunk(index, bucket);
 		seen = bucket_of(atomic_load(&region.arenas[index].free));
 		if (seen == bucket)
 			return;
@@ -110,7 +110,7 @@ STRATA_FAST bool walk_next_chunk(struct arena_walk *walk, unsigned node)
 
 STRATA_FAST uint64_t arenas_in_bucket(const struct arena_walk *walk, unsigned node)
 {
-	return atomic_load(&region.chunks[walk->chunk].bucket[walk->bucket]) & arena_node_mask(walk->chunk, node);
+	return bytes_with(region.chunks[walk->chunk].listed, (uint8_t)(walk->bucket + 1)) & arena_node_mask(walk->chunk, node);
 }
 
 STRATA_FAST void take_off_summary(const struct arena_walk *walk, unsigned node)

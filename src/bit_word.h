@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Words of 64 bits, each bit something that is free or taken: found by pattern, and changed by many threads at once.
+ * Words of 64 bits, each bit something that is free or taken: found by pattern, and changed by many threads at once. And 64 bytes
+ * that many threads change, read as such a word.
  */
 #ifndef STRATA_BIT_WORD_H
 #define STRATA_BIT_WORD_H
 
 #include "compiler.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define ALL_BITS (~UINT64_C(0))
 
@@ -70,5 +75,40 @@ static inline bool claim_bits(_Atomic uint64_t *word, uint64_t bits)
 	} while (!atomic_compare_exchange_weak(word, &seen, seen | bits));
 	return true;
 }
+
+/* Bit n: byte n of the 64 is this value; all are below 128. The bytes are aligned to 8. Sequentially consistent, byte by byte. */
+static inline uint64_t bytes_with_by_words(const _Atomic uint8_t *bytes, uint8_t value)
+{
+	const uint64_t each = UINT64_C(0x0101010101010101);
+	const uint64_t *words = (const uint64_t *)(const void *)bytes;
+	uint64_t found = 0;
+	for (unsigned i = 0; i < 64 / 8; i++) {
+		uint64_t others = (__atomic_load_n(&words[i], __ATOMIC_SEQ_CST) ^ each * value) + each * 127;
+		/* Bit 8 * n of what is multiplied becomes bit 56 + n. */
+		found |= (~others >> 7 & each) * UINT64_C(0x0102040810204080) >> 56 << 8 * i;
+	}
+	return found;
+}
+
+/* The same; aligned to 16. */
+#if defined(__SSE2__) && !defined(STRATA_TSAN)
+static inline uint64_t bytes_with(const _Atomic uint8_t *bytes, uint8_t value)
+{
+	const __m128i *parts = (const __m128i *)(const void *)bytes;
+	__m128i wanted = _mm_set1_epi8((char)value);
+	uint64_t found = 0;
+	/* A sequentially consistent load is a load, to this processor. */
+	atomic_signal_fence(memory_order_seq_cst);
+	for (unsigned i = 0; i < 64 / 16; i++)
+		found |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_load_si128(parts + i), wanted)) << 16 * i;
+	atomic_signal_fence(memory_order_seq_cst);
+	return found;
+}
+#else
+static inline uint64_t bytes_with(const _Atomic uint8_t *bytes, uint8_t value)
+{
+	return bytes_with_by_words(bytes, value);
+}
+#endif
 
 #endif

@@ -131,9 +131,9 @@ _Static_assert(sizeof(struct arena) == 32, "two on a cache line");
 struct chunk {
 	_Atomic uint64_t used;  /* 1: the arena is taken. Claim: CAS (acquire); give back: AND (release). */
 	_Atomic uint64_t dirty; /* 1: the unused arena may have pages that cost memory; a hint, set before used is cleared */
-	/* The shared arena lists: bit a of bucket[b] says that arena a was last seen in bucket b. A hint that anyone corrects:
-	 * the rules are in arena_list.c (arena_relist), and the model that checks them in docs/models. */
-	_Atomic uint64_t bucket[BUCKET_COUNT];
+	/* The shared arena lists: in which bucket each arena was last seen, + 1; 0: it is on no list. A hint that anyone corrects: the
+	 * rules are in arena_list.c (arena_relist), and the model that checks them in docs/models. */
+	_Atomic uint8_t listed[CHUNK_ARENAS] STRATA_ALIGNED(CACHE_LINE);
 } STRATA_ALIGNED(CACHE_LINE);
 
 static inline struct chunk *chunk_of(arena_index index)

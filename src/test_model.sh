@@ -5,13 +5,17 @@
 
 holds arena_list 'WITH=keeper()'
 holds arena_list 'WITH=worker(1)'
-breaks "the finder's second look" 's/:: bucket\[b\] == 1 -> listed\[b\] = 1/:: false -> skip/' arena_list 'WITH=worker(1)'
+breaks "the finder's second look" 's/:: place == b -> listed\[b\] = 1/:: false -> skip/' arena_list 'WITH=worker(1)'
+breaks "the second look at the word" 's/:: seen == mine -> break/:: true -> break/' arena_list 'WITH=worker(1)'
+breaks "the byte before the summary" \
+	's/:: mine != NONE -> set(listed.*/:: true -> skip/; s/set(place, mine);/if :: mine != NONE -> set(listed[mine], 1) :: else -> skip fi; set(place, mine);/' \
+	arena_list 'WITH=worker(1)'
 
 holds arena_node WALKED=0
 holds arena_node WALKED=1
 breaks "the second look in a node's bucket" 's/:: there == 1 -> near.*/:: false -> skip/' arena_node WALKED=1
 breaks "the bucket before the node's summary" \
-	's/set(near\[on . 2 + mine\])$/skip/; s/set(bucket\[mine\]);/on = node; set(near[on * 2 + mine]); set(bucket[mine]);/' \
+	's/set(near\[on . 2 + mine\], 1)$/skip/; s/set(place, mine);/on = node; if :: mine != NONE -> set(near[on * 2 + mine], 1) :: else -> skip fi; set(place, mine);/' \
 	arena_node WALKED=1
 
 for sequence in 'NEXT=0 LAST=1' 'NEXT=2 LAST=1' 'NEXT=2 LAST=0'; do

@@ -30,6 +30,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_retain \
 	tests/unit/test_pool_purge \
 	tests/unit/test_bins \
+	tests/unit/test_bit_word \
 	tests/unit/test_size_class \
 	tests/unit/test_slots \
 	tests/unit/test_account \
@@ -121,6 +122,11 @@ tests_unit_test_account_LDADD = $(INSIDE_LIBS) -lpthread
 tests_unit_test_slots_SOURCES = tests/unit/test_slots.c
 tests_unit_test_slots_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_slots_LDADD = $(INSIDE_LIBS) -lpthread
+
+tests_unit_test_bit_word_SOURCES = tests/unit/test_bit_word.c
+tests_unit_test_bit_word_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_bit_word_LDADD = $(INSIDE_LIBS)
+
 tests_unit_test_size_class_SOURCES = tests/unit/test_size_class.c
 tests_unit_test_size_class_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_size_class_LDADD = $(INSIDE_LIBS)

@@ -20,7 +20,7 @@
 #endif
 
 byte free = 2;       /* arena->free, as a count */
-bit bucket[2];       /* this arena's bit in chunk->bucket[b] */
+byte place = 1;      /* this arena's byte in chunk->listed */
 bit listed[2];       /* this chunk's bit in listed[b] */
 byte running = 0;
 bool begun = false;
@@ -34,19 +34,11 @@ inline bucket_of(count, b)
 	fi
 }
 
-/* set_bit and clear_bit look first and write only if needed: two accesses. */
-inline set(word)
+/* Who writes looks first, and writes only if needed: two accesses. */
+inline set(word, value)
 {
 	if
-	:: word == 0 -> word = 1
-	:: else -> skip
-	fi
-}
-
-inline clear(word)
-{
-	if
-	:: word == 1 -> word = 0
+	:: word != value -> word = value
 	:: else -> skip
 	fi
 }
@@ -55,12 +47,11 @@ inline relist(mine)
 {
 	do
 	:: true ->
+		set(place, mine);
 		if
-		:: mine != NONE -> set(bucket[mine]); set(listed[mine])
+		:: mine != NONE -> set(listed[mine], 1)
 		:: else -> skip
 		fi;
-		if :: mine != 0 -> clear(bucket[0]) :: else -> skip fi;
-		if :: mine != 1 -> clear(bucket[1]) :: else -> skip fi;
 		atomic { bucket_of(free, seen) };
 		if
 		:: seen == mine -> break
@@ -119,10 +110,10 @@ proctype finder()
 		if
 		:: listed[b] == 1 ->
 			if
-			:: bucket[b] == 0 ->
+			:: place != b ->
 				listed[b] = 0;
 				if
-				:: bucket[b] == 1 -> listed[b] = 1
+				:: place == b -> listed[b] = 1
 				:: else -> skip
 				fi
 			:: else ->
@@ -141,7 +132,6 @@ proctype finder()
 
 init {
 	atomic {
-		bucket[1] = 1;
 		listed[1] = 1;
 		running = 3;
 		run worker(1);
@@ -151,7 +141,6 @@ init {
 	running == 0;
 	byte b;
 	bucket_of(free, b);
-	assert(b == NONE || (bucket[b] == 1 && listed[b] == 1));
-	assert(b == 0 || bucket[0] == 0);
-	assert(b == 1 || bucket[1] == 0)
+	assert(place == b);
+	assert(b == NONE || listed[b] == 1)
 }

@@ -23,7 +23,7 @@ bit used = 1;
 byte free = 1;       /* arena->free, as a count; the first process begins with the other page */
 byte node = 0;       /* arena->node */
 bit mask[2];         /* this arena's bit in the chunk's word of node n */
-bit bucket[2];       /* its bit in chunk->bucket[b] */
+byte place = 0;      /* its byte in chunk->listed */
 bit listed[2];       /* this chunk's bit in listed[b] */
 bit near[4];         /* this chunk's bit in the summary of node n and bucket b: [n * 2 + b] */
 byte running = 0;
@@ -37,19 +37,11 @@ inline bucket_of(count, b)
 	fi
 }
 
-/* set_bit and clear_bit look first and write only if needed: two accesses. */
-inline set(word)
+/* Who writes looks first, and writes only if needed: two accesses. */
+inline set(word, value)
 {
 	if
-	:: word == 0 -> word = 1
-	:: else -> skip
-	fi
-}
-
-inline clear(word)
-{
-	if
-	:: word == 1 -> word = 0
+	:: word != value -> word = value
 	:: else -> skip
 	fi
 }
@@ -58,16 +50,14 @@ inline relist(mine)
 {
 	do
 	:: true ->
+		set(place, mine);
 		if
 		:: mine != NONE ->
-			set(bucket[mine]);
-			set(listed[mine]);
+			set(listed[mine], 1);
 			on = node;
-			set(near[on * 2 + mine])
+			set(near[on * 2 + mine], 1)
 		:: else -> skip
 		fi;
-		if :: mine != 0 -> clear(bucket[0]) :: else -> skip fi;
-		if :: mine != 1 -> clear(bucket[1]) :: else -> skip fi;
 		atomic { bucket_of(free, seen) };
 		if
 		:: seen == mine -> break
@@ -98,8 +88,8 @@ inline claim_whole(here)
 	on = node;
 	if
 	:: on != here ->
-		clear(mask[on]);
-		set(mask[here]);
+		set(mask[on], 0);
+		set(mask[here], 1);
 		node = here
 	:: else -> skip
 	fi;
@@ -132,7 +122,7 @@ proctype worker(byte here; byte times; bool has_page)
 	running--
 }
 
-/* arena_walk_next and take_off_summary; the bucket's bit first, then the node's word. */
+/* arena_walk_next and take_off_summary; the arena's byte first, then the node's word. */
 proctype finder(byte n)
 {
 	byte b = 0;
@@ -141,12 +131,12 @@ proctype finder(byte n)
 	:: b < 2 ->
 		if
 		:: near[n * 2 + b] == 1 ->
-			there = bucket[b];
+			there = (place == b);
 			there = there && mask[n];
 			if
 			:: there == 0 ->
 				near[n * 2 + b] = 0;
-				there = bucket[b];
+				there = (place == b);
 				there = there && mask[n];
 				if
 				:: there == 1 -> near[n * 2 + b] = 1
@@ -165,7 +155,6 @@ proctype finder(byte n)
 init {
 	atomic {
 		mask[0] = 1;
-		bucket[0] = 1;
 		listed[0] = 1;
 		near[0] = 1;
 		/* What was left of an earlier life. */
@@ -179,5 +168,5 @@ init {
 	byte b;
 	bucket_of(free, b);
 	assert(mask[node] == 1 && mask[1 - node] == 0);
-	assert(b == NONE || (bucket[b] == 1 && listed[b] == 1 && near[node * 2 + b] == 1))
+	assert(b == NONE || (place == b && listed[b] == 1 && near[node * 2 + b] == 1))
 }
