@@ -49,7 +49,26 @@ void heap_forget_dead(void)
 void heap_bury(struct heap *heap)
 {
 	atomic_store(&heap->state, HEAP_DEAD);
+	atomic_store(&heap->unlisted, false);
 	dead_push(heap);
+}
+
+/*
+ * A heap that somebody is in is of no use to who needs one: on the stack there would be more and more of them above those that are
+ * free, and new ones be made. So it comes there when he lets go of it. Dead, a heap is on the stack, or unlisted, or a thread has popped
+ * it; whoever takes the mark away pushes it. Who leaves a heap marks it and then looks at busy; who was in it lets go of busy and then
+ * looks for the mark: sequentially consistent, so that one of the two sees the other. (docs/models/dead_heap.pml)
+ */
+void heap_list_if_wanted(struct heap *heap)
+{
+	if (atomic_load(&heap->unlisted) && atomic_load(&heap->busy) == 0 && atomic_exchange(&heap->unlisted, false))
+		dead_push(heap);
+}
+
+static void list_when_free(struct heap *heap)
+{
+	atomic_store(&heap->unlisted, true);
+	heap_list_if_wanted(heap);
 }
 
 /* Acquire: the pools as the last holder left them; partner: the release in heap_unlock. */
@@ -68,6 +87,7 @@ bool heap_try_lock_other(struct heap *heap)
 	if (likely(others_read(heap->claimed) != CLAIM_BARRED))
 		return true;
 	atomic_store_explicit(&heap->busy, 0, memory_order_release);
+	heap_look_after_dead(heap);
 	return false;
 }
 
@@ -102,6 +122,7 @@ void heap_look_after_dead(struct heap *heap)
 	atomic_thread_fence(memory_order_seq_cst);
 	if (heap_dead_waits(heap))
 		remote_drain_for(heap);
+	heap_list_if_wanted(heap);
 }
 
 void heap_unlock_other(struct heap *heap)
@@ -160,25 +181,21 @@ static bool try_revive(struct heap *heap)
 	return true;
 }
 
-/* Takes a dead heap, unless somebody is in each of the first few. Ghosts are dropped. */
+/* Somebody may come to a heap that is on the stack, to take what it has: he is out of it soon, or stopped there. */
+#define REVIVE_TRIES 64u
+
+/* Takes a dead heap. Ghosts are dropped. */
 static struct heap *revive(number_stack *stack)
 {
-	struct heap *passed[4];
-	unsigned count = 0;
 	struct heap *heap;
-	while ((heap = dead_pop(stack)) != NULL) {
-		bool dead = atomic_load(&heap->state) == HEAP_DEAD;
-		if (dead && try_revive(heap))
-			break;
-		if (dead)
-			passed[count++] = heap;
-		heap = NULL;
-		if (count == sizeof passed / sizeof *passed)
-			break;
+	for (unsigned tries = 0; tries < REVIVE_TRIES && (heap = dead_pop(stack)) != NULL; tries++) {
+		if (atomic_load(&heap->state) != HEAP_DEAD)
+			continue;
+		if (try_revive(heap))
+			return heap;
+		list_when_free(heap);
 	}
-	while (count > 0)
-		dead_push(passed[--count]);
-	return heap;
+	return NULL;
 }
 
 struct heap *heap_acquire(bool new_is_spare)
@@ -249,7 +266,7 @@ void heap_release(struct heap *heap)
 	}
 	/* Blocks handed over between the drain and the change of state: their sender saw a live heap. */
 	remote_drain_for(heap);
-	dead_push(heap);
+	list_when_free(heap);
 }
 
 int heap_empty(struct heap *heap)

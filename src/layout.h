@@ -309,6 +309,7 @@ struct heap {
 	/* Pages went back to arenas since the owner last asked. Set under busy, cleared by the owner without: a hint. */
 	bool returned;
 	bool spare;                    /* serves only while forks are under way (fork.h); written when it is made */
+	_Atomic bool unlisted;         /* dead, on no stack, and to be put there (heap.c) */
 
 	/* -- Shared. -- */
 	/* Blocks that other threads freed: a stack of carriers (remote.c) linked through their first words, as many as a CAS

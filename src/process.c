@@ -44,7 +44,8 @@ static void before_fork(void)
 static void after_fork_in_parent(void)
 {
 	fork_end_in_parent();
-	if (barred != NULL && thread_self.own == barred)
+	/* Another library's handler may have made it leave that: while a fork of another thread held it, to come home later. */
+	if (barred != NULL && (thread_self.own == barred || thread_self.home == barred))
 		claim_allow(barred);
 	table_after_fork_in_parent();
 	debug_after_fork_in_parent();

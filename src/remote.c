@@ -399,5 +399,6 @@ void remote_drain_for(struct heap *heap)
 		heap_unlock_told(heap);
 		atomic_thread_fence(memory_order_seq_cst);
 	} while (heap_dead_waits(heap));
+	heap_list_if_wanted(heap);
 	retain_bound();
 }

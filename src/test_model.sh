@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The shared lists of arenas, the same by node, and the exchange of tables.
+# The shared lists of arenas, the same by node, the stack of dead heaps, and the exchange of tables.
 . "$top_srcdir/src/models.sh"
 
 holds arena_list 'WITH=keeper()'
@@ -17,6 +17,12 @@ breaks "the second look in a node's bucket" 's/:: there == 1 -> near.*/:: false 
 breaks "the bucket before the node's summary" \
 	's/set(near\[on . 2 + mine\], 1)$/skip/; s/set(place, mine);/on = node; if :: mine != NONE -> set(near[on * 2 + mine], 1) :: else -> skip fi; set(place, mine);/' \
 	arena_node WALKED=1
+
+holds dead_heap
+breaks "the look of who was in it" '/busy = 0;/{n;s/list_if_wanted()/skip/}' dead_heap
+breaks "the look of who leaves it" '/unlisted = true;/{n;s/list_if_wanted()/skip/}' dead_heap
+breaks "the mark of who needs one and finds somebody there" '/busy != 0 -> skip };/{n;s/list_when_free()/skip/}' dead_heap
+breaks "the exchange" 's/:: atomic { unlisted -> unlisted = false };/:: unlisted -> unlisted = false;/' dead_heap
 
 for sequence in 'NEXT=0 LAST=1' 'NEXT=2 LAST=1' 'NEXT=2 LAST=0'; do
 	holds table_exchange $sequence

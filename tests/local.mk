@@ -34,6 +34,8 @@ CONTRACT_TESTS = \
 	tests/unit/test_size_class \
 	tests/unit/test_slots \
 	tests/unit/test_account \
+	tests/unit/test_dead_heaps \
+	tests/unit/test_fork_handlers \
 	tests/unit/test_across_threads \
 	tests/unit/test_cgroup \
 	tests/unit/test_cgroup_tree \
@@ -122,6 +124,14 @@ tests_unit_test_account_LDADD = $(INSIDE_LIBS) -lpthread
 tests_unit_test_slots_SOURCES = tests/unit/test_slots.c
 tests_unit_test_slots_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_slots_LDADD = $(INSIDE_LIBS) -lpthread
+
+tests_unit_test_dead_heaps_SOURCES = tests/unit/test_dead_heaps.c
+tests_unit_test_dead_heaps_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_dead_heaps_LDADD = $(INSIDE_LIBS) -lpthread
+
+tests_unit_test_fork_handlers_SOURCES = tests/unit/test_fork_handlers.c
+tests_unit_test_fork_handlers_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_fork_handlers_LDADD = $(CONTRACT_LIBS) -lpthread
 
 tests_unit_test_bit_word_SOURCES = tests/unit/test_bit_word.c
 tests_unit_test_bit_word_CFLAGS = $(CONTRACT_CFLAGS)

@@ -17,8 +17,9 @@
  * as served by strata return 16-byte alignment for every size >= 16.
  *
  * Bounds: 262143 threads that allocate may live at once; with the setting reserve below 256 GiB (or where less could be
- * reserved) one for each MiB of it, but at least 1023; under a limit on address space (ulimit -v) as many as an eighth of that
- * has room for, at least 127. Calls of further threads fail with ENOMEM until some have ended.
+ * reserved) one for each MiB of it but one, and at least 1023; under a limit on address space (ulimit -v) as many as an eighth of
+ * that has room for, at least 127. Each thread that takes from sleeping threads at that moment (a call of the clock, strata_trim)
+ * may need 16 of them. Calls of further threads fail with ENOMEM until some have ended.
  */
 #ifndef STRATA_STRATA_H
 #define STRATA_STRATA_H
