@@ -63,7 +63,8 @@ STRATA_PUBLIC size_t strata_usable_size(const void *block)
 
 STRATA_PUBLIC size_t strata_good_size(size_t size)
 {
-	return core_good_size(size);
+	size_t good = core_good_size(size);
+	return unlikely(options()->check) && good != 0 ? size : good;
 }
 
 /* ---- Many blocks ---------------------------------------------------------------------------------------------------- */

@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define BUSY_MS 100       /* between two looks while there was something to do */
@@ -17,10 +19,14 @@
 #define STEPS_MOST 64u    /* bounded parts in a row */
 #define STACK_BYTES ((size_t)64 << 10)
 
+#define FILTERS_UNASKED (-2)
+#define FILTERS_UNKNOWN (-1) /* there is no /proc, or not any more */
+
 STRATA_READ_MOSTLY _Atomic unsigned background_begun;
 
 /* Written by the constructor alone. */
 static STRATA_READ_MOSTLY _Atomic bool allowed;
+static int filters_at_start = FILTERS_UNASKED;
 static _Atomic uint32_t stopping; /* a futex */
 static _Atomic bool running;      /* thread is to be joined; by who begins, after thread, and read before it at the end */
 static pthread_t thread;
@@ -50,6 +56,33 @@ static void *run(void *unused)
 	}
 	return unused;
 }
+
+/* ---- Sandboxes ------------------------------------------------------------------------------------------------------ */
+
+static bool read_filters(const char *line, void *context)
+{
+	static const char name[] = "Seccomp_filters:\t";
+	if (strncmp(line, name, sizeof name - 1) != 0)
+		return true;
+	*(int *)context = atoi(line + sizeof name - 1);
+	return false;
+}
+
+static int count_filters(void)
+{
+	int count = FILTERS_UNKNOWN;
+	os_each_line("/proc/thread-self/status", read_filters, &count);
+	return count;
+}
+
+/* A filter that the program has put on itself since it started (seccomp), as servers do in processes that they fork, may end it for
+ * beginning a thread. One that was there before is the container's. */
+static bool entered_sandbox(void)
+{
+	return filters_at_start != FILTERS_UNASKED && count_filters() != filters_at_start;
+}
+
+/* ---- The thread's beginning and end --------------------------------------------------------------------------------- */
 
 static int create(size_t stack_bytes)
 {
@@ -83,7 +116,7 @@ void background_begin(const void *caller)
 	if (!atomic_load(&allowed) || (caller != NULL && os_is_system_code(caller)))
 		return;
 	/* pthread_create allocates: it must not come here again. */
-	if (atomic_compare_exchange_strong(&background_begun, &none, 1))
+	if (atomic_compare_exchange_strong(&background_begun, &none, 1) && !entered_sandbox())
 		create_blocking_signals();
 	errno = saved_errno;
 }
@@ -91,6 +124,8 @@ void background_begin(const void *caller)
 void background_allow(void)
 {
 	os_learn_system_code();
+	if (options()->background)
+		filters_at_start = count_filters();
 	atomic_store(&allowed, true);
 }
 

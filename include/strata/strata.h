@@ -41,20 +41,20 @@ extern "C" {
 
 /* A block of at least size bytes; size 0 gives a distinct block. NULL and errno ENOMEM when size exceeds PTRDIFF_MAX or
  * memory is refused (C17 7.22.3.4). */
-void *strata_malloc(size_t size) STRATA_ATTRIBUTE(malloc, alloc_size(1), warn_unused_result);
+void *strata_malloc(size_t size) STRATA_ATTRIBUTE(malloc, warn_unused_result);
 
 /* count * size bytes, all zero; NULL and ENOMEM also when the product overflows (C17 7.22.3.2). */
-void *strata_calloc(size_t count, size_t size) STRATA_ATTRIBUTE(malloc, alloc_size(1, 2), warn_unused_result);
+void *strata_calloc(size_t count, size_t size) STRATA_ATTRIBUTE(malloc, warn_unused_result);
 
 /* Resizes block to size bytes, moving it where needed; the contents up to the smaller size are kept. block NULL: as
  * strata_malloc. size 0: frees block and returns NULL, as glibc's realloc. On failure NULL and ENOMEM, and block stays as
  * it was. */
-void *strata_realloc(void *block, size_t size) STRATA_ATTRIBUTE(alloc_size(2), warn_unused_result);
+void *strata_realloc(void *block, size_t size) STRATA_ATTRIBUTE(warn_unused_result);
 
 /* A block of size bytes aligned to alignment, a power of two. NULL and EINVAL for any other alignment, NULL and ENOMEM as
  * above. Unlike C17's aligned_alloc, size need not be a multiple of alignment. */
 void *strata_aligned_alloc(size_t alignment, size_t size)
-    STRATA_ATTRIBUTE(malloc, alloc_size(2), alloc_align(1), warn_unused_result);
+    STRATA_ATTRIBUTE(malloc, alloc_align(1), warn_unused_result);
 
 /* Frees block; NULL is ignored. Leaves errno alone. */
 void strata_free(void *block);
@@ -63,10 +63,11 @@ void strata_free(void *block);
  * requested <= s <= strata_usable_size(block) is right. check:1 verifies it. */
 void strata_free_sized(void *block, size_t size);
 
-/* Bytes that may be used at block, at least what was requested; 0 for NULL. */
+/* Bytes that may be used at block, at least what was requested; 0 for NULL. For this the functions above do not tell the compiler how
+ * large their blocks are (alloc_size): _FORTIFY_SOURCE would end a program that writes more than it requested, as it does after malloc(3). */
 size_t strata_usable_size(const void *block);
 
-/* What strata_malloc(size) would make usable: the size of the class, or whole pages. 0 when the request would fail for
+/* What strata_malloc(size) would make usable: the size of the class, or whole pages; under check:1 the size itself. 0 when the request would fail for
  * its size alone. Signal-safe. */
 size_t strata_good_size(size_t size) STRATA_ATTRIBUTE(const);
 

@@ -38,6 +38,7 @@ EXTRA_DIST += \
 	tests/lifecycle/native_dlopen.c \
 	tests/lifecycle/python_memory.py \
 	tests/lifecycle/plain.c \
+	tests/lifecycle/sandbox.c \
 	tests/lifecycle/seccomp.c \
 	tests/lifecycle/secure.c \
 	tests/lifecycle/start_end.c \

@@ -7,6 +7,20 @@ each_way plain >"$work/ways"
 grep -v '^fine$' "$work/ways"
 [ "$(grep -c '^fine$' "$work/ways")" -eq "$(grep -c passed "$work/ways")" ] || fail "said nothing"
 
+# As pkg-config says: also a program that leaves every allocation to libc, with compilers that leave out what it does not call.
+if [ -e "$library" ]; then
+	cat >"$work/leaves.c" <<-'END'
+		#include <stdio.h>
+		#include <string.h>
+		int main(int argc, char **argv) { puts(strdup(argv[argc - 1])); return 0; }
+	END
+	libs=$(sed -n "s|^Libs: ||p" "$top_builddir/strata.pc" | sed "s|\${libdir}|${library%/*}|")
+	$CC -Wl,--as-needed -o "$work/leaves" "$work/leaves.c" $libs -Wl,-rpath,"${library%/*}" || fail "pkg-config's libraries: does not link"
+	STRATA_OPTIONS=stats:1 "$work/leaves" word >"$work/leaves.out" 2>&1 && grep -q '^strata: live' "$work/leaves.out" ||
+		fail "pkg-config's libraries: strata was left out"
+	echo "pkg-config's libraries: passed"
+fi
+
 for each in preloaded static; do
 	possible "$each" || continue
 	for options in check:1 cache:0 decay_ms:0,retain:0 huge:always reserve:64M purge:free; do

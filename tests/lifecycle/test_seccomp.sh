@@ -12,4 +12,7 @@ for each in preloaded static; do
 	[ "$status" -eq 0 ] || fail "$each: exit status $status"
 	STRATA_OPTIONS=decay_ms:0,retain:0 run "$each" seccomp || fail "$each: decay_ms:0"
 	echo "seccomp: $each: passed"
+	build "$each" sandbox
+	STRATA_OPTIONS=background:1 run "$each" sandbox || fail "$each: background:1 in a sandbox"
+	echo "sandbox: $each: passed"
 done
