@@ -124,13 +124,14 @@ enum type_phase { TYPE_NONE, TYPE_LIVE, TYPE_CLOSING, TYPE_GONE, TYPE_PHASE_MASK
 #define TYPE_WALKER 0x100u
 
 /* Written by who registers, in phase NONE; read by those to whom the state says LIVE or CLOSING. Besides, reuse_type reads
- * record_count in phase GONE, which a place keeps for good with its records; strata_type_stats_read all without asking, as its
+ * record_room in phase GONE, which a place keeps for good with its records; strata_type_stats_read all without asking, as its
  * caller may not unregister the type meanwhile; and so does the child of a fork (forget_depots), which is alone. */
 struct type {
 	_Atomic uint32_t state; /* changed by all as above */
 	enum strata_shape shape;
 	strata_type *records;
-	uint32_t record_count;
+	uint32_t record_count;         /* of the type, */
+	uint32_t record_room;          /* and of the place that it has */
 	uint32_t buffer_weight;        /* bytes of a buffer that bounds reckon with, for each object */
 	size_t alignment;
 	strata_construct_callback *construct;

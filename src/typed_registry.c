@@ -163,27 +163,55 @@ static uint32_t take_numbers(_Atomic uint32_t *used, uint32_t count, uint32_t mo
 	return first;
 }
 
-/* One that was unregistered and has as many records. */
-static struct type *reuse_type(uint32_t records)
+/* The place of one that was unregistered which has room for so many records, as few more as there is, up to most. */
+static struct type *find_gone(uint32_t records, uint32_t most)
 {
+	struct type *best = NULL;
 	for (unsigned i = 0; i < type_count(); i++) {
-		uint32_t gone = TYPE_GONE;
-		if (atomic_load(&types[i].state) == TYPE_GONE && types[i].record_count == records &&
-		    atomic_compare_exchange_strong(&types[i].state, &gone, TYPE_NONE))
-			return &types[i];
+		if (atomic_load(&types[i].state) != TYPE_GONE || types[i].record_room < records || types[i].record_room > most)
+			continue;
+		if (best == NULL || types[i].record_room < best->record_room)
+			best = &types[i];
 	}
-	return NULL;
+	return best;
 }
 
-/* Handles that were never used come first: a stale one is found as long as nobody else has it. */
-static struct type *new_type(uint32_t records)
+static struct type *reuse_type(uint32_t records, uint32_t most)
+{
+	struct type *type;
+	uint32_t gone;
+	do {
+		gone = TYPE_GONE;
+		type = find_gone(records, most);
+	} while (type != NULL && !atomic_compare_exchange_strong(&type->state, &gone, TYPE_NONE));
+	return type;
+}
+
+/* Records that were never used: a stale handle is found as long as nobody else has it. */
+static struct type *unused_type(uint32_t records)
 {
 	uint32_t first = take_numbers(&records_used, records, RECORD_COUNT);
 	if (first == RECORD_COUNT)
-		return reuse_type(records);
+		return NULL;
 	struct type *type = &types[take_numbers(&types_used, 1, RECORD_COUNT)];
 	type->records = &type_records[first];
-	type->record_count = records;
+	type->record_room = records;
+	return type;
+}
+
+/* Once half of the records are used the rest is for types of a size that has not been there: a program that registers one type again and
+ * again leaves room for others. */
+static struct type *new_type(uint32_t records)
+{
+	struct type *type = NULL;
+	if (type_record_count() > RECORD_COUNT / 2)
+		type = reuse_type(records, records);
+	if (type == NULL)
+		type = unused_type(records);
+	if (type == NULL)
+		type = reuse_type(records, RECORD_COUNT);
+	if (type != NULL)
+		type->record_count = records;
 	return type;
 }
 
@@ -239,8 +267,10 @@ static void clear_record(strata_type *record)
 static void fill_records(struct type *type, const struct strata_type_info *info)
 {
 	strata_type *records = type->records;
-	for (uint32_t i = 0; i < type->record_count; i++) {
+	for (uint32_t i = 0; i < type->record_room; i++) {
 		clear_record(&records[i]);
+		if (i >= type->record_count)
+			continue;
 		size_t items = info->shape == STRATA_TUPLE && i > 0 ? i - 1 : 0;
 		fill_record(&records[i], type, info, info->size + items * info->item_size);
 		__atomic_store_n(&records[i].type, type, __ATOMIC_RELEASE);

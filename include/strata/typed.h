@@ -69,7 +69,8 @@ struct strata_type_info {
 
 /* Registers a type. info_size is sizeof *info: a caller compiled against an older, shorter structure gets zero for the
  * rest. NULL and errno: EINVAL (a size, alignment or offset that makes no sense, no name), ENOSPC (there is room for 1024
- * free lists: a fixed type has one, a list or dict takes the place of two, a tuple of max_length + 2). */
+ * free lists: a fixed type has one, a list or dict takes the place of two, a tuple of max_length + 2; those of a type that was
+ * unregistered stay together, and serve one that needs no more). */
 strata_type *strata_type_register(const struct strata_type_info *info, size_t info_size);
 
 /* Unregisters the type: what its lists hold is destroyed and freed, whichever thread's list it is. Requires that no call
