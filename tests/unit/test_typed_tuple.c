@@ -91,45 +91,12 @@ static void a_tuple_that_is_too_long_is_refused(void **state)
 	unregister(type);
 }
 
-/* Types that come and go leave room for others, of which there were none. */
-static void types_that_come_and_go_leave_room(void **state)
-{
-	struct strata_type_info list = {.name = "list", .shape = STRATA_LIST, .size = 32, .item_size = 8, .buffer_offset = 16,
-	                                .capacity_offset = 24};
-	struct strata_type_info tuple = {.name = "tuple", .shape = STRATA_TUPLE, .size = 16, .item_size = 8};
-
-	(void)state;
-	for (int i = 0; i < 3000; i++) {
-		strata_type *type = fixed("comes and goes", 24);
-		strata_type *other;
-
-		tuple.max_length = 1 + (size_t)i % 8;
-		other = strata_type_register(&tuple, sizeof tuple);
-		assert_non_null(other);
-		get(type, 0, 1);
-		put(type, 0, 1);
-		unregister(other);
-		unregister(type);
-	}
-	for (size_t length = 8; length < 200; length += 60) {
-		strata_type *types[2] = {strata_type_register(&list, sizeof list)};
-
-		tuple.max_length = length;
-		types[1] = strata_type_register(&tuple, sizeof tuple);
-		for (size_t i = 0; i < 2; i++) {
-			assert_non_null(types[i]);
-			unregister(types[i]);
-		}
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(tuples_of_every_length_hold_their_items),
 	    cmocka_unit_test(each_length_has_its_list),
 	    cmocka_unit_test(a_tuple_that_is_too_long_is_refused),
-	    cmocka_unit_test(types_that_come_and_go_leave_room),
 	};
 
 	return cmocka_run_group_tests(tests, nothing_is_idle, NULL);
