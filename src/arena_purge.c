@@ -37,8 +37,9 @@ static uint64_t worth_it(arena_index index, uint64_t free, unsigned least_run)
 	return whole;
 }
 
-/* Memory that is locked (mlock, mlockall) does not go back, and stays as dirty as it was: without a pause it would be tried again at
- * each step, and at each free that finds too much of it. Until when, ms; written by who was refused, read by all, relaxed: a hint. */
+/* Before Linux 5.18 memory that is locked (mlock, mlockall) does not go back, and stays as dirty as it was: without a pause it would be
+ * tried again at each step, and at each free that finds too much of it. Until when, ms; written by who was refused, read by all,
+ * relaxed: a hint. */
 static _Atomic uint64_t refused_until;
 #define REFUSED_PAUSE_MS 100u
 

@@ -82,6 +82,9 @@ long strata_os_calls(void);
 /* From now on the system's page has this size, a multiple of the real one: calls answer as they would there. */
 void strata_os_pretend_page_size(size_t size);
 
+/* From now on purging is refused, as of locked memory before Linux 5.18. */
+void strata_os_pretend_locked(bool locked);
+
 /* From now on threads run on the node that this says, or -errno. */
 void strata_os_pretend_node(int (*node)(void));
 

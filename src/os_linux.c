@@ -28,6 +28,9 @@
 #ifndef MADV_COLD
 #define MADV_COLD 20
 #endif
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
 
 /* Later ones ask without a system call, where the kernel has a way. */
 #if !__GLIBC_PREREQ(2, 29)
@@ -122,9 +125,15 @@ int os_purge(void *start, size_t size, bool lazy)
 		return -ENOMEM;
 	if (pretend_pages(start, &size) != 0)
 		return -EINVAL;
+	if (pretend_locked())
+		return -EINVAL;
 	if (lazy && os.advise(start, size, MADV_FREE) == 0)
 		return 0;
-	return result_of(os.advise(start, size, MADV_DONTNEED), saved_errno);
+	int result = result_of(os.advise(start, size, MADV_DONTNEED), saved_errno);
+	/* Locked memory: it goes, and what is touched again is locked again. */
+	if (result == -EINVAL)
+		result = result_of(os.advise(start, size, MADV_DONTNEED_LOCKED), saved_errno);
+	return result;
 }
 
 int os_refresh(void *start, size_t size)

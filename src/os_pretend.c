@@ -48,6 +48,18 @@ size_t pretend_page_size(void)
 	return pretended_page_size;
 }
 
+static _Atomic bool pretended_locked;
+
+void strata_os_pretend_locked(bool locked)
+{
+	pretended_locked = locked;
+}
+
+bool pretend_locked(void)
+{
+	return pretended_locked;
+}
+
 static int (*_Atomic pretended_node)(void);
 
 void strata_os_pretend_node(int (*node)(void))

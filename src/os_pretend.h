@@ -21,6 +21,9 @@ size_t pretend_page_size(void);
 /* As the kernel: a start between pages is an error, a length is rounded up. 0 or -EINVAL. */
 int pretend_pages(const void *start, size_t *size);
 
+/* Whether all memory is locked, of a system that gives none of that back. */
+bool pretend_locked(void);
+
 /* False: the system's own. */
 bool pretend_node(int *node);
 
@@ -51,6 +54,11 @@ static inline int pretend_pages(const void *start, size_t *size)
 	(void)start;
 	(void)size;
 	return 0;
+}
+
+static inline bool pretend_locked(void)
+{
+	return false;
 }
 
 static inline bool pretend_node(int *node)

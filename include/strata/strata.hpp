@@ -204,7 +204,7 @@ template <class T, class... Args>
 
 #if STRATA_HAVE_PMR
 
-/* Blocks of one domain. All resources of a domain are equal. */
+/* Blocks of one domain. All resources of a domain are equal (without RTTI each is equal to itself alone). */
 template <enum strata_domain Domain>
 class domain_resource final : public pmr::memory_resource {
 	static_assert(Domain >= STRATA_DOMAIN_RAW && Domain < STRATA_DOMAIN_TYPED, "raw, mem, obj or buf");

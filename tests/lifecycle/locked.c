@@ -72,6 +72,30 @@ static void move_and_trim(void)
 	free(next);
 }
 
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
+
+/* What is freed goes back, where the system lets it (Linux 5.18). */
+static void free_much(void)
+{
+	const size_t size = 48 << 20;
+	char *block = malloc(size);
+	long with;
+
+	check(block != NULL);
+	memset(block, 1, size);
+	with = resident_kib();
+	free(block);
+	malloc_trim(0);
+	block = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	check(block != MAP_FAILED);
+	if (madvise(block, 4096, MADV_DONTNEED_LOCKED) == 0)
+		check(resident_kib() < with - (32 << 10));
+	munmap(block, 4096);
+	check(all_is_locked());
+}
+
 static void *use(void *argument)
 {
 	churn((unsigned)(size_t)argument, 300);
@@ -96,6 +120,7 @@ int main(void)
 	for (size_t i = 0; i < 4; i++)
 		check(pthread_join(threads[i], NULL) == 0);
 	move_and_trim();
+	free_much();
 	printf("resident: %ld KiB\n", resident_kib());
 	check(resident_kib() < 64 << 10);
 	return 0;
