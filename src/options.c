@@ -177,7 +177,7 @@ static void complain(struct text setting)
 	size_t length = setting.length < sizeof copy - 1 ? setting.length : sizeof copy - 1;
 	memcpy(copy, setting.start, length);
 	copy[length] = '\0';
-	message("STRATA_OPTIONS: \"%s\" not understood; default used", copy);
+	message("STRATA_OPTIONS: \"%s\" not understood; passed over", copy);
 }
 
 static bool apply(size_t *values, struct text name, struct text text)

@@ -188,7 +188,8 @@ struct strata_stats {
 	uint64_t cached_bytes;   /* free blocks in threads' caches and in batches on their way home */
 	uint64_t free_bytes;     /* in pages that are in no use, resident (they were touched and not given back) */
 	uint64_t pooled_bytes;   /* free blocks at home in pools in use */
-	uint64_t run_bytes;      /* the part of live_bytes in page runs and direct mappings (blocks above 256 KiB) */
+	uint64_t run_bytes;      /* the part of live_bytes in page runs and direct mappings (blocks above 256 KiB); under
+	                          * check:1 with those that are kept back, which are not live */
 	uint64_t heap_bytes;     /* pages in use by pools, runs and mappings, plus free_bytes */
 	uint64_t metadata_bytes; /* strata's own records, as committed (touched or not) */
 	uint64_t reserved_bytes; /* address space reserved; not memory */

@@ -213,7 +213,7 @@ static void test_malformed(void **state)
 		const size_t used = strlen(expected);
 
 		snprintf(expected + used, sizeof expected - used,
-		         "strata: STRATA_OPTIONS: \"%s\" not understood; default used\n", *lines);
+		         "strata: STRATA_OPTIONS: \"%s\" not understood; passed over\n", *lines);
 	}
 	driver_run("settings", options, &outcome);
 	assert_string_equal(outcome.errors, expected);
