@@ -79,14 +79,13 @@ static void move_and_trim(void)
 /* What is freed goes back, where the system lets it (Linux 5.18). */
 static void free_much(void)
 {
-	const size_t size = 48 << 20;
-	char *block = malloc(size);
+	char *block = block_new(48 << 20);
 	long with;
 
-	check(block != NULL);
-	memset(block, 1, size);
+	for (size_t i = sizeof(size_t); i < 48 << 20; i += 4096)
+		*(volatile char *)&block[i] = 1;
 	with = resident_kib();
-	free(block);
+	block_free(block);
 	malloc_trim(0);
 	block = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	check(block != MAP_FAILED);
