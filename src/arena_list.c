@@ -20,7 +20,7 @@ static unsigned bucket_of(uint64_t free)
 
 const uint8_t arena_bucket_most[BUCKET_COUNT] = { 4, 16, 32, 56, 64 };
 
-/* Bit c of listed[b]: chunk c may have an arena in bucket b. Set after the bucket's bit; cleared by who finds the bucket
+/* Bit c of listed[b]: chunk c may have an arena in bucket b. Set after the arena's place; cleared by who finds the bucket
  * empty, who then looks at the bucket again. Sequentially consistent, as everything about the lists. */
 static STRATA_LARGE _Atomic uint64_t listed[BUCKET_COUNT][CHUNK_LIMIT / 64];
 
@@ -29,9 +29,9 @@ static STRATA_LARGE _Atomic uint64_t listed[BUCKET_COUNT][CHUNK_LIMIT / 64];
  * through the words of arena_node.h.
  *
  * Why one more index changes nothing between operations: what is claimed is decided by the free word, and whether an arena
- * can be lost by that, its bucket's bit and the summary of all, as without nodes; a search that must not miss one walks that
+ * can be lost by that, its place and the summary of all, as without nodes; a search that must not miss one walks that
  * list. A node's summary follows the same rule as that of all, with "in the bucket, and on the node" for "in the bucket": set
- * after both bits, cleared by who finds no such arena, who then looks again. An arena's node changes only while it is unused, by
+ * after its place and its node's bit, cleared by who finds no such arena, who then looks again. An arena's node changes only while it is unused, by
  * who has claimed it whole. So whoever puts it on its list after that sets the summary of its new node; one who comes late from
  * its last life may have set that of the old node as well, and the next to walk there clears it.
  * (docs/models/arena_node.pml checks this exhaustively.)
@@ -67,13 +67,13 @@ static void note_chunk(arena_index index, unsigned bucket)
  */
 void arena_relist(arena_index index, uint64_t free)
 {
-	_Atomic uint8_t *where = &chunk_of(index)->listed[index % CHUNK_ARENAS];
+	_Atomic uint8_t *place = &chunk_of(index)->place[index % CHUNK_ARENAS];
 	unsigned bucket = bucket_of(free);
 	unsigned seen;
 	for (;;) {
 		uint8_t list = bucket != NO_BUCKET ? (uint8_t)(bucket + 1) : 0;
-		if (atomic_load(where) != list)
-			atomic_store(where, list);
+		if (atomic_load(place) != list)
+			atomic_store(place, list);
 		if (bucket != NO_BUCKET)
 			note_chunk(index, bucket);
 		seen = bucket_of(atomic_load(&region.arenas[index].free));
@@ -110,7 +110,7 @@ STRATA_FAST bool walk_next_chunk(struct arena_walk *walk, unsigned node)
 
 STRATA_FAST uint64_t arenas_in_bucket(const struct arena_walk *walk, unsigned node)
 {
-	return bytes_with(region.chunks[walk->chunk].listed, (uint8_t)(walk->bucket + 1)) & arena_node_mask(walk->chunk, node);
+	return bytes_with(region.chunks[walk->chunk].place, (uint8_t)(walk->bucket + 1)) & arena_node_mask(walk->chunk, node);
 }
 
 STRATA_FAST void take_off_summary(const struct arena_walk *walk, unsigned node)

@@ -24,7 +24,7 @@
 
 STRATA_READ_MOSTLY _Atomic unsigned background_begun;
 
-/* Written by the constructor alone. */
+/* Both written by the constructor alone, the latter before the former, and read after it. */
 static STRATA_READ_MOSTLY _Atomic bool allowed;
 static int filters_at_start = FILTERS_UNASKED;
 static _Atomic uint32_t stopping; /* a futex */

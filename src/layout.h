@@ -83,7 +83,7 @@ struct region {
 	_Atomic uint64_t *node_listed; /* for each node and bucket the words of a summary (arena_list.c) */
 	uint32_t arena_limit;    /* arenas in the reservation */
 	uint32_t heap_limit;
-	_Atomic uint32_t heaps_created; /* heap.c */
+	_Atomic uint32_t heaps_created; /* by the CAS in create (heap.c); read by all: heap_count */
 	size_t reserved_bytes;
 };
 
@@ -131,9 +131,9 @@ _Static_assert(sizeof(struct arena) == 32, "two on a cache line");
 struct chunk {
 	_Atomic uint64_t used;  /* 1: the arena is taken. Claim: CAS (acquire); give back: AND (release). */
 	_Atomic uint64_t dirty; /* 1: the unused arena may have pages that cost memory; a hint, set before used is cleared */
-	/* The shared arena lists: in which bucket each arena was last seen, + 1; 0: it is on no list. A hint that anyone corrects: the
-	 * rules are in arena_list.c (arena_relist), and the model that checks them in docs/models. */
-	_Atomic uint8_t listed[CHUNK_ARENAS] STRATA_ALIGNED(CACHE_LINE);
+	/* The shared arena lists: in which bucket each arena was last seen, + 1; 0: it is on no list. A hint that anyone writes and reads,
+	 * sequentially consistent: the rules are in arena_list.c (arena_relist), and the model that checks them in docs/models. */
+	_Atomic uint8_t place[CHUNK_ARENAS] STRATA_ALIGNED(CACHE_LINE);
 } STRATA_ALIGNED(CACHE_LINE);
 
 static inline struct chunk *chunk_of(arena_index index)
@@ -309,7 +309,9 @@ struct heap {
 	/* Pages went back to arenas since the owner last asked. Set under busy, cleared by the owner without: a hint. */
 	bool returned;
 	bool spare;                    /* serves only while forks are under way (fork.h); written when it is made */
-	_Atomic bool unlisted;         /* dead, on no stack, and to be put there (heap.c) */
+	/* Dead, on no stack, and to be put there: set by who leaves the heap, or popped it and found somebody in it, cleared by an
+	 * exchange by who pushes it then. Not guarded by busy: sequentially consistent, as heap_list_if_wanted says (heap.c). */
+	_Atomic bool unlisted;
 
 	/* -- Shared. -- */
 	/* Blocks that other threads freed: a stack of carriers (remote.c) linked through their first words, as many as a CAS

@@ -20,7 +20,7 @@
 #endif
 
 byte free = 2;       /* arena->free, as a count */
-byte place = 1;      /* this arena's byte in chunk->listed */
+byte place = 1;      /* this arena's byte in chunk->place */
 bit listed[2];       /* this chunk's bit in listed[b] */
 byte running = 0;
 bool begun = false;

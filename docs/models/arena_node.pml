@@ -23,7 +23,7 @@ bit used = 1;
 byte free = 1;       /* arena->free, as a count; the first process begins with the other page */
 byte node = 0;       /* arena->node */
 bit mask[2];         /* this arena's bit in the chunk's word of node n */
-byte place = 0;      /* its byte in chunk->listed */
+byte place = 0;      /* its byte in chunk->place */
 bit listed[2];       /* this chunk's bit in listed[b] */
 bit near[4];         /* this chunk's bit in the summary of node n and bucket b: [n * 2 + b] */
 byte running = 0;

@@ -300,16 +300,11 @@ static void step(pid_t thread)
 	wait_stop(thread);
 }
 
-/* Whether the call took so many steps; else it is over. */
-static int hold_after(pid_t thread, enum call call, unsigned round, unsigned steps)
+/* The thread is ready for the round, and stands after so many steps of it, or at its end. Returns how many it took. */
+static unsigned hold(pid_t thread, unsigned round, unsigned steps)
 {
 	unsigned taken = 0;
 
-	alarm(WATCHDOG_SECONDS);
-	shared->call = call;
-	shared->prepare = round;
-	await(&shared->ready, round);
-	snprintf(where, sizeof where, "in a %s after %u steps", names[call], steps);
 	check(ptrace(PTRACE_INTERRUPT, thread, 0, 0) == 0);
 	wait_stop(thread);
 	shared->go = round;
@@ -317,18 +312,37 @@ static int hold_after(pid_t thread, enum call call, unsigned round, unsigned ste
 		step(thread);
 	for (; taken < steps && shared->done < round; taken++)
 		step(thread);
-	shared->claim = round;
-	await(&shared->claimed, round);
+	return taken;
+}
+
+static void let_go(pid_t thread, unsigned round)
+{
 	check(ptrace(PTRACE_CONT, thread, 0, 0) == 0);
 	await(&shared->verified[0], round);
 	await(&shared->verified[1], round);
+}
+
+/* Whether the call took so many steps; else it is over. */
+static int hold_after(pid_t thread, enum call call, unsigned round, unsigned steps)
+{
+	unsigned taken;
+
+	alarm(WATCHDOG_SECONDS);
+	shared->call = call;
+	shared->prepare = round;
+	await(&shared->ready, round);
+	snprintf(where, sizeof where, "in a %s after %u steps", names[call], steps);
+	taken = hold(thread, round, steps);
+	shared->claim = round;
+	await(&shared->claimed, round);
+	let_go(thread, round);
 	return taken == steps;
 }
 
 /* One claim, held after so many steps, or at its end. Returns how many it were. */
 static unsigned hold_claim(pid_t thread, enum call call, unsigned round, unsigned steps)
 {
-	unsigned taken = 0;
+	unsigned taken;
 
 	alarm(WATCHDOG_SECONDS);
 	snprintf(where, sizeof where, "in a claim after %u steps, beside a %s", steps, names[call]);
@@ -337,18 +351,10 @@ static unsigned hold_claim(pid_t thread, enum call call, unsigned round, unsigne
 	shared->prepare = round;
 	await(&shared->ready, round);
 	await(&shared->taken, round - 1);
-	check(ptrace(PTRACE_INTERRUPT, thread, 0, 0) == 0);
-	wait_stop(thread);
-	shared->go = round;
-	while (shared->inside < round)
-		step(thread);
-	for (; taken < steps && shared->done < round; taken++)
-		step(thread);
+	taken = hold(thread, round, steps);
 	shared->turn = round;
 	await(&shared->taken, round);
-	check(ptrace(PTRACE_CONT, thread, 0, 0) == 0);
-	await(&shared->verified[0], round);
-	await(&shared->verified[1], round);
+	let_go(thread, round);
 	return taken;
 }
 
