@@ -253,7 +253,7 @@ tests_oom_oom_limit_LDADD = tests/unit/libsupport.la src/libstrata.la -ldl
 
 # ---- Targets --------------------------------------------------------------------------------------------------------
 check_PROGRAMS += $(CONTRACT_TESTS) $(STRESS_TESTS) $(OOM_TESTS)
-TESTS += $(CONTRACT_TESTS) tests/unit/test_cgroup_own.sh $(STRESS_TESTS) $(OOM_TESTS)
+TESTS += $(CONTRACT_TESTS) tests/unit/test_cgroup_own.sh tests/unit/test_contract_checked.sh $(STRESS_TESTS) $(OOM_TESTS)
 
 # Those that use native names where libc's belong to the sanitizer, and can live with it: ThreadSanitizer does not follow
 # a fork into threads; address space cannot be limited under either.
@@ -278,4 +278,4 @@ CLEAN_TARGETS += clean-sanitized
 clean-sanitized:
 	rm -rf build-thread build-address
 
-EXTRA_DIST += tests/unit/test_cgroup_own.sh tests/packages tests/programs.sh tests/sanitize.sh
+EXTRA_DIST += tests/unit/test_cgroup_own.sh tests/unit/test_contract_checked.sh tests/packages tests/programs.sh tests/sanitize.sh

@@ -21,6 +21,24 @@ if [ -e "$library" ]; then
 	echo "pkg-config's libraries: passed"
 fi
 
+# What strata_usable_size says may be used, whatever the compiler knows of the request.
+if possible shared; then
+	cat >"$work/usable.c" <<-'END'
+		#include <string.h>
+		#include <strata/strata.h>
+		int main(void)
+		{
+			char *block = strata_malloc(41);
+			memset(block, 7, strata_usable_size(block));
+			strata_free(block);
+			return 0;
+		}
+	END
+	$CC $flags -O2 -D_FORTIFY_SOURCE=2 -o "$work/usable" "$work/usable.c" "$library" -Wl,-rpath,"${library%/*}" &&
+		"$work/usable" || fail "usable bytes with _FORTIFY_SOURCE"
+	echo "usable bytes with _FORTIFY_SOURCE: passed"
+fi
+
 for each in preloaded static; do
 	possible "$each" || continue
 	for options in check:1 cache:0 decay_ms:0,retain:0 huge:always reserve:64M purge:free; do
