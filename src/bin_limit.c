@@ -67,10 +67,17 @@ static void tell(struct limit_sum *sum, _Atomic int64_t *all)
 	sum->told = sum->bytes;
 }
 
-static void count_limits(struct heap *heap, int32_t bytes, int32_t large)
+static void add_limit(struct heap *heap, unsigned class, int32_t bytes)
 {
 	heap->limits.bytes += bytes;
-	heap->large_limits.bytes += large;
+	if (!is_small(class))
+		heap->large_limits.bytes += bytes;
+	if (class <= OBJECT_CLASSES)
+		heap->object_limits += bytes;
+}
+
+static void tell_if_much(struct heap *heap)
+{
 	if (is_much(&heap->limits))
 		tell(&heap->limits, &all_limits);
 	if (is_much(&heap->large_limits))
@@ -81,12 +88,12 @@ static void count_limits(struct heap *heap, int32_t bytes, int32_t large)
 static bool change(struct heap *heap, unsigned class, int32_t by)
 {
 	struct bin *bin = &heap->bins[class];
-	int32_t bytes = by * (int32_t)size_classes[class].size;
 	if (!slots_fit(heap, class, bin->limit + by) && by > 0)
 		return false;
 	owner_add(bin->limit, by);
 	owner_add(bin->credit, by);
-	count_limits(heap, bytes, is_small(class) ? 0 : bytes);
+	add_limit(heap, class, by * (int32_t)size_classes[class].size);
+	tell_if_much(heap);
 	return true;
 }
 
@@ -125,18 +132,23 @@ static bool all_may_hold(const struct heap *heap, unsigned class, int64_t more)
 	return may_be(all < 2 * large ? all : 2 * large);
 }
 
-void limits_forget(struct heap *heap)
+static void drop_limits(struct heap *heap)
 {
 	heap->limits.bytes = 0;
 	heap->large_limits.bytes = 0;
+	heap->object_limits = 0;
+}
+
+void limits_forget(struct heap *heap)
+{
+	drop_limits(heap);
 	tell(&heap->limits, &all_limits);
 	tell(&heap->large_limits, &large_limits);
 }
 
 void limits_renew(struct heap *heap)
 {
-	int32_t bytes = 0;
-	int32_t large = 0;
+	drop_limits(heap);
 	for (unsigned class = 1; class < CLASS_COUNT; class++) {
 		struct bin *bin = &heap->bins[class];
 		int32_t count = (int32_t)bin_count(bin);
@@ -144,11 +156,9 @@ void limits_renew(struct heap *heap)
 		owner_set(bin->credit, limit - count);
 		owner_set(bin->limit, limit);
 		slots_fit(heap, class, limit);
-		int32_t raised = (limit - first_limit(class)) * (int32_t)size_classes[class].size;
-		bytes += raised;
-		large += is_small(class) ? 0 : raised;
+		add_limit(heap, class, (limit - first_limit(class)) * (int32_t)size_classes[class].size);
 	}
-	count_limits(heap, bytes - heap->limits.bytes, large - heap->large_limits.bytes);
+	tell_if_much(heap);
 }
 
 void limits_count_only(const struct heap *heap)
@@ -186,6 +196,14 @@ void limit_filled(struct heap *heap, unsigned class, unsigned count)
 		change(heap, class, -bin->credit);
 }
 
+/* Objects have a quarter: thousands that wait in the order in which they were freed are scattered over memory for who takes them next,
+ * and what comes home from a pool comes in the order of addresses. */
+static bool one_may_hold(const struct heap *heap, unsigned class, int64_t more)
+{
+	int64_t most = (int64_t)options()->cache_bytes;
+	return heap->limits.bytes + more <= most && (class > OBJECT_CLASSES || heap->object_limits + more <= most / 4);
+}
+
 /* Not for less than a quarter more. */
 static bool double_up_to(struct heap *heap, unsigned class, size_t most_bytes)
 {
@@ -194,8 +212,7 @@ static bool double_up_to(struct heap *heap, unsigned class, size_t most_bytes)
 	int32_t wanted = limit > 0 ? 2 * limit : 1;
 	int32_t by = (wanted < most ? wanted : most) - limit;
 	int64_t bytes = (int64_t)by * size_classes[class].size;
-	if (by <= limit / 4 || heap->limits.bytes + bytes > (int64_t)options()->cache_bytes ||
-	    !all_may_hold(heap, class, bytes))
+	if (by <= limit / 4 || !one_may_hold(heap, class, bytes) || !all_may_hold(heap, class, bytes))
 		return false;
 	return change(heap, class, by);
 }

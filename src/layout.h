@@ -330,6 +330,7 @@ struct heap {
 	/* What its owner may have been freeing when the memory of the slots went, by class (claim.c). */
 	uint64_t doubts[DOUBTS_MOST];
 	struct page_account account;
+	int32_t object_limits;         /* by how much limits of object classes were raised: no other thread asks (bin_limit.c) */
 };
 
 /* Behind it the slots of bins that are not deep (bin_slots.h), of which only pages that are used cost memory. */

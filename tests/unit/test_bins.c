@@ -114,7 +114,7 @@ static void what_has_no_more_use_goes_home(void **state)
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
 		size_t before = cached();
 
-		set_number("cache", 8 * MIB);
+		set_number("cache", 32 * MIB);
 		burst_until_kept(sizes[i], before + BYTES / 2);
 		set_number("cache", 0);
 		set_decay(20);
@@ -140,12 +140,27 @@ static void small_and_large_leave_each_other_room(void **state)
 	(void)state;
 	if (checked_mode())
 		skip();
+	set_number("cache", 32 * MIB);
 	set_number("cache_all", 3 * MIB);
 	burst_until_kept(2048, cached() + FULL);
 	fill_small_bins();
 	strata_trim();
 	fill_small_bins();
 	burst_until_kept(2048, cached() + FULL);
+}
+
+/* And what a call brings home, and some sizes' first blocks. */
+static void objects_have_a_quarter(void **state)
+{
+	(void)state;
+	if (checked_mode())
+		skip();
+	set_number("cache", 2 * MIB);
+	for (size_t i = 0; i < 50; i++)
+		burst(i % 2 == 0 ? 512 : 64);
+	assert_true(cached() <= 512 * KIB + 128 * KIB);
+	burst_until_kept(64, 384 * KIB);
+	burst_until_kept(520, MIB);
 }
 
 /* At least one, whatever the machine. */
@@ -219,6 +234,7 @@ int main(void)
 		cmocka_unit_test_setup(what_is_taken_again_is_kept, begin),
 		cmocka_unit_test_setup(what_has_no_more_use_goes_home, begin),
 		cmocka_unit_test_setup(small_and_large_leave_each_other_room, begin),
+		cmocka_unit_test_setup(objects_have_a_quarter, begin),
 		cmocka_unit_test_setup(each_processor_adds_room, begin),
 		cmocka_unit_test_setup(all_keep_no_more_than_they_may, begin),
 	};
