@@ -24,9 +24,10 @@
 
 STRATA_READ_MOSTLY _Atomic unsigned background_begun;
 
-/* Both written by the constructor alone, the latter before the former, and read after it. */
+/* Written by the constructor, after the next. */
 static STRATA_READ_MOSTLY _Atomic bool allowed;
-static int filters_at_start = FILTERS_UNASKED;
+/* Written once, by who first finds the setting on; a child of a fork has what its parent saw. */
+static _Atomic int filters_at_start = FILTERS_UNASKED;
 static _Atomic uint32_t stopping; /* a futex */
 static _Atomic bool running;      /* thread is to be joined; by who begins, after thread, and read before it at the end */
 static pthread_t thread;
@@ -75,11 +76,19 @@ static int count_filters(void)
 	return count;
 }
 
+void background_note_filters(void)
+{
+	int unasked = FILTERS_UNASKED;
+	if (options()->background && atomic_load(&filters_at_start) == FILTERS_UNASKED)
+		atomic_compare_exchange_strong(&filters_at_start, &unasked, count_filters());
+}
+
 /* A filter that the program has put on itself since it started (seccomp), as servers do in processes that they fork, may end it for
  * beginning a thread. One that was there before is the container's. */
 static bool entered_sandbox(void)
 {
-	return filters_at_start != FILTERS_UNASKED && count_filters() != filters_at_start;
+	background_note_filters();
+	return count_filters() != atomic_load(&filters_at_start);
 }
 
 /* ---- The thread's beginning and end --------------------------------------------------------------------------------- */
@@ -124,8 +133,7 @@ void background_begin(const void *caller)
 void background_allow(void)
 {
 	os_learn_system_code();
-	if (options()->background)
-		filters_at_start = count_filters();
+	background_note_filters();
 	atomic_store(&allowed, true);
 }
 

@@ -26,6 +26,9 @@ STRATA_FAST void background_consider(const void *caller)
 /* From the library's constructor: threads are possible from here on. */
 void background_allow(void);
 
+/* When the setting may just have been switched on: what sandbox the process is in then is not one that it entered. */
+void background_note_filters(void);
+
 /* At the end of the process: returns when the thread has ended, or is stopped by someone for a second. */
 void background_end(void);
 

@@ -140,7 +140,10 @@ int claim_bar(struct heap *heap)
 {
 	if (!heap_try_lock(heap))
 		return -EBUSY;
-	claim_end(heap);
+	if (heap->tag == TAG_CLOSED) {
+		heap_unlock(heap);
+		return -EBUSY;
+	}
 	owner_set(heap->claimed, CLAIM_BARRED);
 	heap_unlock(heap);
 	return 0;

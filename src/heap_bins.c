@@ -5,6 +5,7 @@
 #include "arena_count.h"
 #include "bin.h"
 #include "bin_limit.h"
+#include "bin_slots.h"
 #include "check.h"
 #include "decay.h"
 #include "hunger.h"
@@ -103,9 +104,13 @@ static void take_newest_home(struct heap *heap, unsigned class, unsigned count, 
 	}
 }
 
+/* A thread that was ended in the middle of a call (pthread_exit in a signal handler) leaves a bin that has one block less than it says;
+ * that one is lost, and no others. */
 void heap_take_all_home(struct heap *heap, unsigned class)
 {
-	take_newest_home(heap, class, bin_count(&heap->bins[class]), heap_take_home);
+	const struct bin *bin = &heap->bins[class];
+	size_t slots = (size_t)(bin->top - slots_bottom(heap, class));
+	take_newest_home(heap, class, (unsigned)size_min(bin_count(bin), slots), heap_take_home);
 }
 
 void heap_take_claimed_home(struct heap *heap, unsigned class, void *const *blocks, unsigned count)

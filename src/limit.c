@@ -82,9 +82,8 @@ static void let_go(uint64_t word)
 	arena_recharge(-(int64_t)(count_of(word) * ARENA_PAGES));
 }
 
-static void wait_for_less(size_t arenas)
+static void wait_for_less_than(int64_t cost, size_t arenas)
 {
-	int64_t cost = pages_that_cost();
 	int64_t less = (int64_t)(arenas * ARENA_PAGES);
 	atomic_store_explicit(&hold_below, cost - (less < cost / 4 ? less : cost / 4), memory_order_relaxed);
 }
@@ -94,8 +93,9 @@ static bool release_emergency(void)
 	uint64_t word = atomic_exchange_explicit(&held, 0, memory_order_acq_rel);
 	if (word == 0)
 		return false;
+	/* First: else another thread takes it again before this one has tried. */
+	wait_for_less_than(pages_that_cost() - (int64_t)(count_of(word) * ARENA_PAGES), count_of(word));
 	let_go(word);
-	wait_for_less(count_of(word));
 	return true;
 }
 
@@ -115,7 +115,7 @@ static void hold(size_t arenas)
 	arena_index first = arena_claim_whole(arenas, 1);
 	if (first == NO_ARENA) {
 		arena_recharge(-(int64_t)(arenas * ARENA_PAGES));
-		wait_for_less(arenas);
+		wait_for_less_than(pages_that_cost(), arenas);
 		return;
 	}
 	clean(first, arenas);

@@ -2,6 +2,7 @@
 /* Settings by call. */
 #include <strata/strata.h>
 
+#include "background.h"
 #include "layout.h"
 #include "limit.h"
 #include "options.h"
@@ -62,6 +63,7 @@ STRATA_PUBLIC int strata_option_set(const char *name, const struct strata_option
 	if (result == 0) {
 		option_keep(option, value, in->word);
 		limit_look();
+		background_note_filters();
 	}
 	return result;
 }

@@ -290,10 +290,16 @@ int os_node(void)
 	return result == 0 ? (int)node : result;
 }
 
+/* Kept from the first call on: those bytes are the program's to overwrite, and runtimes do. */
 uint64_t os_secret(void)
 {
+	static STRATA_READ_MOSTLY _Atomic uint64_t kept;
+	uint64_t secret = atomic_load_explicit(&kept, memory_order_relaxed);
+	if (secret != 0)
+		return secret;
 	const uint64_t *random = (const uint64_t *)getauxval(AT_RANDOM);
-	return random != NULL ? random[1] ^ (random[0] << 7) : (uintptr_t)&os;
+	uint64_t first = random != NULL ? (random[1] ^ random[0] << 7) | 1 : (uintptr_t)&os;
+	return atomic_compare_exchange_strong(&kept, &secret, first) ? first : secret;
 }
 
 /* By number, since the header may be older than the kernel. */
@@ -379,7 +385,7 @@ void os_write_error(const char *text, size_t length)
 {
 	int saved_errno = errno;
 	while (length > 0) {
-		ssize_t written = write(STDERR_FILENO, text, length);
+		long written = syscall(SYS_write, STDERR_FILENO, text, length); /* no point where pthread_cancel ends a thread */
 		if (written <= 0)
 			break;
 		text += written;

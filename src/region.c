@@ -7,6 +7,7 @@
 #include "os.h"
 
 #include <errno.h>
+#include <sched.h>
 
 STRATA_READ_MOSTLY STRATA_ALIGNED(CACHE_LINE) struct region region;
 
@@ -94,6 +95,22 @@ static uintptr_t wanted_shape(void)
 	return chunk_count | FEW_HEAPS;
 }
 
+/* Threads in reserve. What one of them has just mapped is what another, under a limit, is refused: then that is waited for a little. */
+static _Atomic unsigned reserving;
+#define RESERVE_LOOKS 100
+
+static bool another_has_it(void)
+{
+	for (int look = 0; look < RESERVE_LOOKS; look++) {
+		if (atomic_load(&reservation) != 0)
+			return true;
+		if (atomic_load(&reserving) < 2)
+			return false;
+		sched_yield();
+	}
+	return false;
+}
+
 /* As much of it as the system gives. */
 static uintptr_t reserve(void)
 {
@@ -103,6 +120,8 @@ static uintptr_t reserve(void)
 		void *start = os_reserve(plan_for(shape).total, CHUNK_SIZE);
 		if (start != NULL)
 			return (uintptr_t)start | shape;
+		if (another_has_it())
+			return 0;
 	}
 	return 0;
 }
@@ -151,13 +170,15 @@ int region_ready(void)
 		return 0;
 	uintptr_t won = atomic_load_explicit(&reservation, memory_order_acquire);
 	if (won == 0) {
+		atomic_fetch_add(&reserving, 1);
 		uintptr_t mine = reserve();
-		if (mine == 0)
-			return -ENOMEM;
-		if (atomic_compare_exchange_strong(&reservation, &won, mine))
+		if (mine != 0 && atomic_compare_exchange_strong(&reservation, &won, mine))
 			won = mine;
-		else
+		else if (mine != 0)
 			release(mine);
+		atomic_fetch_sub(&reserving, 1);
+		if (mine == 0 && (won = atomic_load(&reservation)) == 0)
+			return -ENOMEM;
 	}
 	return finish(won);
 }

@@ -188,20 +188,11 @@ void thread_begin(void)
 		ask_for_end();
 }
 
-/* Whoever is in the heap is out of it soon, or stopped there: then another one, a few times. */
-#define BAR_TRIES 4
-
+/* A fork in a signal handler may have interrupted this thread anywhere in its heap: that is neither settled nor let go here. */
 struct heap *thread_bar_heap(void)
 {
-	if (thread_self.own != NULL && thread_self.own->spare)
-		thread_go_home();
-	for (int tries = 0; tries < BAR_TRIES && thread_self.own != NULL; tries++) {
-		if (claim_bar(thread_self.own) == 0)
-			return thread_self.own;
-		if (thread_switch_heap() == NULL)
-			break;
-	}
-	return NULL;
+	struct heap *own = thread_self.own;
+	return own != NULL && !own->spare && claim_bar(own) == 0 ? own : NULL;
 }
 
 void thread_in_child(struct heap *barred)

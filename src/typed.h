@@ -128,6 +128,9 @@ enum type_phase { TYPE_NONE, TYPE_LIVE, TYPE_CLOSING, TYPE_GONE, TYPE_PHASE_MASK
  * caller may not unregister the type meanwhile; and so does the child of a fork (forget_depots), which is alone. */
 struct type {
 	_Atomic uint32_t state; /* changed by all as above */
+	/* Odd from when an unregistering is sure until the place is registered anew: who sums up counters without a walk, which
+	 * would make the program's unregistering fail, has nothing if it changed meanwhile, as with a sequence lock. */
+	_Atomic uint32_t epoch;
 	enum strata_shape shape;
 	strata_type *records;
 	uint32_t record_count;         /* of the type, */

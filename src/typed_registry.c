@@ -298,7 +298,9 @@ STRATA_PUBLIC strata_type *strata_type_register(const struct strata_type_info *g
 	}
 	fill_type(type, &info);
 	fill_records(type, &info);
-	/* Release: all of the above; partners: the acquires of who looks at the state (typed.h). */
+	/* Release: all of the above; partners: the acquires of who looks at the epoch (typed_stats.c) and the state (typed.h). */
+	uint32_t epoch = atomic_load_explicit(&type->epoch, memory_order_relaxed);
+	atomic_store_explicit(&type->epoch, epoch + epoch % 2, memory_order_release);
 	atomic_store_explicit(&type->state, TYPE_LIVE, memory_order_release);
 	return type->records;
 }
@@ -381,6 +383,9 @@ STRATA_PUBLIC int strata_type_unregister(strata_type *handle, size_t *live)
 		end_closing(&closing, TYPE_LIVE);
 		return EBUSY;
 	}
+	atomic_fetch_add_explicit(&type->epoch, 1, memory_order_relaxed);
+	/* Whoever sees any of what follows sees that too; partner: the fence in read_registered (typed_stats.c). */
+	atomic_thread_fence(memory_order_release);
 	empty_all_lists(type);
 	reset_counters(type);
 	handle->lengths = handle->mark = 0;

@@ -94,14 +94,30 @@ static void read_type(const struct type *type, struct strata_type_stats *stats, 
 		add_record(stats, totals, type, i);
 }
 
+/* False, and nothing is added: it is not registered, or no longer while it was read, and counters of another type may be among what was
+ * read. */
+static bool read_registered(const struct type *type, struct strata_type_stats *stats, struct typed_totals *totals)
+{
+	struct typed_totals sums = *totals;
+	uint32_t epoch = atomic_load_explicit(&type->epoch, memory_order_acquire);
+	if (epoch % 2 != 0 || !type_is_registered(type))
+		return false;
+	read_type(type, stats, &sums);
+	/* Partner: the fence in strata_type_unregister. */
+	atomic_thread_fence(memory_order_acquire);
+	if (atomic_load_explicit(&type->epoch, memory_order_relaxed) != epoch)
+		return false;
+	*totals = sums;
+	return true;
+}
+
 void typed_sum(struct typed_totals *totals)
 {
 	struct strata_type_stats stats;
 	memset(totals, 0, sizeof *totals);
 	for (unsigned i = 0; i < type_count(); i++) {
-		if (!type_is_registered(type_at(i)))
+		if (!read_registered(type_at(i), &stats, totals))
 			continue;
-		read_type(type_at(i), &stats, totals);
 		totals->live_objects += stats.live_objects;
 		totals->live_bytes += stats.live_bytes;
 		totals->hits += stats.hits;
@@ -124,9 +140,8 @@ void typed_print_live(void)
 	struct strata_type_stats stats;
 	struct typed_totals totals = { 0 };
 	for (unsigned i = 0; i < type_count(); i++) {
-		if (!type_is_registered(type_at(i)))
+		if (!read_registered(type_at(i), &stats, &totals))
 			continue;
-		read_type(type_at(i), &stats, &totals);
 		if (stats.live_objects > 0)
 			message("type %s: %lu objects live, %lu bytes", stats.name, (unsigned long)stats.live_objects,
 				(unsigned long)stats.live_bytes);
