@@ -54,6 +54,8 @@ STRATA_FAST uint64_t claim_in(arena_index index, struct request *request, enum t
 		if (pages == 0) {
 			if (free == 0)
 				arena_relist(index, 0);
+			else if (request->count > 1 && first_of_runs(free, request->count) == 0)
+				arena_note_lack(index, request->count);
 			return 0;
 		}
 	} while (!atomic_compare_exchange_weak(&arena->free, &free, free & ~pages));
@@ -99,6 +101,7 @@ static uint64_t claim_in_whole(arena_index index, struct request *request)
 	request->dirty = arena_dirty_pages(index);
 	arena_mark_dirty(index, pages);
 	atomic_store(&region.arenas[index].free, rest);
+	arena_note_room(index, rest);
 	if (rest != 0)
 		arena_relist(index, rest);
 	return pages;
@@ -114,7 +117,7 @@ STRATA_FAST uint64_t claim_on_lists(struct request *request, arena_index *index,
 	for (unsigned bucket = 0; bucket < BUCKET_COUNT; bucket++) {
 		if (arena_bucket_most[bucket] < request->count)
 			continue;
-		struct arena_walk walk = { .bucket = bucket };
+		struct arena_walk walk = { .bucket = bucket, .count = request->count };
 		while ((*index = node == ANY_NODE ? arena_walk_next(&walk) : arena_walk_next_on(node, &walk)) != NO_ARENA) {
 			uint64_t pages = claim_in(*index, request, taken);
 			if (pages != 0)
@@ -223,6 +226,7 @@ void arena_put_back(arena_index index, uint64_t pages)
 	uint64_t before = atomic_fetch_or(&region.arenas[index].free, pages);
 	uint64_t after = before | pages;
 	ensure((before & pages) == 0);
+	arena_note_room(index, after);
 	if (after == ALL_BITS)
 		give_back(index);
 	else

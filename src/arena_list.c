@@ -89,6 +89,42 @@ void arena_word_changed(arena_index index, uint64_t before, uint64_t after)
 		arena_relist(index, after);
 }
 
+/*
+ * Blocks of several pages leave arenas with free pages, but none in a row: who needs some passes over them all, each time. So who finds
+ * none says so. That is a hint: an arena that is passed over for it is one whose pages others may have.
+ *
+ * Why it cannot stay when pages have come back that make such a run: who writes it looks at the word after that, and takes it back if
+ * it has one; who returns pages looks at the hint after that. In the one order of all these, either the former sees the pages or the
+ * latter the hint. Taking back what another wrote costs a search, no more. (docs/models/arena_lack.pml checks this exhaustively.)
+ */
+static uint8_t lack_of(unsigned count)
+{
+	return (uint8_t)(256 - count);
+}
+
+static unsigned lack_count(uint8_t lack)
+{
+	return 256u - lack;
+}
+
+void arena_note_lack(arena_index index, unsigned count)
+{
+	_Atomic uint8_t *lacks = &chunk_of(index)->lacks[index % CHUNK_ARENAS];
+	if (atomic_load(lacks) >= lack_of(count))
+		return;
+	atomic_store(lacks, lack_of(count));
+	if (first_of_runs(atomic_load(&region.arenas[index].free), count) != 0)
+		atomic_store(lacks, 0);
+}
+
+void arena_note_room(arena_index index, uint64_t free)
+{
+	_Atomic uint8_t *lacks = &chunk_of(index)->lacks[index % CHUNK_ARENAS];
+	uint8_t lack = atomic_load(lacks);
+	if (lack != 0 && first_of_runs(free, lack_count(lack)) != 0)
+		atomic_store(lacks, 0);
+}
+
 /* Words of a summary that tell of arenas which are memory. */
 static uint32_t chunk_words(void)
 {
@@ -122,15 +158,26 @@ STRATA_FAST void take_off_summary(const struct arena_walk *walk, unsigned node)
 		set_bit(word, bit);
 }
 
+#define PASSED_MOST 24
+
+/* False: the walk has passed over enough. */
+STRATA_FAST bool walk_chunk(struct arena_walk *walk, unsigned node)
+{
+	walk->arenas = arenas_in_bucket(walk, node);
+	if (walk->arenas == 0) {
+		take_off_summary(walk, node);
+		return true;
+	}
+	if (walk->count > 1)
+		walk->arenas &= ~bytes_from(region.chunks[walk->chunk].lacks, lack_of(walk->count));
+	return walk->arenas != 0 || ++walk->passed < PASSED_MOST;
+}
+
 STRATA_FAST arena_index walk_next(struct arena_walk *walk, unsigned node)
 {
-	while (walk->arenas == 0) {
-		if (!walk_next_chunk(walk, node))
+	while (walk->arenas == 0)
+		if (!walk_next_chunk(walk, node) || !walk_chunk(walk, node))
 			return NO_ARENA;
-		walk->arenas = arenas_in_bucket(walk, node);
-		if (walk->arenas == 0)
-			take_off_summary(walk, node);
-	}
 	arena_index index = walk->chunk * CHUNK_ARENAS + bit_lowest(walk->arenas);
 	walk->arenas &= walk->arenas - 1;
 	return index;

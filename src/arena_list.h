@@ -17,9 +17,16 @@ void arena_relist(arena_index arena, uint64_t free);
 /* To be called by whoever changed the arena's free word. */
 void arena_word_changed(arena_index arena, uint64_t before, uint64_t after);
 
-/* A walk over the arenas that may be in a bucket, lowest address first. It begins with the bucket set and the rest 0. */
+/* Of an arena in which no such run of free pages was found, two or more; and after pages of it have come back, with what is free then. */
+void arena_note_lack(arena_index arena, unsigned count);
+void arena_note_room(arena_index arena, uint64_t free);
+
+/* A walk over the arenas that may be in a bucket and, if count is above 1, may have so many free pages in a row, lowest address first.
+ * It begins with those set and the rest 0. */
 struct arena_walk {
 	unsigned bucket;
+	unsigned count;
+	unsigned passed;    /* chunks with none that may, though the bucket is not empty: beyond some it ends */
 	uint32_t word;      /* of the summary of that bucket */
 	uint64_t chunks;    /* of that word, still to visit */
 	uint32_t chunk;

@@ -117,12 +117,12 @@ static size_t by_processors(void)
 static bool may_be(int64_t bytes)
 {
 	return bytes <= (int64_t)options()->cache_all_bytes || bytes <= (int64_t)by_processors() ||
-	       bytes <= (int64_t)(arena_count().used_pages * PAGE_SIZE / 16);
+	       bytes <= (int64_t)(arena_count().used_pages * PAGE_SIZE / 8);
 }
 
-/* All threads' caches may take so much for each processor, or a sixteenth of what is in use, where that is more than the setting. What
- * is in use is a sum: it is asked for only where it matters. Small blocks may make it twice as much, since a few large ones in the bins
- * of each thread leave them no room otherwise; and half of it the others have to themselves. */
+/* All threads' caches may take the setting, or so much for each processor, or an eighth of what is in use, which is a sum and asked for
+ * only where it matters. Small blocks may make it twice as much, since a few large ones in the bins of each thread leave them no room
+ * otherwise; and half of it the others have to themselves. */
 static bool all_may_hold(const struct heap *heap, unsigned class, int64_t more)
 {
 	int64_t all = atomic_load_explicit(&all_limits, memory_order_relaxed) + owed(&heap->limits) + more;
@@ -167,14 +167,15 @@ void limits_count_only(const struct heap *heap)
 	atomic_store_explicit(&large_limits, heap != NULL ? heap->large_limits.told : 0, memory_order_relaxed);
 }
 
-/* A refill raises a limit whatever all together may hold: with many threads, one large block in each bin is a lot. */
+/* A refill raises a limit whatever all together may hold: with many threads, one large block in each bin is a lot. Not before that is a
+ * quarter of the setting too much: where every limit that is raised soon has others lowered, none is where it is wanted. */
 void limit_lower(struct heap *heap, unsigned class)
 {
 	const struct bin *bin = &heap->bins[class];
 	int32_t spare = bin->limit - first_limit(class);
 	if (spare > bin->credit)
 		spare = bin->credit;
-	if (spare <= 0 || all_may_hold(heap, class, 0))
+	if (spare <= 0 || all_may_hold(heap, class, -(int64_t)(options()->cache_all_bytes / 4)))
 		return;
 	change(heap, class, -(spare / 2 + 1));
 }
@@ -198,10 +199,18 @@ void limit_filled(struct heap *heap, unsigned class, unsigned count)
 
 /* Objects have a quarter: thousands that wait in the order in which they were freed are scattered over memory for who takes them next,
  * and what comes home from a pool comes in the order of addresses. */
-static bool one_may_hold(const struct heap *heap, unsigned class, int64_t more)
+static bool objects_may_hold(const struct heap *heap, int64_t more)
+{
+	return heap->object_limits + more <= (int64_t)options()->cache_bytes / 4;
+}
+
+/* A large heap may keep more, as it may have more free pages: up to eight times the setting, and an eighth of its pools. */
+static bool one_may_hold(const struct heap *heap, int64_t more)
 {
 	int64_t most = (int64_t)options()->cache_bytes;
-	return heap->limits.bytes + more <= most && (class > OBJECT_CLASSES || heap->object_limits + more <= most / 4);
+	int64_t share = (int64_t)heap->pool_pages * (int64_t)PAGE_SIZE / 8;
+	int64_t bytes = heap->limits.bytes + more;
+	return bytes <= most || (bytes <= share && bytes / 8 <= most);
 }
 
 /* Not for less than a quarter more. */
@@ -212,7 +221,8 @@ static bool double_up_to(struct heap *heap, unsigned class, size_t most_bytes)
 	int32_t wanted = limit > 0 ? 2 * limit : 1;
 	int32_t by = (wanted < most ? wanted : most) - limit;
 	int64_t bytes = (int64_t)by * size_classes[class].size;
-	if (by <= limit / 4 || !one_may_hold(heap, class, bytes) || !all_may_hold(heap, class, bytes))
+	if (by <= limit / 4 || !one_may_hold(heap, bytes) || !all_may_hold(heap, class, bytes) ||
+	    (class <= OBJECT_CLASSES && !objects_may_hold(heap, bytes)))
 		return false;
 	return change(heap, class, by);
 }

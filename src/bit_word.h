@@ -76,38 +76,78 @@ static inline bool claim_bits(_Atomic uint64_t *word, uint64_t bits)
 	return true;
 }
 
+/* Bit 8 * n of each word: becomes bit 8 * word + n. */
+static inline uint64_t gather(uint64_t bits, unsigned word)
+{
+	/* Bit 8 * n of what is multiplied becomes bit 56 + n. */
+	return bits * UINT64_C(0x0102040810204080) >> 56 << 8 * word;
+}
+
+#define EACH_BYTE UINT64_C(0x0101010101010101)
+
 /* Bit n: byte n of the 64 is this value; all are below 128. The bytes are aligned to 8. Sequentially consistent, byte by byte. */
 static inline uint64_t bytes_with_by_words(const _Atomic uint8_t *bytes, uint8_t value)
 {
-	const uint64_t each = UINT64_C(0x0101010101010101);
 	const uint64_t *words = (const uint64_t *)(const void *)bytes;
 	uint64_t found = 0;
 	for (unsigned i = 0; i < 64 / 8; i++) {
-		uint64_t others = (__atomic_load_n(&words[i], __ATOMIC_SEQ_CST) ^ each * value) + each * 127;
-		/* Bit 8 * n of what is multiplied becomes bit 56 + n. */
-		found |= (~others >> 7 & each) * UINT64_C(0x0102040810204080) >> 56 << 8 * i;
+		uint64_t others = (__atomic_load_n(&words[i], __ATOMIC_SEQ_CST) ^ EACH_BYTE * value) + EACH_BYTE * 127;
+		found |= gather(~others >> 7 & EACH_BYTE, i);
+	}
+	return found;
+}
+
+/* Bit n: byte n is at least this value, which is 128 or more. Otherwise as above. */
+static inline uint64_t bytes_from_by_words(const _Atomic uint8_t *bytes, uint8_t value)
+{
+	const uint64_t *words = (const uint64_t *)(const void *)bytes;
+	uint64_t found = 0;
+	for (unsigned i = 0; i < 64 / 8; i++) {
+		uint64_t word = __atomic_load_n(&words[i], __ATOMIC_SEQ_CST);
+		uint64_t enough = (word | EACH_BYTE * 128) - EACH_BYTE * (value % 128u);
+		found |= gather((enough & word) >> 7 & EACH_BYTE, i);
 	}
 	return found;
 }
 
 /* The same; aligned to 16. */
 #if defined(__SSE2__) && !defined(STRATA_TSAN)
-static inline uint64_t bytes_with(const _Atomic uint8_t *bytes, uint8_t value)
+enum { BYTES_WITH, BYTES_FROM };
+
+STRATA_FAST uint64_t compare_bytes(const _Atomic uint8_t *bytes, uint8_t value, int how)
 {
 	const __m128i *parts = (const __m128i *)(const void *)bytes;
 	__m128i wanted = _mm_set1_epi8((char)value);
 	uint64_t found = 0;
 	/* A sequentially consistent load is a load, to this processor. */
 	atomic_signal_fence(memory_order_seq_cst);
-	for (unsigned i = 0; i < 64 / 16; i++)
-		found |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_load_si128(parts + i), wanted)) << 16 * i;
+	for (unsigned i = 0; i < 64 / 16; i++) {
+		__m128i part = _mm_load_si128(parts + i);
+		__m128i least = how == BYTES_FROM ? _mm_min_epu8(part, wanted) : part;
+		found |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(least, wanted)) << 16 * i;
+	}
 	atomic_signal_fence(memory_order_seq_cst);
 	return found;
+}
+
+static inline uint64_t bytes_with(const _Atomic uint8_t *bytes, uint8_t value)
+{
+	return compare_bytes(bytes, value, BYTES_WITH);
+}
+
+static inline uint64_t bytes_from(const _Atomic uint8_t *bytes, uint8_t value)
+{
+	return compare_bytes(bytes, value, BYTES_FROM);
 }
 #else
 static inline uint64_t bytes_with(const _Atomic uint8_t *bytes, uint8_t value)
 {
 	return bytes_with_by_words(bytes, value);
+}
+
+static inline uint64_t bytes_from(const _Atomic uint8_t *bytes, uint8_t value)
+{
+	return bytes_from_by_words(bytes, value);
 }
 #endif
 

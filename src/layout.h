@@ -134,6 +134,8 @@ struct chunk {
 	/* The shared arena lists: in which bucket each arena was last seen, + 1; 0: it is on no list. A hint that anyone writes and reads,
 	 * sequentially consistent: the rules are in arena_list.c (arena_relist), and the model that checks them in docs/models. */
 	_Atomic uint8_t place[CHUNK_ARENAS] STRATA_ALIGNED(CACHE_LINE);
+	/* From how many neighbours on each arena has none free, as 256 less their number; 0: not known. A hint likewise (arena_note_lack). */
+	_Atomic uint8_t lacks[CHUNK_ARENAS] STRATA_ALIGNED(CACHE_LINE);
 } STRATA_ALIGNED(CACHE_LINE);
 
 static inline struct chunk *chunk_of(arena_index index)

@@ -189,7 +189,7 @@ void *run_allocate(size_t size, size_t alignment, bool zero)
 	size_t pages = pages_of(size);
 	if (region_ready() != 0 || alignment > (size_t)1 << 46)
 		return NULL;
-	cached_run run = alignment <= PAGE_SIZE ? run_cache_take(pages) : 0;
+	cached_run run = run_cache_take(pages, size_max(alignment / PAGE_SIZE, 1));
 	if (run != 0)
 		return reuse(run, pages, zero);
 	decay_tick();

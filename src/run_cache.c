@@ -35,12 +35,12 @@ static bool serves(size_t has, size_t wanted)
 	return has == wanted || (wanted > ARENA_PAGES && has > wanted && has - wanted <= wanted / 8);
 }
 
-cached_run run_cache_take(size_t pages)
+cached_run run_cache_take(size_t pages, size_t alignment)
 {
 	for (unsigned slot = 0; slot < SLOTS; slot++) {
 		cached_run run = atomic_load_explicit(&slots[slot], memory_order_relaxed);
 		size_t has = cached_run_pages(run);
-		if (serves(has, pages) && take(slot, run))
+		if (serves(has, pages) && cached_run_first(run) % alignment == 0 && take(slot, run))
 			return run;
 	}
 	return 0;

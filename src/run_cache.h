@@ -29,8 +29,9 @@ static inline size_t cached_run_pages(cached_run run)
 	return (uint32_t)run;
 }
 
-/* Takes a run of so many pages, or, above an arena, of at most an eighth more; 0 if there is none. */
-cached_run run_cache_take(size_t pages);
+/* Takes a run of so many pages, or, above an arena, of at most an eighth more, that begins at a multiple of alignment pages; 0 if there
+ * is none. */
+cached_run run_cache_take(size_t pages, size_t alignment);
 
 /* Takes the smallest run of more than an arena that has at least so many pages; 0 if there is none. */
 cached_run run_cache_take_least(size_t pages);
