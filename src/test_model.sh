@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The shared lists of arenas, the same by node, the stack of dead heaps, and the exchange of tables.
+# The shared lists of arenas, the same by node, their hints, the stack of dead heaps, and the exchange of tables.
 . "$top_srcdir/src/models.sh"
 
 holds arena_list 'WITH=keeper()'
@@ -17,6 +17,10 @@ breaks "the second look in a node's bucket" 's/:: there == 1 -> near.*/:: false 
 breaks "the bucket before the node's summary" \
 	's/set(near\[on . 2 + mine\], 1)$/skip/; s/set(place, mine);/on = node; if :: mine != NONE -> set(near[on * 2 + mine], 1) :: else -> skip fi; set(place, mine);/' \
 	arena_node WALKED=1
+
+holds arena_lack
+breaks "the second look of who found no run" 's/seen = free; .*again.*/skip;/' arena_lack
+breaks "the look of who returns pages" 's/lacks = 0 .*room.*/skip/' arena_lack
 
 holds dead_heap
 breaks "the look of who was in it" '/busy = 0;/{n;s/list_if_wanted()/skip/}' dead_heap

@@ -45,6 +45,24 @@ static void bytes_of_one_value_are_found(void **unused)
 	}
 }
 
+static void bytes_from_one_value_on_are_found(void **unused)
+{
+	static _Atomic uint8_t bytes[64] __attribute__((aligned(64)));
+
+	(void)unused;
+	for (size_t i = 0; i < WORDS; i++) {
+		uint8_t value = (uint8_t)(128 + random_below(&state, 128));
+		uint64_t expected = 0;
+
+		for (unsigned n = 0; n < 64; n++) {
+			bytes[n] = (uint8_t)(n % 4 == 0 ? value - 1 + random_below(&state, 2) : random_below(&state, 256));
+			expected |= (uint64_t)(bytes[n] >= value) << n;
+		}
+		assert_int_equal(bytes_from_by_words(bytes, value), expected);
+		assert_int_equal(bytes_from(bytes, value), expected);
+	}
+}
+
 static void the_first_bits_of_runs_are_found(void **unused)
 {
 	(void)unused;
@@ -87,6 +105,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_of_one_value_are_found),
+		cmocka_unit_test(bytes_from_one_value_on_are_found),
 		cmocka_unit_test(the_first_bits_of_runs_are_found),
 		cmocka_unit_test(the_lowest_bits_and_the_lowest_run_are_found),
 	};
