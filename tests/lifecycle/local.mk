@@ -36,6 +36,7 @@ EXTRA_DIST += \
 	tests/lifecycle/fork_signal.c \
 	tests/lifecycle/locked.c \
 	tests/lifecycle/native_dlopen.c \
+	tests/lifecycle/native_first.c \
 	tests/lifecycle/python_memory.py \
 	tests/lifecycle/plain.c \
 	tests/lifecycle/sandbox.c \

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Loads strata (argv[1]) with a local name space, and many threads make their first calls at the same time under a limit on
+ * address space: each tries to reserve most of what is left, one of them has it, and the others find it. None is refused.
+ * In many children, since a process has one first call.
+ */
+#include "lifecycle.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+enum { CHILDREN = 200, THREADS = 16, STACK = 128 << 10, LEFT = 60 << 20 };
+
+static void *(*native_malloc)(size_t size);
+static pthread_barrier_t together;
+
+static void *call_first(void *unused)
+{
+	(void)unused;
+	pthread_barrier_wait(&together);
+	return native_malloc(100);
+}
+
+static rlim_t address_space(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	unsigned long pages = 0;
+
+	check(file != NULL && fscanf(file, "%lu", &pages) == 1);
+	fclose(file);
+	return pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Their stacks are made before the limit is set, and count against it. */
+static void start_under_limit(pthread_t *threads)
+{
+	struct rlimit limit;
+	pthread_attr_t small;
+
+	pthread_attr_init(&small);
+	check(pthread_attr_setstacksize(&small, STACK) == 0);
+	pthread_barrier_init(&together, NULL, THREADS + 1);
+	for (unsigned i = 0; i < THREADS; i++)
+		check(pthread_create(&threads[i], &small, call_first, NULL) == 0);
+	limit.rlim_cur = limit.rlim_max = address_space() + LEFT;
+	check(setrlimit(RLIMIT_AS, &limit) == 0);
+	pthread_barrier_wait(&together);
+}
+
+__attribute__((noreturn)) static void be_child(void)
+{
+	pthread_t threads[THREADS];
+	void *block;
+
+	start_under_limit(threads);
+	for (unsigned i = 0; i < THREADS; i++) {
+		check(pthread_join(threads[i], &block) == 0);
+		check(block != NULL);
+	}
+	_exit(0);
+}
+
+int main(int argc, char **argv)
+{
+	void *library = argc == 2 ? dlopen(argv[1], RTLD_NOW | RTLD_LOCAL) : NULL;
+	int status;
+
+	if (!library)
+		dprintf(2, "%s\n", dlerror());
+	check(library != NULL);
+	native_malloc = (void *(*)(size_t))dlsym(library, "strata_malloc");
+	check(native_malloc != NULL);
+	/* An arena of libc's own for each thread would take the room. */
+	check(mallopt(M_ARENA_MAX, 1) == 1);
+	for (unsigned i = 0; i < CHILDREN; i++) {
+		const pid_t child = fork();
+
+		check(child >= 0);
+		if (child == 0)
+			be_child();
+		while (waitpid(child, &status, 0) < 0)
+			check(errno == EINTR);
+		check(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	}
+	return 0;
+}
