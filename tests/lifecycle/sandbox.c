@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * background:1, and a child that allows itself no further thread before it allocates, as servers sandbox the processes that they
- * fork: it is not ended for the library's thread. Exit status 77: no filter to be had here.
+ * fork: it is not ended for the library's thread. With an argument it is the program that sets background, before it forks. Exit
+ * status 77: no filter to be had here.
  */
 #include "lifecycle.h"
 
@@ -9,9 +10,22 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <strata/strata.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+
+/* Weak: preloaded, they are found when the program starts. */
+extern __typeof__(strata_option_set) strata_option_set __attribute__((weak));
+extern __typeof__(strata_maintain) strata_maintain __attribute__((weak));
+
+static void set_background(void)
+{
+	const struct strata_option on = {.type = STRATA_OPTION_FLAG, .number = 1};
+
+	check(strata_option_set != NULL);
+	check(strata_option_set("background", &on) == 0);
+}
 
 static int forbid_threads(void)
 {
@@ -36,18 +50,24 @@ static int wait_for(pid_t child)
 	return status;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	int status;
 	pid_t child;
 
+	(void)argv;
 	churn(1, 1000);
+	if (argc > 1)
+		set_background();
 	child = fork();
 	check(child >= 0);
 	if (child == 0) {
 		if (forbid_threads())
 			_exit(77);
 		churn(2, 20000);
+		/* In a static program malloc's callers cannot be told from libc, and begin no thread. This does. */
+		check(strata_maintain != NULL);
+		strata_maintain();
 		_exit(0);
 	}
 	status = wait_for(child);
