@@ -6,6 +6,7 @@ MISUSE_CASES = \
 	tests/misuse/carried_overwritten_by_threads \
 	tests/misuse/carried_zeroed_by_threads \
 	tests/misuse/carrier_overwritten_by_threads \
+	tests/misuse/foreign_by_cancelled \
 	tests/misuse/foreign_mapping \
 	tests/misuse/foreign_realloc \
 	tests/misuse/foreign_stack \
@@ -101,6 +102,7 @@ tests_misuse_test_misuse_LDADD = $(CMOCKA_LIBS)
 tests_misuse_carried_overwritten_by_threads_LDADD = -lpthread
 tests_misuse_carried_zeroed_by_threads_LDADD = -lpthread
 tests_misuse_carrier_overwritten_by_threads_LDADD = -lpthread
+tests_misuse_foreign_by_cancelled_LDADD = -lpthread
 tests_misuse_interior_by_another_LDADD = -lpthread
 tests_misuse_link_overwritten_early_LDADD = -lpthread
 tests_misuse_twice_after_batch_LDADD = -lpthread

@@ -40,6 +40,7 @@ struct misuse_case {
 static const struct misuse_case cases[] = {
 	/* By default, at the call. */
 	{"foreign_stack", "free", FOREIGN, ABORTS, NULL},
+	{"foreign_by_cancelled", "free", FOREIGN, ABORTS, NULL},
 	{"foreign_static", "free", FOREIGN, ABORTS, NULL},
 	{"foreign_mapping", "free", FOREIGN, ABORTS, NULL},
 	{"foreign_realloc", "realloc", FOREIGN, ABORTS, NULL},
@@ -79,6 +80,7 @@ static const struct misuse_case cases[] = {
 	{"wrong_size", NULL, NULL, GOES_ON, NULL},
 	/* Checked, at the call. */
 	{"foreign_stack", "free", FOREIGN, ABORTS, "check:1"},
+	{"foreign_by_cancelled", "free", FOREIGN, ABORTS, "check:1"},
 	{"foreign_static", "free", FOREIGN, ABORTS, "check:1"},
 	{"foreign_mapping", "free", FOREIGN, ABORTS, "check:1"},
 	{"foreign_realloc", "realloc", FOREIGN, ABORTS, "check:1"},
@@ -108,6 +110,7 @@ static const struct misuse_case cases[] = {
 	{"wrong_size", "free_sized", WRONG_SIZE, ABORTS, "check:1"},
 	/* A warning instead. */
 	{"foreign_stack", "free", FOREIGN, GOES_ON, "misuse:warn"},
+	{"foreign_by_cancelled", "free", FOREIGN, GOES_ON, "misuse:warn"},
 	{"twice_in_a_row", "free", TWICE, GOES_ON, "misuse:warn"},
 	{"twice_in_idle_bin", "free", TWICE, GOES_ON, "misuse:warn,decay_ms:10"},
 	{"twice_in_pool", "free", TWICE, GOES_ON, "misuse:warn"},
