@@ -20,6 +20,7 @@ MISUSE_CASES = \
 	tests/misuse/link_overwritten \
 	tests/misuse/link_overwritten_by_threads \
 	tests/misuse/link_overwritten_early \
+	tests/misuse/random_overwritten \
 	tests/misuse/settings \
 	tests/misuse/sizes \
 	tests/misuse/twice_at_exit_of_thread \
@@ -114,6 +115,7 @@ tests_misuse_twice_at_exit_of_thread_LDADD = -lpthread
 tests_misuse_twice_by_threads_LDADD = -lpthread
 tests_misuse_twice_then_allocated_LDADD = -lpthread
 tests_misuse_twice_where_kept_LDADD = -lpthread
+tests_misuse_random_overwritten_LDADD = -ldl
 tests_misuse_wrong_size_LDADD = -ldl
 tests_misuse_typed_foreign_LDADD = -ldl
 tests_misuse_typed_from_malloc_LDADD = -ldl

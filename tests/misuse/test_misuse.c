@@ -164,6 +164,9 @@ static const struct misuse_case cases[] = {
 	{"sizes", NULL, NULL, GOES_ON, "check:1"},
 	{"alignments", NULL, NULL, GOES_ON, NULL},
 	{"alignments", NULL, NULL, GOES_ON, "check:1"},
+	{"random_overwritten", NULL, NULL, GOES_ON, NULL},
+	{"random_overwritten", NULL, NULL, GOES_ON, "check:1"},
+	{"random_overwritten", NULL, NULL, GOES_ON, "domain_debug:1"},
 	/* Well-formed settings. */
 	{"settings", NULL, NULL, GOES_ON, ""},
 	{"settings", NULL, NULL, GOES_ON,
