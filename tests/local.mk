@@ -50,6 +50,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_typed_cached \
 	tests/unit/test_typed_threads \
 	tests/unit/test_typed_asleep \
+	tests/unit/test_typed_stats \
 	tests/unit/test_typed_tuple \
 	tests/unit/test_typed_list \
 	tests/unit/test_typed_dict
@@ -101,6 +102,9 @@ tests_unit_test_typed_threads_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_typed_asleep_SOURCES = tests/unit/test_typed_asleep.c tests/unit/typed_support.h
 tests_unit_test_typed_asleep_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_typed_asleep_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_typed_stats_SOURCES = tests/unit/test_typed_stats.c tests/unit/typed_support.h
+tests_unit_test_typed_stats_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_typed_stats_LDADD = $(CONTRACT_LIBS) -lpthread
 tests_unit_test_typed_tuple_SOURCES = tests/unit/test_typed_tuple.c tests/unit/typed_support.h
 tests_unit_test_typed_tuple_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_typed_tuple_LDADD = $(CONTRACT_LIBS)
