@@ -30,6 +30,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_retain \
 	tests/unit/test_pool_purge \
 	tests/unit/test_bins \
+	tests/unit/test_heap_bins \
 	tests/unit/test_bit_word \
 	tests/unit/test_size_class \
 	tests/unit/test_slots \
@@ -147,6 +148,9 @@ tests_unit_test_size_class_LDADD = $(INSIDE_LIBS)
 tests_unit_test_bins_SOURCES = tests/unit/test_bins.c
 tests_unit_test_bins_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_bins_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_heap_bins_SOURCES = tests/unit/test_heap_bins.c
+tests_unit_test_heap_bins_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_heap_bins_LDADD = $(INSIDE_LIBS)
 tests_unit_test_across_threads_SOURCES = tests/unit/test_across_threads.c
 tests_unit_test_across_threads_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_across_threads_LDADD = $(CONTRACT_LIBS)
