@@ -322,7 +322,8 @@ struct heap {
 	_Atomic(void *) inbox STRATA_ALIGNED(CACHE_LINE);
 	_Atomic uint64_t inbox_bytes;  /* handed over and not yet taken home; read by all */
 	_Atomic uint64_t inbox_blocks;
-	_Atomic uint32_t seen_calls;   /* slow_calls when the inbox was last seen long: see remote.c */
+	_Atomic uint32_t seen_calls;   /* slow_calls when the inbox was last seen long and the owner at work: see remote.c; */
+	_Atomic uint32_t seen_at;      /* and clock_ms, 32 bits of it */
 	/* enum heap_state. LIVE: by who makes the heap, as the last of it, or revives it under busy; DEAD: by the owner that leaves,
 	 * or in the child of a fork; GHOST: in the child. Sequentially consistent: see hand_over in remote.c. */
 	_Atomic uint32_t state;

@@ -6,6 +6,7 @@
 #include "decay.h"
 #include "heap.h"
 #include "hunger.h"
+#include "os.h"
 #include "pool.h"
 #include "retain.h"
 
@@ -72,6 +73,11 @@ static uint32_t room_of_carrier(const void *block)
 #define INBOX_PART 16u
 #define INBOX_BLOCKS 16384u
 
+/* One that waits for a processor is not asleep: it takes in what waits faster than who frees, and puts it in its bins. Unless there is
+ * four times as much. */
+#define AWAY_MS 16u
+#define WAITING_MOST 8u
+
 static uint64_t long_inbox(const struct heap *owner, uint64_t blocks)
 {
 	uint64_t part = (uint64_t)others_read(owner->pool_pages) * PAGE_SIZE / INBOX_PART;
@@ -95,8 +101,11 @@ static bool owner_sleeps(struct heap *owner, uint64_t pending, uint64_t blocks)
 	uint64_t much = long_inbox(owner, blocks);
 	if (pending < much)
 		return false;
+	uint32_t now = (uint32_t)os_clock_ms();
 	if (seen == calls)
-		return pending >= 2 * much;
+		return pending >= 2 * much &&
+		       (pending >= WAITING_MOST * much || now - atomic_load_explicit(&owner->seen_at, memory_order_relaxed) >= AWAY_MS);
+	atomic_store_explicit(&owner->seen_at, now, memory_order_relaxed);
 	atomic_store_explicit(&owner->seen_calls, calls, memory_order_relaxed);
 	return false;
 }
@@ -339,7 +348,7 @@ STRATA_FAST void *next_arrived(struct arrival *arrival)
  * is made from fresh pages. What was freed twice is then found when the bin goes home, as of the owner's own. */
 static bool has_room(struct heap *heap, unsigned class)
 {
-	return heap->bins[class].credit > 0 || (class > OBJECT_CLASSES && limit_overflow(heap, class));
+	return heap->bins[class].credit > 0 || limit_overflow(heap, class);
 }
 
 /* False for a fault. */
