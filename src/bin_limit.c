@@ -117,10 +117,10 @@ static size_t by_processors(void)
 static bool may_be(int64_t bytes)
 {
 	return bytes <= (int64_t)options()->cache_all_bytes || bytes <= (int64_t)by_processors() ||
-	       bytes <= (int64_t)(arena_count().used_pages * PAGE_SIZE / 8);
+	       bytes <= (int64_t)(arena_count().used_pages * PAGE_SIZE / 16);
 }
 
-/* All threads' caches may take the setting, or so much for each processor, or an eighth of what is in use, which is a sum and asked for
+/* All threads' caches may take the setting, or so much for each processor, or a sixteenth of what is in use, which is a sum and asked for
  * only where it matters. Small blocks may make it twice as much, since a few large ones in the bins of each thread leave them no room
  * otherwise; and half of it the others have to themselves. */
 static bool all_may_hold(const struct heap *heap, unsigned class, int64_t more)
@@ -204,13 +204,9 @@ static bool objects_may_hold(const struct heap *heap, int64_t more)
 	return heap->object_limits + more <= (int64_t)options()->cache_bytes / 4;
 }
 
-/* A large heap may keep more, as it may have more free pages: up to eight times the setting, and an eighth of its pools. */
 static bool one_may_hold(const struct heap *heap, int64_t more)
 {
-	int64_t most = (int64_t)options()->cache_bytes;
-	int64_t share = (int64_t)heap->pool_pages * (int64_t)PAGE_SIZE / 8;
-	int64_t bytes = heap->limits.bytes + more;
-	return bytes <= most || (bytes <= share && bytes / 8 <= most);
+	return heap->limits.bytes + more <= (int64_t)options()->cache_bytes;
 }
 
 /* Not for less than a quarter more. */
