@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -21,6 +22,7 @@
 
 static void *blocks[BYTES / LEAST_SIZE];
 static void *others[64];
+static uint64_t seed = 1;
 
 static size_t cached(void)
 {
@@ -121,6 +123,46 @@ static void what_has_no_more_use_goes_home(void **state)
 		assert_true(comes(cache_is_below_after_work, before + FEW, "a cache of so many bytes"));
 		set_decay(STOPPED);
 	}
+}
+
+/* Few blocks of all sizes: where every bin has what they ask for, they come to no slow call, and what has no more use never goes. */
+static bool cache_is_below_after_few(size_t bytes)
+{
+	void *few[512];
+	size_t count = 1 + random_below(&seed, sizeof few / sizeof *few);
+
+	for (size_t i = 0; i < count; i++) {
+		size_t size = (size_t)16 << random_below(&seed, 9);
+
+		few[i] = strata_malloc(size + random_below(&seed, size));
+	}
+	for (size_t i = 0; i < count; i++)
+		strata_free(few[i]);
+	usleep(1000);
+	return cached() <= bytes;
+}
+
+static void what_a_spike_filled_goes_home(void **state)
+{
+	static void *spike[50000];
+	size_t count = 0;
+
+	(void)state;
+	if (checked_mode())
+		skip();
+	for (size_t bytes = 0; bytes < 128 * MIB && count < sizeof spike / sizeof *spike; count++) {
+		size_t size = (size_t)64 << random_below(&seed, 10);
+
+		size += random_below(&seed, size);
+		spike[count] = strata_malloc(size);
+		assert_non_null(spike[count]);
+		bytes += size;
+	}
+	set_decay(20);
+	while (count > 0)
+		strata_free(spike[--count]);
+	assert_true(comes(cache_is_below_after_few, 2 * MIB, "a cache of so many bytes"));
+	set_decay(STOPPED);
 }
 
 /* So much is in a bin of 1 MiB or more that is full, but for what a call brings home; in one of half of it never. A burst doubles it
@@ -233,6 +275,7 @@ int main(void)
 		cmocka_unit_test_setup(what_is_freed_once_goes_home, begin),
 		cmocka_unit_test_setup(what_is_taken_again_is_kept, begin),
 		cmocka_unit_test_setup(what_has_no_more_use_goes_home, begin),
+		cmocka_unit_test_setup(what_a_spike_filled_goes_home, begin),
 		cmocka_unit_test_setup(small_and_large_leave_each_other_room, begin),
 		cmocka_unit_test_setup(objects_have_a_quarter, begin),
 		cmocka_unit_test_setup(each_processor_adds_room, begin),
