@@ -22,12 +22,12 @@ STRATA_FAST void *allocate8(size_t size)
 	return allocate_slow(size);
 }
 
-STRATA_ENTRY void *strata_malloc(size_t size)
+STRATA_PUBLIC STRATA_ENTRY void *strata_malloc(size_t size)
 {
 	return allocate8(size);
 }
 
-STRATA_ENTRY void strata_free(void *block)
+STRATA_PUBLIC STRATA_ENTRY void strata_free(void *block)
 {
 	fast_free(block);
 }

@@ -31,8 +31,8 @@ static STRATA_LARGE _Atomic uint64_t listed[BUCKET_COUNT][CHUNK_LIMIT / 64];
  * Why one more index changes nothing between operations: what is claimed is decided by the free word, and whether an arena
  * can be lost by that, its place and the summary of all, as without nodes; a search that must not miss one walks that
  * list. A node's summary follows the same rule as that of all, with "in the bucket, and on the node" for "in the bucket": set
- * after its place and its node's bit, cleared by who finds no such arena, who then looks again. An arena's node changes only while it is unused, by
- * who has claimed it whole. So whoever puts it on its list after that sets the summary of its new node; one who comes late from
+ * after its place and its node's bit, cleared by who finds no such arena, who then looks again. An arena's node changes only while it is
+ * unused, by who has claimed it whole. So whoever puts it on its list after that sets the summary of its new node; one who comes late from
  * its last life may have set that of the old node as well, and the next to walk there clears it.
  * (docs/models/arena_node.pml checks this exhaustively.)
  */
@@ -158,6 +158,7 @@ STRATA_FAST void take_off_summary(const struct arena_walk *walk, unsigned node)
 		set_bit(word, bit);
 }
 
+/* Chunks in whose lists is nothing that fits, in one walk: a look at two lines each, for which new pages come sooner. */
 #define PASSED_MOST 24
 
 /* False: the walk has passed over enough. */

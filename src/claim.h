@@ -34,7 +34,7 @@ void claim(struct claim_batch *batch);
 /* With heap locked, by its owner or when that has left it: its bins hold what is left to them, and their limits begin anew. */
 void claim_end(struct heap *heap);
 
-/* Whether the heap may be claimed; the owner bars it while it forks. 0, or -EBUSY: someone is in it. */
+/* Whether the heap may be claimed; the owner bars it while it forks. 0, or -EBUSY: someone is in it, or has claimed it. */
 int claim_bar(struct heap *heap);
 void claim_allow(struct heap *heap);
 

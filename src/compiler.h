@@ -19,8 +19,8 @@
 #define STRATA_COLD __attribute__((noinline, cold))
 #define STRATA_NOINLINE __attribute__((noinline))
 #define STRATA_PUBLIC __attribute__((visibility("default")))
-/* Where the common calls come in: each at the beginning of a line, or how fast it is depends on what the linker put before it. */
-#define STRATA_ENTRY STRATA_PUBLIC __attribute__((aligned(64)))
+/* Of the common calls: each at the beginning of a line, or how fast it is depends on what the linker put before it. */
+#define STRATA_ENTRY __attribute__((aligned(64)))
 #define STRATA_HIDDEN __attribute__((visibility("hidden")))
 #define STRATA_TLS STRATA_HIDDEN __thread __attribute__((tls_model("initial-exec")))
 #define STRATA_ALIGNED(n) __attribute__((aligned(n)))

@@ -134,7 +134,8 @@ struct chunk {
 	/* The shared arena lists: in which bucket each arena was last seen, + 1; 0: it is on no list. A hint that anyone writes and reads,
 	 * sequentially consistent: the rules are in arena_list.c (arena_relist), and the model that checks them in docs/models. */
 	_Atomic uint8_t place[CHUNK_ARENAS] STRATA_ALIGNED(CACHE_LINE);
-	/* From how many neighbours on each arena has none free, as 256 less their number; 0: not known. A hint likewise (arena_note_lack). */
+	/* From how many neighbours on each arena has none free, as 256 less their number; 0: not known. A hint
+	 * likewise, written by who looked for more in vain and by who returns pages, read by who looks (arena_note_lack). */
 	_Atomic uint8_t lacks[CHUNK_ARENAS] STRATA_ALIGNED(CACHE_LINE);
 } STRATA_ALIGNED(CACHE_LINE);
 
@@ -322,8 +323,10 @@ struct heap {
 	_Atomic(void *) inbox STRATA_ALIGNED(CACHE_LINE);
 	_Atomic uint64_t inbox_bytes;  /* handed over and not yet taken home; read by all */
 	_Atomic uint64_t inbox_blocks;
-	_Atomic uint32_t seen_calls;   /* slow_calls when the inbox was last seen long and the owner at work: see remote.c; */
-	_Atomic uint32_t seen_at;      /* and clock_ms, 32 bits of it */
+	/* slow_calls when the inbox was last seen long and the owner at work, and clock_ms then, 32 bits of it. Hints, relaxed and each by
+	 * itself: written and read by who hands over (owner_sleeps in remote.c). */
+	_Atomic uint32_t seen_calls;
+	_Atomic uint32_t seen_at;
 	/* enum heap_state. LIVE: by who makes the heap, as the last of it, or revives it under busy; DEAD: by the owner that leaves,
 	 * or in the child of a fork; GHOST: in the child. Sequentially consistent: see hand_over in remote.c. */
 	_Atomic uint32_t state;

@@ -30,12 +30,12 @@ void *strata_memalign(size_t alignment, size_t size)
 
 #ifndef STRATA_NO_MALLOC
 
-STRATA_ENTRY void *malloc(size_t size)
+STRATA_PUBLIC STRATA_ENTRY void *malloc(size_t size)
 {
 	return allocate16(size);
 }
 
-STRATA_ENTRY void free(void *block)
+STRATA_PUBLIC STRATA_ENTRY void free(void *block)
 {
 	fast_free(block);
 }

@@ -57,7 +57,7 @@ STRATA_COLD static void *new_slow(size_t size)
 	return likely(block != NULL) ? block : strata_new_failed(size);
 }
 
-void *strata_new(size_t size)
+STRATA_ENTRY void *strata_new(size_t size)
 {
 	return entry_allocate16(size, new_slow);
 }
@@ -71,7 +71,7 @@ void *strata_new_array(size_t size)
 
 /* ---- delete --------------------------------------------------------------------------------------------------------- */
 
-void strata_delete(void *block)
+STRATA_ENTRY void strata_delete(void *block)
 {
 	fast_free(block);
 }
@@ -84,7 +84,7 @@ void strata_delete_array(void *block)
 		fast_free(block);
 }
 
-void strata_delete_sized(void *block, size_t size)
+STRATA_ENTRY void strata_delete_sized(void *block, size_t size)
 {
 	if (unlikely(!is_own(operator_delete, strata_delete)))
 		program_delete(block);

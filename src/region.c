@@ -95,7 +95,8 @@ static uintptr_t wanted_shape(void)
 	return chunk_count | FEW_HEAPS;
 }
 
-/* Threads in reserve. What one of them has just mapped is what another, under a limit, is refused: then that is waited for a little. */
+/* Threads in reserve; written and read by all that make a first call. What one of them has just mapped is what another, under a limit, is
+ * refused: then that is waited for a little. Orders nothing. */
 static _Atomic unsigned reserving;
 #define RESERVE_LOOKS 100
 
@@ -172,12 +173,11 @@ int region_ready(void)
 	if (won == 0) {
 		atomic_fetch_add(&reserving, 1);
 		uintptr_t mine = reserve();
-		if (mine != 0 && atomic_compare_exchange_strong(&reservation, &won, mine))
-			won = mine;
-		else if (mine != 0)
+		if (mine != 0 && !atomic_compare_exchange_strong(&reservation, &won, mine))
 			release(mine);
 		atomic_fetch_sub(&reserving, 1);
-		if (mine == 0 && (won = atomic_load(&reservation)) == 0)
+		won = atomic_load(&reservation);
+		if (won == 0)
 			return -ENOMEM;
 	}
 	return finish(won);

@@ -64,17 +64,17 @@ static uint32_t room_of_carrier(const void *block)
 	return (uint32_t)size_min(class->size / sizeof(void *), BATCH_BLOCKS) - 1;
 }
 
-/* An inbox this long is a sign that its owner sleeps: at twice as much, if the owner has not been seen on its slow path in
- * between, whoever handed over drains it. One with much memory is given more: few large blocks come to as much while it is just at
- * work, and to find its heap busy costs it that (thread_switch_heap). Not so of many small ones: whoever takes them home does it in
- * one call. */
+/* An inbox this long is a sign that its owner sleeps: at twice as much, if the owner has not been seen on its slow path in between,
+ * and for AWAY_MS, whoever handed over drains it. One with much memory is given more: few large blocks come to as much while it is
+ * just at work, and to find its heap busy costs it that (thread_switch_heap). Not so of many small ones: whoever takes them home does
+ * it in one call. */
 #define INBOX_LONG ((uint64_t)256 << 10)
 #define INBOX_MOST ((uint64_t)8 << 20)
 #define INBOX_PART 16u
 #define INBOX_BLOCKS 16384u
 
-/* One that waits for a processor is not asleep: it takes in what waits faster than who frees, and puts it in its bins. Unless there is
- * four times as much. */
+/* One that waits for a processor is not asleep: it takes in what waits faster than who frees, and puts it in its bins. But at so many
+ * times an inbox that is long nobody waits for that. */
 #define AWAY_MS 16u
 #define WAITING_MOST 8u
 
@@ -344,8 +344,9 @@ STRATA_FAST void *next_arrived(struct arrival *arrival)
 	return block;
 }
 
-/* A bin of larger blocks grows for what comes back as for what its owner frees: otherwise a pool is given up for each, and the next one
- * is made from fresh pages. What was freed twice is then found when the bin goes home, as of the owner's own. */
+/* A bin grows for what comes back as for what its owner frees: otherwise each goes home block by block, to be taken again, and of
+ * larger ones a pool is given up for each, and the next one is made from fresh pages. What was freed twice is then found when the bin
+ * goes home, as of the owner's own. */
 static bool has_room(struct heap *heap, unsigned class)
 {
 	return heap->bins[class].credit > 0 || limit_overflow(heap, class);

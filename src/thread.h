@@ -61,8 +61,8 @@ void thread_begin(void);
 /* What all tiers do at a thread's end (process.c), while it still has a heap to free into. */
 void process_thread_ends(void);
 
-/* Before a fork: a heap that nobody else is in, and that nobody claims until claim_allow; NULL when the thread has none, or
- * others are in each that it tries. In the child: what was barred is the thread's heap; any other was copied half-changed. */
+/* Before a fork: the thread's heap, which nobody claims until claim_allow; NULL when it has none, or a spare, or another is in it or has
+ * claimed it. In the child: what was barred is the thread's heap; any other was copied half-changed. */
 struct heap *thread_bar_heap(void);
 void thread_in_child(struct heap *barred);
 

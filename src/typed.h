@@ -125,11 +125,13 @@ enum type_phase { TYPE_NONE, TYPE_LIVE, TYPE_CLOSING, TYPE_GONE, TYPE_PHASE_MASK
 
 /* Written by who registers, in phase NONE; read by those to whom the state says LIVE or CLOSING. Besides, reuse_type reads
  * record_room in phase GONE, which a place keeps for good with its records; strata_type_stats_read all without asking, as its
- * caller may not unregister the type meanwhile; and so does the child of a fork (forget_depots), which is alone. */
+ * caller may not unregister the type meanwhile; and so does the child of a fork (forget_depots), which is alone; and read_registered
+ * (typed_stats.c), by the epoch. */
 struct type {
 	_Atomic uint32_t state; /* changed by all as above */
-	/* Odd from when an unregistering is sure until the place is registered anew: who sums up counters without a walk, which
-	 * would make the program's unregistering fail, has nothing if it changed meanwhile, as with a sequence lock. */
+	/* Odd from when an unregistering is sure until the place is registered anew. Written by who does these; read by who sums up
+	 * counters without a walk, which would make the program's unregistering fail: he drops what he read if it changed meanwhile, as with a
+	 * sequence lock. */
 	_Atomic uint32_t epoch;
 	enum strata_shape shape;
 	strata_type *records;

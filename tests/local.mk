@@ -30,6 +30,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_retain \
 	tests/unit/test_pool_purge \
 	tests/unit/test_bins \
+	tests/unit/test_arena \
 	tests/unit/test_heap_bins \
 	tests/unit/test_bit_word \
 	tests/unit/test_size_class \
@@ -148,6 +149,9 @@ tests_unit_test_size_class_LDADD = $(INSIDE_LIBS)
 tests_unit_test_bins_SOURCES = tests/unit/test_bins.c
 tests_unit_test_bins_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_bins_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_arena_SOURCES = tests/unit/test_arena.c
+tests_unit_test_arena_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_arena_LDADD = $(INSIDE_LIBS)
 tests_unit_test_heap_bins_SOURCES = tests/unit/test_heap_bins.c
 tests_unit_test_heap_bins_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_heap_bins_LDADD = $(INSIDE_LIBS)
