@@ -90,14 +90,14 @@ STRATA_PUBLIC void strata_free_batch(void *const *blocks, size_t count)
 STRATA_PUBLIC size_t strata_trim(void)
 {
 	background_consider(NULL);
-	return trim_all();
+	return trim_all(CALLBACKS_MAY_RUN);
 }
 
 STRATA_PUBLIC size_t strata_maintain(void)
 {
-	typed_maintain();
 	background_consider(NULL);
-	return decay_step();
+	size_t bytes = typed_maintain(CALLBACKS_MAY_RUN);
+	return bytes + decay_step();
 }
 
 STRATA_PUBLIC const char *strata_version(void)

@@ -209,7 +209,9 @@ static size_t purge_scan(size_t limit, uint32_t idle_ms, unsigned least_run)
 	uint32_t now = (uint32_t)os_clock_ms();
 	size_t purged = 0;
 	for (; to_scan > 0 && purged < limit && (limit == SIZE_MAX || !is_refused()); to_scan--) {
-		arena_index index = atomic_fetch_add_explicit(&purge_cursor, 1, memory_order_relaxed) % arenas;
+		/* Who wants all of it looks at each by himself: what others pass over is too young for them. */
+		arena_index index = limit == SIZE_MAX ? to_scan - 1 :
+							atomic_fetch_add_explicit(&purge_cursor, 1, memory_order_relaxed) % arenas;
 		if (arena_costly_pages(index) == 0 || !may_go(index, limit, now, idle_ms))
 			continue;
 		purged += is_used(index) ? purge_pages_arena(index, least_run) :

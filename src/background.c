@@ -6,6 +6,7 @@
 #include "decay.h"
 #include "heap.h"
 #include "os.h"
+#include "typed.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -38,7 +39,7 @@ static bool keep_house(void)
 	unsigned least = heap_count() / CLAIM_HEAPS + 1;
 	bool did = false;
 	for (unsigned step = 0; step < STEPS_MOST && atomic_load(&stopping) == 0; step++) {
-		size_t bytes = decay_step();
+		size_t bytes = typed_maintain(CALLBACKS_MAY_NOT) + decay_step();
 		did |= bytes != 0;
 		if (bytes == 0 && step >= least)
 			break;

@@ -342,6 +342,6 @@ void cgroup_look(uint64_t now)
 {
 	if (options()->cgroup != CGROUP_OFF && is_time(&looked_at, now, LOOK_MS))
 		look();
-	if (is_time(&processors_looked_at, now, PROCESSORS_MS))
+	if (options()->cgroup != CGROUP_OFF && options()->cache_cpu_bytes != 0 && is_time(&processors_looked_at, now, PROCESSORS_MS))
 		look_at_processors();
 }

@@ -72,7 +72,7 @@ STRATA_NOINLINE static void *aligned_slow(size_t alignment, size_t size)
 	background_consider(__builtin_return_address(0));
 	if (unlikely(options()->check))
 		return checked_allocate(size, alignment, false);
-	struct relief relief = { .size = size };
+	struct relief relief = { .size = size, .alignment = alignment };
 	do {
 		block = core_allocate(size, alignment, false);
 	} while (unlikely(block == NULL) && relief_gave(&relief));

@@ -7,6 +7,7 @@
 #include "heap.h"
 #include "os.h"
 #include "region.h"
+#include "run.h"
 #include "trim.h"
 
 #include <strata/strata.h>
@@ -38,24 +39,36 @@ static bool tell(enum strata_pressure what)
 	return true;
 }
 
-STRATA_PUBLIC struct strata_pressure_handler *strata_on_pressure(struct strata_pressure_handler *next)
+static bool may_tell(void)
 {
-	return atomic_exchange_explicit(&handler, next, memory_order_acq_rel);
+	return atomic_load_explicit(&handler, memory_order_relaxed) != NULL && !in_handler;
 }
 
-static _Atomic bool above_soft;
+/* That the soft limit is passed, and the handler was told. Relaxed: who changes it to true tells. */
+static _Atomic bool told_passed;
+
+void limit_soft_anew(void)
+{
+	atomic_store_explicit(&told_passed, false, memory_order_relaxed);
+}
 
 static void look_at_soft_limit(void)
 {
 	int64_t soft = (int64_t)(options()->limit_soft_bytes / PAGE_SIZE);
 	int64_t cost = pages_that_cost();
-	bool above = atomic_load_explicit(&above_soft, memory_order_relaxed);
-	if (above && cost < soft - soft / 16)
-		atomic_store_explicit(&above_soft, false, memory_order_relaxed);
-	else if (!above && soft != 0 && cost > soft &&
-		 atomic_compare_exchange_strong_explicit(&above_soft, &above, true, memory_order_relaxed,
-							 memory_order_relaxed))
+	bool told = atomic_load_explicit(&told_passed, memory_order_relaxed);
+	if (told && cost < soft - soft / 16)
+		limit_soft_anew();
+	else if (!told && soft != 0 && cost > soft && may_tell() &&
+		 atomic_compare_exchange_strong_explicit(&told_passed, &told, true, memory_order_relaxed, memory_order_relaxed))
 		tell(STRATA_PRESSURE_SOFT);
+}
+
+STRATA_PUBLIC struct strata_pressure_handler *strata_on_pressure(struct strata_pressure_handler *next)
+{
+	struct strata_pressure_handler *former = atomic_exchange_explicit(&handler, next, memory_order_acq_rel);
+	limit_soft_anew();
+	return former;
 }
 
 /* ---- The emergency reserve ------------------------------------------------------------------------------------------ */
@@ -153,11 +166,10 @@ void limit_look(void)
 /* ---- What a refused call does before it fails ----------------------------------------------------------------------- */
 
 /* A request that no relief can serve: a program that asks for the impossible does not make others suffer. */
-static bool is_hopeless(size_t size)
+static bool is_hopeless(const struct relief *relief)
 {
 	size_t limit = options()->limit_bytes;
-	return others_read(region_span) == 0 || size > (size_t)region.arena_limit * ARENA_SIZE ||
-	       (limit != 0 && size > limit);
+	return !run_may_fit(relief->size, relief->alignment) || (limit != 0 && relief->size > limit);
 }
 
 /* As much as the request needs, beside what it is claimed with. */
@@ -172,7 +184,7 @@ static bool purge_some(size_t size)
 
 static bool trim(void)
 {
-	trim_all();
+	trim_all(CALLBACKS_MAY_NOT);
 	return true;
 }
 
@@ -180,7 +192,7 @@ bool relief_gave(struct relief *relief)
 {
 	switch (relief->stage++) {
 	case 0:
-		if (is_hopeless(relief->size)) {
+		if (is_hopeless(relief)) {
 			relief->stage = 4;
 			return false;
 		}

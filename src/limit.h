@@ -13,7 +13,8 @@
 #include "options.h"
 
 struct relief {
-	size_t size; /* of the request that was refused */
+	size_t size; /* of the request that was refused, */
+	size_t alignment; /* and what it is to be a multiple of; 0: nothing that matters here */
 	unsigned stage;
 };
 
@@ -22,6 +23,9 @@ struct relief {
 bool relief_gave(struct relief *relief);
 
 void limit_look(void);
+
+/* The soft limit or the handler is another: it is told if the limit is passed now. */
+void limit_soft_anew(void);
 
 /* After an allocation off the fast path: whether a limit has been passed. */
 static inline void limit_settle(void)

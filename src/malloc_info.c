@@ -54,7 +54,7 @@ STRATA_PUBLIC struct mallinfo mallinfo(void)
 STRATA_PUBLIC int malloc_trim(size_t pad)
 {
 	(void)pad;
-	return trim_all() > 0;
+	return trim_all(CALLBACKS_MAY_RUN) > 0;
 }
 
 STRATA_PUBLIC void malloc_stats(void)

@@ -103,11 +103,29 @@ void os_release(void *start, size_t size)
 	errno = saved_errno;
 }
 
+/* The reservation is not charged when it becomes memory, unless overcommitting is off (MAP_NORESERVE: see memory.md). So that the system
+ * refuses what it would refuse any other program, more than it has by its heuristic, it is asked for so much elsewhere. Under a limit on
+ * address space, most of which the reservation has, that would say nothing, and requests are small. */
+#define ASK_FROM ((size_t)256 << 20)
+
+static bool would_be_refused(size_t size)
+{
+	if (likely(size < ASK_FROM) || os_address_limit() != SIZE_MAX)
+		return false;
+	void *trial = os.map(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (trial == MAP_FAILED)
+		return true;
+	os.unmap(trial, size);
+	return false;
+}
+
 int os_commit(void *start, size_t size)
 {
 	int saved_errno = errno;
-	if (pretend_refusal() || pretend_commit_refused(size))
+	if (pretend_refusal() || pretend_commit_refused(size) || would_be_refused(size)) {
+		errno = saved_errno;
 		return -ENOMEM;
+	}
 	if (pretend_pages(start, &size) != 0)
 		return -EINVAL;
 	int result = result_of(os.protect(start, size, PROT_READ | PROT_WRITE), saved_errno);
@@ -386,6 +404,8 @@ void os_write_error(const char *text, size_t length)
 	int saved_errno = errno;
 	while (length > 0) {
 		long written = syscall(SYS_write, STDERR_FILENO, text, length); /* no point where pthread_cancel ends a thread */
+		if (written < 0 && errno == EINTR)
+			continue;
 		if (written <= 0)
 			break;
 		text += written;

@@ -152,6 +152,16 @@ static void *allocate_span(size_t pages, size_t alignment, bool zero)
 	return begin_run(first, pages, 0);
 }
 
+#define ALIGNMENT_MOST ((size_t)4 << 30)
+
+bool run_may_fit(size_t size, size_t alignment)
+{
+	size_t span = (size_t)region.arena_limit * ARENA_SIZE;
+	if (others_read(region_span) == 0 || size > span || alignment > ALIGNMENT_MOST)
+		return false;
+	return round_up(region_base, size_max(alignment, 1)) - region_base <= span - size;
+}
+
 static void *allocate_arenas(size_t pages, size_t arenas, size_t alignment, bool zero)
 {
 	if (!arena_charge(pages))
@@ -187,12 +197,14 @@ static void *reuse(cached_run run, size_t pages, bool zero)
 void *run_allocate(size_t size, size_t alignment, bool zero)
 {
 	size_t pages = pages_of(size);
-	if (region_ready() != 0 || alignment > (size_t)1 << 46)
+	if (region_ready() != 0)
 		return NULL;
 	cached_run run = run_cache_take(pages, size_max(alignment / PAGE_SIZE, 1));
 	if (run != 0)
 		return reuse(run, pages, zero);
 	decay_tick();
+	if (unlikely(!run_may_fit(size, alignment)))
+		return NULL;
 	if (pages <= ARENA_PAGES && alignment <= ARENA_SIZE)
 		return allocate_span(pages, alignment, zero);
 	return allocate_arenas(pages, arenas_of(pages), alignment, zero);

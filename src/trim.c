@@ -8,7 +8,6 @@
 #include "region.h"
 #include "run.h"
 #include "thread.h"
-#include "typed.h"
 
 static void empty_own(void)
 {
@@ -16,12 +15,12 @@ static void empty_own(void)
 		thread_switch_heap();
 }
 
-size_t trim_all(void)
+size_t trim_all(enum typed_callbacks callbacks)
 {
 	if (__atomic_load_n(&region_span, __ATOMIC_ACQUIRE) == 0)
 		return 0;
 	uint64_t before = arena_count().purged_bytes;
-	typed_trim();
+	typed_trim(callbacks);
 	empty_own();
 	reclaim_all();
 	/* What sleepers had of the own heap's came back by its inbox. */

@@ -2,11 +2,13 @@
 #ifndef STRATA_TRIM_H
 #define STRATA_TRIM_H
 
+#include "typed.h"
+
 #include <stddef.h>
 
 /* Returns to the system all that can be returned now, without stopping any thread: what all threads have cached (of those that
  * are not at work just now), typed lists, what waits for dead heaps, every free page. Returns the bytes that went meanwhile,
  * what other threads gave back among them. */
-size_t trim_all(void);
+size_t trim_all(enum typed_callbacks callbacks);
 
 #endif

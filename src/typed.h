@@ -244,8 +244,12 @@ struct type_walk {
 	bool closes; /* unregisters */
 };
 
+/* Whether those who empty lists may run the program's destroy, or keep to types without. A plain malloc may not: its caller may hold what
+ * the callback waits for; nor may a thread of ours, which the program does not know of. */
+enum typed_callbacks { CALLBACKS_MAY_RUN, CALLBACKS_MAY_NOT };
+
 /* May the calling thread walk over the type's lists, unasked? If so, it says when it is done. type may be NULL: no. */
-bool type_walk_begin(struct type_walk *walk, struct type *type);
+bool type_walk_begin(struct type_walk *walk, struct type *type, enum typed_callbacks callbacks);
 void type_walk_end(struct type_walk *walk);
 
 /* Types registered so far, those that were unregistered among them; and how many records they have. */
@@ -268,9 +272,9 @@ void typed_thread_end(void);
 /* In the child of a fork: what other threads' lists held is lost to it; their memory may have been caught half-way. */
 void typed_fork_child(void);
 
-/* All threads' lists and what waits for all goes to the tier below: everything, or what is idle. Bytes freed. */
-size_t typed_trim(void);
-size_t typed_maintain(void);
+/* All threads' lists and what waits for all goes to the tier below: everything, or of what is idle about PURGE_STEP. Bytes freed. */
+size_t typed_trim(enum typed_callbacks callbacks);
+size_t typed_maintain(enum typed_callbacks callbacks);
 
 /* At exit, on request: a line for each type with live objects. */
 void typed_print_live(void);

@@ -120,7 +120,7 @@ void cache_end(struct type_cache *cache)
 	for (unsigned i = 0; i < type_record_count(); i++) {
 		const strata_type *record = &type_records[i];
 		struct type_walk walk;
-		if (others_read(cache->lists[i].bottom) == NULL || !type_walk_begin(&walk, type_of(record)))
+		if (others_read(cache->lists[i].bottom) == NULL || !type_walk_begin(&walk, type_of(record), CALLBACKS_MAY_RUN))
 			continue;
 		list_open(cache, record);
 		while (cache->lists[i].cursor != cache->lists[i].bottom)

@@ -148,6 +148,7 @@ static size_t put_away(const strata_type *record, void **objects, unsigned count
 struct claim_budget {
 	size_t left;
 	size_t freed;
+	enum typed_callbacks callbacks;
 };
 
 static size_t count_claimable(const struct claim_set *set, const strata_type *record)
@@ -179,7 +180,7 @@ static void claim_set(const struct claim_set *set, struct claim_budget *budget)
 	for (unsigned i = 0; i < type_record_count() && budget->left > 0; i++) {
 		const strata_type *record = &type_records[i];
 		struct type_walk walk;
-		if (count_claimable(set, record) == 0 || !type_walk_begin(&walk, type_of(record)))
+		if (count_claimable(set, record) == 0 || !type_walk_begin(&walk, type_of(record), budget->callbacks))
 			continue;
 		claim_record(set, record, budget);
 		type_walk_end(&walk);
@@ -223,14 +224,14 @@ static _Atomic uint64_t last_step;
 #define STEPS_OF_IDLE 16u
 #define STEP_MS_LEAST 8u
 
-size_t typed_claim_idle(uint64_t now, uint64_t idle_ms)
+size_t typed_claim_idle(uint64_t now, uint64_t idle_ms, enum typed_callbacks callbacks)
 {
 	uint64_t last = atomic_load_explicit(&last_step, memory_order_relaxed);
 	if (!may_claim() || now - last < size_max(idle_ms / STEPS_OF_IDLE, STEP_MS_LEAST) ||
 	    !atomic_compare_exchange_strong(&last_step, &last, now))
 		return 0;
 	struct claim_set set = { .count = 0 };
-	struct claim_budget budget = { .left = PURGE_STEP };
+	struct claim_budget budget = { .left = PURGE_STEP, .callbacks = callbacks };
 	uint32_t count = cache_count();
 	uint32_t scan = (uint32_t)size_min(count, CLAIM_CACHES);
 	uint32_t first = atomic_fetch_add_explicit(&cursor, scan, memory_order_relaxed);
@@ -243,9 +244,9 @@ size_t typed_claim_idle(uint64_t now, uint64_t idle_ms)
 	return budget.freed;
 }
 
-size_t typed_claim_all(void)
+size_t typed_claim_all(enum typed_callbacks callbacks)
 {
-	struct claim_budget budget = { .left = SIZE_MAX };
+	struct claim_budget budget = { .left = SIZE_MAX, .callbacks = callbacks };
 	if (!may_claim())
 		return 0;
 	for (uint32_t number = 0; number < cache_count();) {

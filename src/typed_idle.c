@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "typed_idle.h"
 
+#include "arena_purge.h"
 #include "options.h"
 #include "os.h"
 #include "typed_below.h"
@@ -9,12 +10,13 @@
 #include "typed_depot.h"
 #include "typed_list.h"
 
-static size_t empty_depot(const strata_type *record, size_t batches)
+/* So many batches, or a few more than so many bytes. */
+static size_t empty_depot(const strata_type *record, size_t batches, size_t most)
 {
 	void *objects[BATCH_OBJECTS];
 	unsigned count;
 	size_t bytes = 0;
-	for (; batches > 0 && (count = list_take_from_depot(record, objects)) > 0; batches--)
+	for (; batches > 0 && bytes < most && (count = list_take_from_depot(record, objects)) > 0; batches--)
 		while (count > 0)
 			bytes += below_unmake(record, objects[--count]);
 	return bytes;
@@ -27,7 +29,7 @@ size_t typed_trim_type(struct type *type)
 	for (uint32_t i = 0; i < type->record_count; i++) {
 		if (cache != NULL)
 			bytes += list_empty(cache, &type->records[i]);
-		bytes += empty_depot(&type->records[i], SIZE_MAX);
+		bytes += empty_depot(&type->records[i], SIZE_MAX, SIZE_MAX);
 	}
 	if (cache != NULL)
 		cache_leave(cache);
@@ -50,7 +52,7 @@ static size_t pass_cache(struct type_cache *cache)
 	for (unsigned i = 0; i < type_record_count(); i++) {
 		const strata_type *record = &type_records[i];
 		struct type_walk walk;
-		if (others_read(cache->lists[i].bottom) == NULL || !type_walk_begin(&walk, type_of(record)))
+		if (others_read(cache->lists[i].bottom) == NULL || !type_walk_begin(&walk, type_of(record), CALLBACKS_MAY_RUN))
 			continue;
 		bytes += pass_list(cache, record);
 		type_walk_end(&walk);
@@ -58,29 +60,33 @@ static size_t pass_cache(struct type_cache *cache)
 	return bytes;
 }
 
-/* Half of an idle depot each time. One thread does it for all: who has the time from before replaced by now, ms. Read and
- * written by all on slow paths; it orders nothing, the exchange only lets one through. */
+/* Half of an idle depot each time. One thread does it for all: who has the time from before replaced by now, ms. When that was as much
+ * as one call may do, the next goes on where it stopped. Read and written by all on slow paths; neither orders anything: two
+ * who go on at once empty a little more. */
 static _Atomic uint64_t last_depot_pass;
+static _Atomic unsigned next_depot;
 
-static size_t pass_depots(void)
+static size_t pass_depots(enum typed_callbacks callbacks)
 {
 	size_t bytes = 0;
-	for (unsigned i = 0; i < type_record_count(); i++) {
+	unsigned i = atomic_load_explicit(&next_depot, memory_order_relaxed);
+	for (; i < type_record_count() && bytes < PURGE_STEP; i++) {
 		const strata_type *record = &type_records[i];
 		uint64_t objects = typed_depot_count(record).objects;
 		struct type_walk walk;
-		if (objects == 0 || !type_walk_begin(&walk, type_of(record)))
+		if (objects == 0 || !type_walk_begin(&walk, type_of(record), callbacks))
 			continue;
 		if (typed_depot_is_idle(record))
-			bytes += empty_depot(record, objects / BATCH_OBJECTS / 2 + 1);
+			bytes += empty_depot(record, objects / BATCH_OBJECTS / 2 + 1, PURGE_STEP - bytes);
 		type_walk_end(&walk);
 	}
+	atomic_store_explicit(&next_depot, i < type_record_count() ? i : 0, memory_order_relaxed);
 	return bytes;
 }
 
 #define PASS_MS_LEAST 8
 
-static size_t pass_if_due(struct type_cache *cache)
+static size_t pass_if_due(struct type_cache *cache, enum typed_callbacks callbacks)
 {
 	uint64_t now = os_clock_ms();
 	uint64_t every = size_max(options()->decay_ms, PASS_MS_LEAST);
@@ -90,35 +96,36 @@ static size_t pass_if_due(struct type_cache *cache)
 		cache->last_pass = now;
 		bytes += pass_cache(cache);
 	}
-	if (now - last >= every && atomic_compare_exchange_strong(&last_depot_pass, &last, now))
-		bytes += pass_depots();
-	return bytes + typed_claim_idle(now, every);
+	bool goes_on = atomic_load_explicit(&next_depot, memory_order_relaxed) != 0;
+	if (goes_on || (now - last >= every && atomic_compare_exchange_strong(&last_depot_pass, &last, now)))
+		bytes += pass_depots(callbacks);
+	return bytes + typed_claim_idle(now, every, callbacks);
 }
 
 void typed_tick(struct type_cache *cache)
 {
 	owner_add(cache->slow_calls, 1);
 	if (unlikely(cache->slow_calls % 16 == 0))
-		pass_if_due(cache);
+		pass_if_due(cache, CALLBACKS_MAY_RUN);
 }
 
-size_t typed_maintain(void)
+size_t typed_maintain(enum typed_callbacks callbacks)
 {
 	if (type_record_count() == 0)
 		return 0;
-	struct type_cache *cache = cache_enter_own();
-	size_t bytes = pass_if_due(cache);
+	struct type_cache *cache = callbacks == CALLBACKS_MAY_RUN ? cache_enter_own() : NULL;
+	size_t bytes = pass_if_due(cache, callbacks);
 	if (cache != NULL)
 		cache_leave(cache);
 	return bytes;
 }
 
-size_t typed_trim(void)
+size_t typed_trim(enum typed_callbacks callbacks)
 {
-	size_t bytes = typed_claim_all();
+	size_t bytes = typed_claim_all(callbacks);
 	for (unsigned i = 0; i < type_count(); i++) {
 		struct type_walk walk;
-		if (!type_walk_begin(&walk, type_at(i)))
+		if (!type_walk_begin(&walk, type_at(i), callbacks))
 			continue;
 		bytes += typed_trim_type(type_at(i));
 		type_walk_end(&walk);

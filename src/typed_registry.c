@@ -48,7 +48,7 @@ STRATA_NOINLINE static void note_walk(struct type_walk *walk, struct type *type,
 }
 
 /* Acquire: the records are those of a registered type; partner: the release in strata_type_register. */
-bool type_walk_begin(struct type_walk *walk, struct type *type)
+bool type_walk_begin(struct type_walk *walk, struct type *type, enum typed_callbacks callbacks)
 {
 	if (type == NULL)
 		return false;
@@ -59,7 +59,10 @@ bool type_walk_begin(struct type_walk *walk, struct type *type)
 	} while (!atomic_compare_exchange_weak_explicit(&type->state, &state, state + TYPE_WALKER, memory_order_acquire,
 							memory_order_acquire));
 	note_walk(walk, type, false);
-	return true;
+	if (callbacks == CALLBACKS_MAY_RUN || type->destroy == NULL)
+		return true;
+	type_walk_end(walk);
+	return false;
 }
 
 /* Release: what was done to the lists; partner: the acquire in close_type. */
@@ -396,7 +399,7 @@ STRATA_PUBLIC int strata_type_unregister(strata_type *handle, size_t *live)
 STRATA_PUBLIC size_t strata_type_trim(strata_type *handle)
 {
 	struct type_walk walk;
-	if (!typed_is_registered(handle, "strata_type_trim") || !type_walk_begin(&walk, handle->type))
+	if (!typed_is_registered(handle, "strata_type_trim") || !type_walk_begin(&walk, handle->type, CALLBACKS_MAY_RUN))
 		return 0;
 	size_t bytes = typed_trim_type(handle->type);
 	type_walk_end(&walk);

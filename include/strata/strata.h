@@ -52,7 +52,7 @@ void *strata_calloc(size_t count, size_t size) STRATA_ATTRIBUTE(malloc, warn_unu
 void *strata_realloc(void *block, size_t size) STRATA_ATTRIBUTE(warn_unused_result);
 
 /* A block of size bytes aligned to alignment, a power of two. NULL and EINVAL for any other alignment, NULL and ENOMEM as
- * above. Unlike C17's aligned_alloc, size need not be a multiple of alignment. */
+ * above, and above 4 GiB. Unlike C17's aligned_alloc, size need not be a multiple of alignment. */
 void *strata_aligned_alloc(size_t alignment, size_t size)
     STRATA_ATTRIBUTE(malloc, alloc_align(1), warn_unused_result);
 
@@ -69,7 +69,7 @@ size_t strata_usable_size(const void *block);
 
 /* What strata_malloc(size) would make usable: the size of the class, or whole pages; under check:1 the size itself. 0 when the request would fail for
  * its size alone. Signal-safe. */
-size_t strata_good_size(size_t size) STRATA_ATTRIBUTE(const);
+size_t strata_good_size(size_t size) STRATA_ATTRIBUTE(pure);
 
 /* Allocates count blocks of size bytes into blocks[0 ... count-1]. Returns how many were had: fewer than count only when
  * memory is refused, with errno ENOMEM; those had are the caller's. */
@@ -86,9 +86,9 @@ void strata_free_batch(void *const *blocks, size_t count);
  * that went meanwhile, what other threads gave back among them. */
 size_t strata_trim(void);
 
-/* For the tick of an event loop (a few times a second): a bounded part of the housekeeping that is due: about 1 MiB of blocks
- * taken back from threads that sleep, or of memory given back. Returns the sum of the two in bytes; while that is not 0, there
- * may be more to do at once. */
+/* For the tick of an event loop (a few times a second): a bounded part of the housekeeping that is due: about 1 MiB each of objects on
+ * idle lists of types (typed.h), and of blocks taken back from threads that sleep, or of memory given back. Returns the sum of the
+ * three in bytes; while that is not 0, there may be more to do at once. */
 size_t strata_maintain(void);
 
 /*

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <strata/typed.h>
+
 #include "limit_support.h"
 
 #define MOST 2000
@@ -69,6 +71,117 @@ static void the_soft_limit_is_told_once_until_it_falls(void **state)
 		free(opaque_pointer(malloc(MIB + round)));
 	}
 	assert_ptr_equal(strata_on_pressure(NULL), &told.handler);
+}
+
+/* Whatever it was before, and whoever was told. */
+static void a_soft_limit_that_is_set_is_told_anew(void **state)
+{
+	void *large = malloc(60 * MIB);
+	uint64_t below = totals().heap_bytes - 20 * MIB, above = below + 100 * MIB;
+
+	(void)state;
+	assert_non_null(large);
+	set("limit_soft", below);
+	listen();
+	set("limit_soft", 0);
+	assert_int_equal(told.times[STRATA_PRESSURE_SOFT], 0);
+	for (unsigned round = 1; round < 4; round++) {
+		set("limit_soft", below);
+		assert_int_equal(told.times[STRATA_PRESSURE_SOFT], round);
+		set("limit_soft", round % 2 ? 0 : above);
+	}
+	set("limit_soft", below);
+	assert_ptr_equal(strata_on_pressure(NULL), &told.handler);
+	listen();
+	free(opaque_pointer(malloc(2 * MIB)));
+	assert_int_equal(told.times[STRATA_PRESSURE_SOFT], 1);
+	free(large);
+}
+
+/* Nobody else suffers for it. */
+static void what_cannot_be_is_refused_at_once(void **state)
+{
+	const size_t impossible[][2] = {{8192 * MIB, 64}, {(size_t)1 << 45, 64}, {(size_t)1 << 62, 64}, {64, PTRDIFF_MAX - 100}};
+
+	(void)state;
+	limit_with_room(ROOM);
+	listen();
+	set("emergency", 4 * MIB);
+	for (size_t i = 0; i < sizeof impossible / sizeof *impossible; i++) {
+		errno = 0;
+		assert_null(strata_aligned_alloc(impossible[i][0], impossible[i][1]));
+		assert_int_equal(errno, ENOMEM);
+	}
+	assert_int_equal(totals().emergency_bytes, 4 * MIB);
+	assert_int_equal(told.times[STRATA_PRESSURE_EMERGENCY] + told.times[STRATA_PRESSURE_REFUSED], 0);
+}
+
+static size_t destroyed;
+
+static void destroy(void *object, size_t size, void *context)
+{
+	(void)object;
+	(void)size;
+	(void)context;
+	destroyed++;
+}
+
+enum { CACHED = 1000 };
+
+static uint64_t cached_after(strata_type *type, int (*step)(void))
+{
+	static void *objects[CACHED];
+	struct strata_type_stats stats;
+
+	for (size_t i = 0; i < CACHED; i++)
+		assert_non_null(objects[i] = strata_type_alloc(type));
+	for (size_t i = 0; i < CACHED; i++)
+		strata_type_free(type, objects[i]);
+	assert_int_equal(strata_type_stats_read(type, &stats, sizeof stats), 0);
+	assert_true(stats.cached_objects > 0);
+	assert_int_equal(step(), 0);
+	assert_int_equal(strata_type_stats_read(type, &stats, sizeof stats), 0);
+	return stats.cached_objects;
+}
+
+static int ask_for_too_much(void)
+{
+	void *most = malloc(opaque(ROOM / 2)), *block = malloc(opaque(ROOM));
+	bool refused = most != NULL && block == NULL;
+
+	free(block);
+	free(most);
+	return !refused;
+}
+
+static int trim(void)
+{
+	strata_trim();
+	return 0;
+}
+
+/* Who calls malloc may hold what destroy waits for. */
+static void a_refused_call_destroys_no_object(void **state)
+{
+	struct strata_type_info info = {.name = "plain", .size = 1000};
+	strata_type *plain = strata_type_register(&info, sizeof info), *watched;
+
+	(void)state;
+	info.name = "watched";
+	info.destroy = destroy;
+	watched = strata_type_register(&info, sizeof info);
+	assert_true(plain && watched);
+	if (!checked_mode()) {
+		limit_with_room(ROOM);
+		assert_int_equal(cached_after(plain, ask_for_too_much), 0);
+		destroyed = 0;
+		assert_true(cached_after(watched, ask_for_too_much) > 0);
+		assert_int_equal(destroyed, 0);
+		assert_int_equal(cached_after(watched, trim), 0);
+		assert_true(destroyed > 0);
+	}
+	assert_int_equal(strata_type_unregister(plain, NULL), 0);
+	assert_int_equal(strata_type_unregister(watched, NULL), 0);
 }
 
 static void a_handler_that_frees_saves_the_call(void **state)
@@ -162,6 +275,9 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(the_soft_limit_is_told_once_until_it_falls, no_limits),
+		cmocka_unit_test_teardown(a_soft_limit_that_is_set_is_told_anew, no_limits),
+		cmocka_unit_test_teardown(what_cannot_be_is_refused_at_once, no_limits),
+		cmocka_unit_test_teardown(a_refused_call_destroys_no_object, no_limits),
 		cmocka_unit_test_teardown(a_handler_that_frees_saves_the_call, no_limits),
 		cmocka_unit_test_teardown(the_emergency_reserve_serves_once_and_is_taken_back, no_limits),
 		cmocka_unit_test_teardown(free_memory_is_kept_in_less_measure_near_the_limit, no_limits_and_the_clock_runs),

@@ -117,6 +117,36 @@ static void idle_lists_shrink(void **state)
 	unregister(type);
 }
 
+/* As much as one call may do, and a batch; and it says that there is more. */
+static void housekeeping_does_a_part_at_a_time(void **state)
+{
+	struct strata_type_info info = {.name = "large", .size = 65536, .cache_bytes = 64 * MIB};
+	strata_type *type = registered(info);
+	uint64_t before, parts = 0;
+
+	(void)state;
+	if (checked_mode())
+		skip();
+	for (int turn = 0; turn < 3; turn++) {
+		get(type, 0, 800);
+		put(type, 0, 800);
+	}
+	assert_true(stats_of(type).cached_bytes > 20 * MIB);
+	set_decay(20);
+	while ((before = stats_of(type).cached_bytes) > 0) {
+		size_t done = strata_maintain();
+		uint64_t gone = before - stats_of(type).cached_bytes;
+
+		assert_true(done >= gone);
+		/* The own list, and a part of what waits for all. */
+		assert_true(gone <= 8 * MIB);
+		parts += gone > 0;
+	}
+	assert_true(parts > 4);
+	set_decay(STOPPED);
+	unregister(type);
+}
+
 static void idle_lists_shrink_by_slow_calls(void **state)
 {
 	strata_type *idle = fixed("idle", 64), *busy = fixed("busy", 128);
@@ -145,6 +175,7 @@ int main(void)
 	    cmocka_unit_test(trim_gives_back_what_is_cached),
 	    cmocka_unit_test(idle_lists_shrink),
 	    cmocka_unit_test(idle_lists_shrink_by_slow_calls),
+	    cmocka_unit_test(housekeeping_does_a_part_at_a_time),
 	};
 
 	return cmocka_run_group_tests(tests, nothing_is_idle, NULL);
