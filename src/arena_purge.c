@@ -210,7 +210,7 @@ static size_t purge_scan(size_t limit, uint32_t idle_ms, unsigned least_run)
 	size_t purged = 0;
 	for (; to_scan > 0 && purged < limit && (limit == SIZE_MAX || !is_refused()); to_scan--) {
 		/* Who wants all of it looks at each by himself: what others pass over is too young for them. */
-		arena_index index = limit == SIZE_MAX ? to_scan - 1 :
+		arena_index index = limit == SIZE_MAX ? arenas - to_scan :
 							atomic_fetch_add_explicit(&purge_cursor, 1, memory_order_relaxed) % arenas;
 		if (arena_costly_pages(index) == 0 || !may_go(index, limit, now, idle_ms))
 			continue;

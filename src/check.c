@@ -4,8 +4,11 @@
 #include "options.h"
 #include "os.h"
 
+#include <strata/strata.h>
+
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct line {
 	char text[512];
@@ -61,6 +64,27 @@ static void put_format(struct line *line, const char *format, va_list arguments)
 	}
 }
 
+static _Atomic(struct strata_message_handler *) handler;
+
+STRATA_PUBLIC struct strata_message_handler *strata_on_message(struct strata_message_handler *next)
+{
+	return atomic_exchange_explicit(&handler, next, memory_order_acq_rel);
+}
+
+/* For who looks at a core dump of a program without stderr: the newest, or of several threads' at once a mixture. */
+STRATA_HIDDEN char strata_last_message[sizeof(struct line)];
+
+/* Acquire: what the program wrote into the structure; partner: the release in strata_on_message. */
+static void say(const struct line *line)
+{
+	struct strata_message_handler *called = atomic_load_explicit(&handler, memory_order_acquire);
+	memcpy(strata_last_message, line->text, line->length);
+	if (called != NULL)
+		called->call(called, line->text, line->length);
+	else
+		os_write_error(line->text, line->length);
+}
+
 void message(const char *format, ...)
 {
 	struct line line = { .length = 0 };
@@ -70,7 +94,7 @@ void message(const char *format, ...)
 	put_format(&line, format, arguments);
 	va_end(arguments);
 	line.text[line.length++] = '\n';
-	os_write_error(line.text, line.length);
+	say(&line);
 }
 
 void misuse(const char *function, const void *block, const char *what)

@@ -7,6 +7,7 @@
 #include "fast.h"
 #include "limit.h"
 #include "options.h"
+#include "profile.h"
 #include "run.h"
 
 #include <errno.h>
@@ -66,21 +67,36 @@ void *core_allocate(size_t size, size_t alignment, bool zero)
 	return block;
 }
 
-STRATA_NOINLINE static void *aligned_slow(size_t alignment, size_t size)
+/* As allocate (slow.c): for the call that returns to caller, or NULL. */
+static void *allocate_aligned(size_t alignment, size_t size, const void *caller)
 {
 	void *block;
-	background_consider(__builtin_return_address(0));
 	if (unlikely(options()->check))
 		return checked_allocate(size, alignment, false);
 	struct relief relief = { .size = size, .alignment = alignment };
+	bool chosen = profile_is_on() && caller != NULL && profile_chooses(size);
 	do {
-		block = core_allocate(size, alignment, false);
+		block = unlikely(chosen) ? run_allocate(size_max(size, 1), alignment, false) : core_allocate(size, alignment, false);
 	} while (unlikely(block == NULL) && relief_gave(&relief));
+	if (unlikely(chosen && block != NULL))
+		profile_note(block, size, caller);
 	limit_settle();
 	thread_settle();
 	if (unlikely(block == NULL))
 		errno = ENOMEM;
 	return block;
+}
+
+STRATA_NOINLINE static void *aligned_slow(size_t alignment, size_t size)
+{
+	background_consider(__builtin_return_address(0));
+	return allocate_aligned(alignment, size, __builtin_return_address(0));
+}
+
+void *core_aligned_of_class(size_t alignment, size_t size)
+{
+	background_consider(__builtin_return_address(0));
+	return allocate_aligned(alignment, size, NULL);
 }
 
 /* There is a class for every 8 bytes up to 512: that of the size rounded up to the alignment is aligned. Above, all are multiples of
@@ -130,11 +146,20 @@ static void *copy_to_new(void *block, size_t size, size_t usable, void *(*alloca
 	return to;
 }
 
-static void *resize_run(void *block, size_t size, void *(*allocate)(size_t))
+/* What a block grew by was requested as well. */
+static void *note_growth(void *block, size_t size, size_t before, const void *caller)
+{
+	if (profile_is_on() && block != NULL && size > before && profile_chooses(size - before))
+		profile_note(block, size, caller);
+	return block;
+}
+
+static void *resize_run(void *block, size_t size, void *(*allocate)(size_t), const void *caller)
 {
 	if (size > CLEARED_MAX) {
+		size_t before = run_usable(block);
 		if (run_resize(block, size))
-			return block;
+			return note_growth(block, size, before, caller);
 		struct relief relief = { .size = size };
 		void *moved;
 		do {
@@ -143,7 +168,7 @@ static void *resize_run(void *block, size_t size, void *(*allocate)(size_t))
 		limit_settle();
 		if (moved == NULL)
 			errno = ENOMEM;
-		return moved;
+		return note_growth(moved, size, before, caller);
 	}
 	return copy_to_new(block, size, run_usable(block), allocate);
 }
@@ -169,7 +194,7 @@ STRATA_NOINLINE static void *reallocate_slow(void *block, size_t size, void *(*a
 	if (fits(size, usable) && usable <= CLEARED_MAX)
 		return block;
 	if (unlikely(core_tag(block) == TAG_RUN))
-		return resize_run(block, size, allocate);
+		return resize_run(block, size, allocate, __builtin_return_address(0));
 	return fits(size, usable) ? block : copy_to_new(block, size, usable, allocate);
 }
 

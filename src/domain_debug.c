@@ -2,18 +2,17 @@
 #define _GNU_SOURCE
 #include "domain_debug.h"
 
+#include "call_stack.h"
 #include "check.h"
 #include "core.h"
 #include "options.h"
 #include "os.h"
-#include "stack_depot.h"
 #include "thread.h"
 
 #include <strata/domain.h>
 
 #include <errno.h>
 #include <execinfo.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -105,55 +104,9 @@ static uint64_t seal_for(const struct head *head, uint64_t state)
 
 /* ---- Stacks of calls ------------------------------------------------------------------------------------------------ */
 
-/*
- * Looking takes locks of the loader's (in a static program each time, else the first time, which loads a library and so may
- * come back here). A child must not inherit them taken: fork waits for those who look, and nobody begins meanwhile. Either
- * who looks sees the fork, or the fork sees him.
- */
-static __thread bool looking;
-static _Atomic unsigned lookers;
-static _Atomic unsigned forks;
-
-void debug_before_fork(void)
+static stack_number stack_now(void)
 {
-	atomic_fetch_add(&forks, 1);
-	while (atomic_load(&lookers) != looking)
-		sched_yield();
-}
-
-void debug_after_fork_in_parent(void)
-{
-	atomic_fetch_sub(&forks, 1);
-}
-
-void debug_after_fork_in_child(void)
-{
-	atomic_store(&lookers, looking);
-	atomic_store(&forks, 0);
-}
-
-static STRATA_NOINLINE int look(void **frames, int most)
-{
-	int count = 0;
-	looking = true;
-	atomic_fetch_add(&lookers, 1);
-	if (atomic_load(&forks) == 0)
-		count = backtrace(frames, most);
-	atomic_fetch_sub(&lookers, 1);
-	looking = false;
-	return count;
-}
-
-static STRATA_NOINLINE stack_number stack_now(void)
-{
-	void *frames[DEPOT_FRAMES + 2];
-	if (looking)
-		return 0;
-	int saved_errno = errno;
-	int count = look(frames, DEPOT_FRAMES + 2);
-	errno = saved_errno;
-	/* The first two frames are the functions' above. */
-	return count > 2 ? depot_put(frames + 2, (unsigned)count - 2) : 0;
+	return call_stack_from(NULL, DEPOT_FRAMES);
 }
 
 static void tell_stack(const char *what, stack_number number)

@@ -24,8 +24,4 @@ STRATA_COLD void debug_free(void *block);
 /* Looks at what the calling thread keeps back, and frees it: the thread, or the process, ends. */
 STRATA_COLD void debug_thread_end(const char *function);
 
-void debug_before_fork(void);
-void debug_after_fork_in_parent(void);
-void debug_after_fork_in_child(void);
-
 #endif

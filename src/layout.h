@@ -170,6 +170,7 @@ struct pool {
 			uint32_t pages;  /* of the block: its usable size */
 			uint32_t arenas; /* claimed whole; 0: the run lies within one arena */
 			uint32_t charged; /* pages counted as used, when arenas are: its own, and dirty ones behind them */
+			uint32_t sample;  /* its number in the heap profile; 0: it is not watched */
 			bool moved;      /* its mapping came here by os_move: to be refreshed when freed */
 			bool left;       /* its mapping went elsewhere by os_move: its pages are clean */
 		} run;
@@ -342,7 +343,8 @@ struct heap {
 /* Behind it the slots of bins that are not deep (bin_slots.h), of which only pages that are used cost memory. */
 #define HEAP_PAGES 1
 #define SLOT_PAGES 7
-#define HEAP_STRIDE ((HEAP_PAGES + SLOT_PAGES) * PAGE_SIZE)
+#define SHADOW_PAGES HEAP_PAGES /* what fast paths see in its place while the heap profile is on (thread.c); memory then only */
+#define HEAP_STRIDE ((HEAP_PAGES + SLOT_PAGES + SHADOW_PAGES) * PAGE_SIZE)
 _Static_assert(sizeof(struct heap) <= HEAP_PAGES * PAGE_SIZE, "a heap is one page, and its slots");
 
 /* ---- Domains -------------------------------------------------------------------------------------------------------- */
@@ -380,6 +382,11 @@ struct domain_record {
 static inline struct heap *heap_at(uint32_t number)
 {
 	return (struct heap *)((char *)region.heaps + (size_t)number * HEAP_STRIDE);
+}
+
+static inline struct heap *heap_shadow(struct heap *heap)
+{
+	return (struct heap *)((char *)heap + (HEAP_PAGES + SLOT_PAGES) * PAGE_SIZE);
 }
 
 /* Heaps created so far: those numbered 1 ... heap_count(). Acquire; partner: the CAS in create (heap.c): they are memory, though

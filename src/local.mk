@@ -38,6 +38,10 @@ STRATA_SOURCES = \
 	src/background.h src/background.c \
 	src/run.h src/run.c \
 	src/run_cache.h src/run_cache.c \
+	src/stack_depot.h src/stack_depot.c \
+	src/call_stack.h src/call_stack.c \
+	src/sample.h src/sample.c \
+	src/profile.h src/profile.c \
 	src/fork.h src/fork.c \
 	src/thread.h src/thread.c \
 	src/process.c \
@@ -55,7 +59,6 @@ STRATA_SOURCES = \
 	src/domain_count.h src/domain_count.c \
 	src/domain_stats.c \
 	src/domain_quota.h src/domain_quota.c \
-	src/stack_depot.h src/stack_depot.c \
 	src/domain_debug.h src/domain_debug.c \
 	src/domain_builtin.h src/domain_builtin.c \
 	src/domain_table.h src/domain_table.c \

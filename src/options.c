@@ -4,6 +4,8 @@
 #include "check.h"
 #include "os.h"
 
+#include <strata/strata.h>
+
 #include <string.h>
 
 static const struct option table[] = {
@@ -169,15 +171,18 @@ static bool read_value(const struct option *option, struct text text, size_t *va
 	return understood && *value <= option->most;
 }
 
-/* ---- The environment ------------------------------------------------------------------------------------------------ */
+/* ---- The program, and the environment ------------------------------------------------------------------------------- */
 
-static void complain(struct text setting)
+/* Not there in a program that does not define it. */
+#pragma weak strata_options
+
+static void complain(const char *whose, struct text setting)
 {
 	char copy[64];
 	size_t length = setting.length < sizeof copy - 1 ? setting.length : sizeof copy - 1;
 	memcpy(copy, setting.start, length);
 	copy[length] = '\0';
-	message("STRATA_OPTIONS: \"%s\" not understood; passed over", copy);
+	message("%s: \"%s\" not understood; passed over", whose, copy);
 }
 
 static bool apply(size_t *values, struct text name, struct text text)
@@ -191,7 +196,7 @@ static bool apply(size_t *values, struct text name, struct text text)
 	return true;
 }
 
-static void parse(size_t *values, const char *all)
+static void parse(const char *whose, size_t *values, const char *all)
 {
 	while (*all != '\0') {
 		struct text setting = { all, strcspn(all, ",") };
@@ -199,7 +204,7 @@ static void parse(size_t *values, const char *all)
 		struct text name = { setting.start, colon != NULL ? (size_t)(colon - setting.start) : setting.length };
 		struct text value = { name.start + name.length + 1, setting.length - name.length - 1 };
 		if (setting.length > 0 && (colon == NULL || !apply(values, name, value)))
-			complain(setting);
+			complain(whose, setting);
 		all += setting.length;
 		all += *all == ',';
 	}
@@ -212,8 +217,10 @@ static void begin(void)
 	const char *all = os_setting("STRATA_OPTIONS");
 	for (size_t i = 0; i < OPTION_COUNT; i++)
 		ensure(read_value(&table[i], (struct text){ table[i].standard, strlen(table[i].standard) }, &values[i]));
+	if (strata_options != NULL)
+		parse("strata_options", values, strata_options);
 	if (all != NULL)
-		parse(values, all);
+		parse("STRATA_OPTIONS", values, all);
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		size_t unset = UNSET;
 		atomic_compare_exchange_strong_explicit(field_of(&table[i]), &unset, values[i], memory_order_relaxed,

@@ -6,6 +6,7 @@
 #include "layout.h"
 #include "limit.h"
 #include "options.h"
+#include "profile.h"
 
 #include <errno.h>
 #include <string.h>
@@ -66,6 +67,7 @@ STRATA_PUBLIC int strata_option_set(const char *name, const struct strata_option
 			limit_soft_anew();
 		limit_look();
 		background_note_filters();
+		profile_prepare();
 	}
 	return result;
 }

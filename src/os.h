@@ -68,7 +68,13 @@ void os_learn_system_code(void);
 /* Whether the address lies in the code of libc, of the dynamic loader, or of this library. True for all in a static program. */
 bool os_is_system_code(const void *address);
 
+/* All of it; no place where the thread may be cancelled. */
+int os_write(int file, const char *text, size_t length);
 void os_write_error(const char *text, size_t length);
+
+/* A new or emptied file for writing, or -errno; likewise. */
+int os_create(const char *path);
+void os_close(int file);
 
 #ifdef STRATA_TEST_BUILD
 /* With STRATA_TEST_ROOT in the environment os_each_line finds its files below that directory. */

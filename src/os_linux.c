@@ -399,17 +399,36 @@ bool os_is_system_code(const void *address)
 	return count == 0;
 }
 
-void os_write_error(const char *text, size_t length)
+int os_write(int file, const char *text, size_t length)
 {
 	int saved_errno = errno;
-	while (length > 0) {
-		long written = syscall(SYS_write, STDERR_FILENO, text, length); /* no point where pthread_cancel ends a thread */
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			break;
-		text += written;
-		length -= (size_t)written;
+	int result = 0;
+	while (length > 0 && result == 0) {
+		long written = syscall(SYS_write, file, text, length);
+		if (written > 0) {
+			text += written;
+			length -= (size_t)written;
+		} else if (written == 0 || errno != EINTR) {
+			result = written == 0 ? -EIO : -errno;
+		}
 	}
 	errno = saved_errno;
+	return result;
+}
+
+void os_write_error(const char *text, size_t length)
+{
+	os_write(STDERR_FILENO, text, length);
+}
+
+int os_create(const char *path)
+{
+	int saved_errno = errno;
+	long file = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	return file >= 0 ? (int)file : result_of(-1, saved_errno);
+}
+
+void os_close(int file)
+{
+	syscall(SYS_close, file);
 }

@@ -4,6 +4,7 @@
  * calls that come before it find all that they need, but for a thread's end and for fork.
  */
 #include "background.h"
+#include "call_stack.h"
 #include "checked.h"
 #include "claim.h"
 #include "domain_count.h"
@@ -13,6 +14,7 @@
 #include "domain_table.h"
 #include "fork.h"
 #include "options.h"
+#include "profile.h"
 #include "stats.h"
 #include "thread.h"
 #include "typed.h"
@@ -35,7 +37,7 @@ static __thread struct heap *barred;
 
 static void before_fork(void)
 {
-	debug_before_fork();
+	call_stack_before_fork();
 	table_before_fork();
 	barred = thread_bar_heap();
 	fork_begin(barred);
@@ -48,7 +50,7 @@ static void after_fork_in_parent(void)
 	if (barred != NULL && (thread_self.own == barred || thread_self.home == barred))
 		claim_allow(barred);
 	table_after_fork_in_parent();
-	debug_after_fork_in_parent();
+	call_stack_after_fork_in_parent();
 }
 
 static void after_fork_in_child(void)
@@ -63,7 +65,7 @@ static void after_fork_in_child(void)
 	quota_after_fork_in_child();
 	table_after_fork_in_child();
 	typed_fork_child();
-	debug_after_fork_in_child();
+	call_stack_after_fork_in_child();
 }
 
 /* ---- The library's beginning and end -------------------------------------------------------------------------------- */
@@ -76,9 +78,17 @@ __attribute__((constructor(101))) static void begin(void)
 	background_allow();
 }
 
+/* Among the program's own: of a static program the tables by which stacks are walked are registered before those, and after the first. */
+__attribute__((constructor)) static void begin_with_stacks(void)
+{
+	call_stack_allow();
+	profile_prepare();
+}
+
 __attribute__((destructor(101))) static void end(void)
 {
 	background_end();
+	profile_end();
 	debug_thread_end("exit");
 	checked_process_end();
 	if (options()->print_domains)

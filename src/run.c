@@ -11,6 +11,7 @@
 #include "region.h"
 #include "retain.h"
 #include "run_cache.h"
+#include "sample.h"
 #include "thread.h"
 
 #include <string.h>
@@ -134,6 +135,7 @@ static void *begin_run(page_index first, size_t pages, size_t arenas)
 	record->run.charged = (uint32_t)pages;
 	record->run.moved = false;
 	record->run.left = false;
+	record->run.sample = 0;
 	if (arenas != 0)
 		charge_what_it_costs(record, first);
 	atomic_store_explicit(&region_tags[first], TAG_RUN, memory_order_relaxed);
@@ -271,6 +273,21 @@ bool run_give_up_for(size_t arenas)
 	return true;
 }
 
+void run_watch(void *block, uint32_t sample)
+{
+	struct pool *record = &region.pools[page_of(block)];
+	if (record->run.sample != 0)
+		sample_end(record->run.sample);
+	record->run.sample = sample;
+}
+
+static void pass_sample(struct pool *from, struct pool *to, size_t size)
+{
+	to->run.sample = from->run.sample;
+	from->run.sample = 0;
+	sample_resize(to->run.sample, size);
+}
+
 bool run_free(void *block)
 {
 	page_index first = page_of(block);
@@ -280,6 +297,8 @@ bool run_free(void *block)
 		return false;
 	struct pool *record = &region.pools[first];
 	size_t pages = record->run.pages;
+	if (unlikely(record->run.sample != 0))
+		run_watch(block, 0);
 	account(-(int64_t)pages, -1);
 	/* A remapped run is a mapping of its own to the kernel: not to be kept for long. */
 	cached_run run = cached_run_of(first, pages);
@@ -387,6 +406,8 @@ bool run_resize(void *block, size_t size)
 	struct pool *record = &region.pools[first];
 	size_t pages = pages_of(size);
 	size_t old = record->run.pages;
+	if (unlikely(record->run.sample != 0))
+		sample_resize(record->run.sample, size);
 	if (pages == old)
 		return true;
 	if (pages > (size_t)region.arena_limit * ARENA_PAGES)
@@ -427,6 +448,9 @@ void *run_move(void *block, size_t size)
 	bool both_whole = region.pools[page_of(block)].run.arenas != 0 && region.pools[page_of(to)].run.arenas != 0;
 	if (!both_whole || !remap(block, to, old))
 		memcpy(to, block, size_min(old, size));
+	struct pool *record = &region.pools[page_of(block)];
+	if (unlikely(record->run.sample != 0))
+		pass_sample(record, &region.pools[page_of(to)], size);
 	run_free(block);
 	return to;
 }

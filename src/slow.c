@@ -10,6 +10,7 @@
 #include "heap.h"
 #include "limit.h"
 #include "options.h"
+#include "profile.h"
 #include "remote.h"
 #include "run.h"
 #include "thread.h"
@@ -44,53 +45,72 @@ void *core_allocate_class(unsigned class)
 	return NULL;
 }
 
-static void *allocate(size_t size, unsigned class)
+/* For the call that returns to caller; NULL: for a tier that expects blocks of the class, which are not sampled. */
+static void *allocate(size_t size, unsigned class, const void *caller)
 {
 	if (unlikely(options()->check))
 		return checked_allocate(size, 1, false);
 	if (size > PTRDIFF_MAX)
 		return out_of_memory();
 	struct relief relief = { .size = size };
+	bool chosen = profile_is_on() && caller != NULL && profile_chooses(size);
 	void *block;
 	do {
-		block = size > MEDIUM_MAX ? run_allocate(size, 1, false) : core_allocate_class(class);
+		block = size > MEDIUM_MAX || chosen ? run_allocate(size_max(size, 1), 1, false) : core_allocate_class(class);
 	} while (unlikely(block == NULL) && relief_gave(&relief));
 	if (unlikely(block == NULL))
 		return out_of_memory();
+	if (unlikely(chosen))
+		profile_note(block, size, caller);
 	limit_settle();
 	thread_settle();
 	return block;
 }
 
+static unsigned class_for(size_t size)
+{
+	return size > MEDIUM_MAX ? 0 : class_of_size(size);
+}
+
 /* The two are reached by jumps: they return to who called malloc. */
 void *allocate_slow(size_t size)
 {
-	background_consider(__builtin_return_address(0));
-	return allocate(size, size > MEDIUM_MAX ? 0 : class_of_size(size));
+	const void *caller = __builtin_return_address(0);
+	background_consider(caller);
+	return allocate(size, class_for(size), caller);
 }
 
 void *allocate_slow_aligned16(size_t size)
 {
+	const void *caller = __builtin_return_address(0);
+	background_consider(caller);
+	return allocate(size, size <= LOOKED_UP_MAX ? code_aligned16[size] / 2 : class_for(size), caller);
+}
+
+void *allocate_slow_of_class(size_t size)
+{
 	background_consider(__builtin_return_address(0));
-	if (size <= LOOKED_UP_MAX)
-		return allocate(size, code_aligned16[size] / 2);
-	return allocate_slow(size);
+	return allocate(size, class_for(size), NULL);
 }
 
 void *allocate_zeroed_slow(size_t size)
 {
-	background_consider(__builtin_return_address(0));
+	const void *caller = __builtin_return_address(0);
+	background_consider(caller);
 	if (unlikely(options()->check))
 		return checked_allocate(size, 1, true);
 	if (size > PTRDIFF_MAX)
 		return out_of_memory();
 	struct relief relief = { .size = size };
+	bool chosen = profile_is_on() && profile_chooses(size);
 	void *block;
 	do {
 		block = run_allocate(size, 1, true);
 	} while (unlikely(block == NULL) && relief_gave(&relief));
 	if (unlikely(block == NULL))
 		return out_of_memory();
+	if (unlikely(chosen))
+		profile_note(block, size, caller);
 	limit_settle();
 	return block;
 }

@@ -13,7 +13,10 @@
 STRATA_NOINLINE void *allocate_slow(size_t size);
 STRATA_NOINLINE void *allocate_slow_aligned16(size_t size);
 
-/* The same, zeroed. */
+/* By the native rule, for a tier that knows its blocks by their class: the heap profile does not make runs of them. */
+STRATA_NOINLINE void *allocate_slow_of_class(size_t size);
+
+/* As the first, zeroed. */
 STRATA_NOINLINE void *allocate_zeroed_slow(size_t size);
 
 /* NULL, another heap's block, a run, or no block at all; under check:1 every block. size: what the caller says was requested,

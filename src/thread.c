@@ -10,6 +10,7 @@
 #include "heap.h"
 #include "options.h"
 #include "os.h"
+#include "profile.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -108,11 +109,24 @@ static void grant(void)
 	thread_self.watch_since = now;
 }
 
+/* As empty as the empty heap, and the thread's alone: all calls of all threads would write to that one's lines. */
+static struct heap *shadow_of(struct heap *heap)
+{
+	struct heap *shadow = heap_shadow(heap);
+	if (unlikely(shadow->tag != TAG_CLOSED)) {
+		for (unsigned class = 0; class < CLASS_COUNT; class++)
+			shadow->bins[class].top = &empty_slots[EMPTY_SLOTS - 1];
+		shadow->tag = TAG_CLOSED;
+	}
+	return shadow;
+}
+
 static void hide(void)
 {
-	thread_self.watching = thread_self.watch_left > 0 && !options()->check;
+	bool profiled = profile_is_on();
+	thread_self.watching = (thread_self.watch_left > 0 || profiled) && !options()->check;
 	if (thread_self.watching)
-		thread_fast.heap = &empty_heap;
+		thread_fast.heap = profiled ? shadow_of(thread_self.own) : &empty_heap;
 }
 
 void thread_watch(void)
@@ -128,10 +142,12 @@ void thread_look(void)
 {
 	thread_self.watching = false;
 	thread_fast.heap = thread_self.own;
-	thread_self.watch_left--;
-	if (decay_is_due()) {
-		heap_tick(thread_self.own);
-		grant();
+	if (thread_self.watch_left > 0) {
+		thread_self.watch_left--;
+		if (decay_is_due()) {
+			heap_tick(thread_self.own);
+			grant();
+		}
 	}
 	hide();
 }

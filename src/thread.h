@@ -12,7 +12,7 @@ struct quarantine;
 /* What the fast paths use, behind one address. Neither is ever NULL. */
 struct thread_fast {
 	struct heap *heap;            /* the thread's own; empty_heap before its first call, after its end, under check:1,
-	                               * and while watching */
+	                               * and while watching; while the heap profile is on its shadow, as empty */
 	struct domain_record *record; /* likewise; empty_record before its first call by domain */
 };
 extern STRATA_TLS struct thread_fast thread_fast;
@@ -25,7 +25,9 @@ struct thread {
 	uint32_t run_frees;            /* runs it has freed */
 	uint32_t watch_left;           /* so many calls may yet look at the clock, */
 	uint32_t watch_since;          /* granted up to this time, in ms */
-	bool watching;                 /* the next call does: thread_fast hides the heap from it */
+	bool watching;                 /* the next call does, or the profile is on: thread_fast hides the heap from it */
+	int64_t sample_left;           /* bytes to the next sample of the heap profile (profile.c), */
+	uint64_t sample_random;        /* and what the one after that is drawn by; 0: nothing yet */
 	uint8_t rounds;                /* how often its destructor has run */
 	bool leaving;                  /* the last destructor has run: a heap is taken for one call only */
 };

@@ -42,8 +42,8 @@ size_t below_block_size(const strata_type *record)
 static void *take_block(const strata_type *record)
 {
 	if (likely(record->code != 0))
-		return fast_allocate(size_classes[record->code / 2].size, record->code, allocate_slow);
-	return core_aligned(record->type->alignment, record->size);
+		return fast_allocate(size_classes[record->code / 2].size, record->code, allocate_slow_of_class);
+	return core_aligned_of_class(record->type->alignment, record->size);
 }
 
 void *below_construct(const strata_type *record, void *object, size_t size)
@@ -140,7 +140,7 @@ static size_t buffer_bytes(size_t bytes)
 
 static void *allocate_buffer(size_t bytes)
 {
-	return entry_allocate16(bytes, allocate_slow_aligned16);
+	return entry_allocate16(bytes, allocate_slow_of_class);
 }
 
 #define LEAST_ITEMS 4u

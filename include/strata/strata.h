@@ -126,6 +126,10 @@ struct strata_option {
 	const char *word; /* get: a constant string, or NULL where type is not STRATA_OPTION_WORD */
 };
 
+/* A program may define this: its own defaults, written as in STRATA_OPTIONS, which goes before it. Read once, at the first call. (One that
+ * strata is preloaded into must export it: -rdynamic.) */
+extern const char strata_options[];
+
 /* The setting of that name, as in STRATA_OPTIONS and README.md, into *out. Returns 0; EINVAL when a pointer is NULL;
  * ENOENT when there is no such setting. */
 int strata_option_get(const char *name, struct strata_option *out);
@@ -176,6 +180,30 @@ struct strata_pressure_handler {
 /* Sets the process's handler, NULL for none. Returns the former, which another thread may still be calling: *handler must
  * stay valid for the life of the process. */
 struct strata_pressure_handler *strata_on_pressure(struct strata_pressure_handler *handler);
+
+/* ---- Messages ------------------------------------------------------------------------------------------------------- */
+
+struct strata_message_handler {
+	/* Called in place of writing to stderr, with each line that strata has to say (what is misused, settings not understood,
+	 * statistics at exit; not the stacks of domain_debug), "strata: " in front and a newline, no null byte, at its end. It may be called by any thread, in the middle
+	 * of any call, a signal handler's included, with a heap held: it may call what is async-signal-safe, and no function that
+	 * allocates or frees. It must return; where a misuse is told, abort follows. */
+	void (*call)(struct strata_message_handler *self, const char *line, size_t length);
+	void *context; /* the program's own */
+};
+
+/* Sets the process's handler, NULL for stderr. Returns the former, which another thread may still be calling: *handler must stay
+ * valid for the life of the process. */
+struct strata_message_handler *strata_on_message(struct strata_message_handler *handler);
+
+/* ---- Who allocated it --------------------------------------------------------------------------------------------- */
+
+/* Writes the heap profile to file: the blocks in use that are watched (setting profile), each with the stack of calls that allocated it,
+ * and the process's mappings. The format is that of gperftools (heap_v2), which pprof and jeprof read; they reckon from the sample what
+ * all blocks in use are, by the setting's present value. Blocks of malloc's family, new and the functions above; objects of types and
+ * blocks of domains are not among them. Stops nobody; what others allocate and free meanwhile may be in it or not. 0, or the errno of
+ * write(2). May block where that does. */
+int strata_profile_write(int file);
 
 /* ---- Statistics --------------------------------------------------------------------------------------------------- */
 

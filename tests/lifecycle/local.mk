@@ -17,6 +17,7 @@ LIFECYCLE_TESTS = \
 	tests/lifecycle/test_locked.sh \
 	tests/lifecycle/test_stopped.sh \
 	tests/lifecycle/test_background.sh \
+	tests/lifecycle/test_settings.sh \
 	tests/fastpath/test_fastpath.sh
 
 if ENABLE_TESTS
@@ -39,9 +40,11 @@ EXTRA_DIST += \
 	tests/lifecycle/native_first.c \
 	tests/lifecycle/python_memory.py \
 	tests/lifecycle/plain.c \
+	tests/lifecycle/profiled.c \
 	tests/lifecycle/sandbox.c \
 	tests/lifecycle/seccomp.c \
 	tests/lifecycle/secure.c \
+	tests/lifecycle/settings.c \
 	tests/lifecycle/start_end.c \
 	tests/lifecycle/stopped.c \
 	tests/lifecycle/stopped.h \

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "profile.h"
+
+#include "call_stack.h"
+#include "check.h"
+#include "os.h"
+#include "run.h"
+#include "sample.h"
+#include "thread.h"
+
+#include <strata/strata.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- Which blocks --------------------------------------------------------------------------------------------------- */
+
+static uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+/* -ln(u) for a u between 0 and 1, to five digits: of its exponent, and of its mantissa by the series of artanh. Not by libm, which would
+ * be one more library of every program. */
+static double minus_ln(uint64_t random)
+{
+	union {
+		double number;
+		uint64_t bits;
+	} u = { .number = (double)((random >> 11) + 1) * 0x1p-53 };
+	int exponent = (int)(u.bits >> 52) - 1023;
+	u.bits = (u.bits & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1023) << 52;
+	double t = (u.number - 1) / (u.number + 1);
+	double square = t * t;
+	double ln = 2 * t * (1 + square * (1.0 / 3 + square * (1.0 / 5 + square * (1.0 / 7 + square / 9))));
+	return -(exponent * 0.69314718055994531 + ln);
+}
+
+/* Bytes to the next sample: each byte is one with the same chance, whatever came before (a Poisson process), so that what is in the
+ * profile stands for what is not. */
+static int64_t draw(uint64_t *state)
+{
+	return 1 + (int64_t)(minus_ln(next_random(state)) * (double)options()->profile_bytes);
+}
+
+static void begin_thread(struct thread *self)
+{
+	static _Atomic uint64_t threads; /* relaxed: no two get the same */
+	uint64_t number = atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed);
+	self->sample_random = (os_secret() ^ number * UINT64_C(0x9e3779b97f4a7c15)) | 1;
+	self->sample_left = draw(&self->sample_random);
+}
+
+static void write_if_wanted(void);
+
+bool profile_chooses(size_t size)
+{
+	struct thread *self = &thread_self;
+	if (unlikely(self->sample_random == 0))
+		begin_thread(self);
+	write_if_wanted();
+	self->sample_left -= (int64_t)size;
+	if (likely(self->sample_left > 0))
+		return false;
+	self->sample_left = draw(&self->sample_random);
+	return !call_stack_is_looked_at();
+}
+
+#define FRAMES_MOST 32u
+
+void profile_note(void *block, size_t size, const void *caller)
+{
+	run_watch(block, sample_begin(size, call_stack_from(caller, FRAMES_MOST)));
+}
+
+/* ---- Written as gperftools' heap profile, version 2, which pprof and jeprof read ------------------------------------------- */
+
+struct writer {
+	char text[4096];
+	size_t length;
+	int file;
+	int error;
+};
+
+static void flush(struct writer *writer)
+{
+	if (writer->error == 0)
+		writer->error = -os_write(writer->file, writer->text, writer->length);
+	writer->length = 0;
+}
+
+#define PIECE_MOST 1100u /* a line of /proc/self/maps */
+
+__attribute__((format(printf, 2, 3))) static void put(struct writer *writer, const char *format, ...)
+{
+	va_list arguments;
+	if (sizeof writer->text - writer->length < PIECE_MOST)
+		flush(writer);
+	va_start(arguments, format);
+	int length = vsnprintf(writer->text + writer->length, PIECE_MOST, format, arguments);
+	va_end(arguments);
+	writer->length += size_min((size_t)length, PIECE_MOST - 1);
+}
+
+static void put_sample(struct writer *writer, size_t size, stack_number stack)
+{
+	void *const *frames;
+	unsigned count = depot_get(stack, &frames);
+	put(writer, "1: %zu [1: %zu] @", size, size);
+	for (unsigned i = 0; i < count; i++)
+		put(writer, " %p", frames[i]);
+	put(writer, "\n");
+}
+
+static bool put_line(const char *text, void *writer)
+{
+	put(writer, "%s\n", text);
+	return true;
+}
+
+/* How many there are, or with a writer: writes each. One that begins or ends meanwhile may be in either, or in neither. */
+static size_t walk(struct writer *writer, size_t *bytes)
+{
+	size_t count = 0;
+	*bytes = 0;
+	for (uint32_t number = 1; number < sample_bound(); number++) {
+		size_t size;
+		stack_number stack;
+		if (!sample_look(number, &size, &stack))
+			continue;
+		count++;
+		*bytes += size;
+		if (writer != NULL)
+			put_sample(writer, size, stack);
+	}
+	return count;
+}
+
+STRATA_PUBLIC int strata_profile_write(int file)
+{
+	struct writer writer = { .file = file };
+	size_t bytes;
+	size_t count = walk(NULL, &bytes);
+	/* A rate of 1 says that what follows is all there is. */
+	size_t rate = size_max(options()->profile_bytes, 1);
+	put(&writer, "heap profile: %zu: %zu [%zu: %zu] @ heap_v2/%zu\n", count, bytes, count, bytes, rate);
+	walk(&writer, &bytes);
+	put(&writer, "\nMAPPED_LIBRARIES:\n");
+	os_each_line("/proc/self/maps", put_line, &writer);
+	flush(&writer);
+	return writer.error;
+}
+
+/* ---- When ----------------------------------------------------------------------------------------------------------- */
+
+/* How often the signal came and was not yet answered by a file: set in the handler, and taken by who writes. */
+static volatile sig_atomic_t handler_is_set;
+static _Atomic bool wanted;
+static _Atomic unsigned files_written;
+
+static void want(int number)
+{
+	(void)number;
+	atomic_store(&wanted, true);
+}
+
+static void write_file(const char *path)
+{
+	int file = os_create(path);
+	int error = file < 0 ? -file : strata_profile_write(file);
+	if (file >= 0)
+		os_close(file);
+	if (error != 0)
+		message("%s: heap profile not written: error %u", path, (unsigned)error);
+}
+
+static void write_if_wanted(void)
+{
+	char path[64];
+	if (likely(!atomic_load_explicit(&wanted, memory_order_relaxed)) || !atomic_exchange(&wanted, false))
+		return;
+	unsigned number = atomic_fetch_add_explicit(&files_written, 1, memory_order_relaxed) + 1;
+	snprintf(path, sizeof path, "strata.%d.%u.heap", (int)getpid(), number);
+	write_file(path);
+}
+
+void profile_prepare(void)
+{
+	if (options()->profile_bytes == 0)
+		return;
+	call_stack_prepare();
+	size_t number = options()->profile_signal;
+	if (number != 0 && !handler_is_set) {
+		struct sigaction action = { .sa_handler = want, .sa_flags = SA_RESTART };
+		handler_is_set = sigaction((int)number, &action, NULL) == 0;
+	}
+}
+
+void profile_end(void)
+{
+	char path[64];
+	if (!options()->profile_exit || options()->profile_bytes == 0)
+		return;
+	snprintf(path, sizeof path, "strata.%d.heap", (int)getpid());
+	write_file(path);
+}

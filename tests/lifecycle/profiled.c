@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Keeps some blocks, asks for its heap profile by a signal, and ends. Knows nothing of strata.
+ */
+#include "lifecycle.h"
+
+#include <signal.h>
+
+enum { BLOCKS = 20000 };
+
+static void *blocks[BLOCKS];
+
+__attribute__((noinline)) void *allocate_what_stays(size_t size)
+{
+	void *volatile block = malloc(size);
+
+	return block;
+}
+
+int main(int argc, char **argv)
+{
+	char path[64];
+
+	for (int i = 0; i < BLOCKS; i++)
+		check((blocks[i] = allocate_what_stays(1000)) != NULL);
+	if (argc > 1) {
+		check(raise(atoi(argv[1])) == 0);
+		free(allocate_what_stays(10));
+		snprintf(path, sizeof path, "strata.%d.1.heap", (int)getpid());
+		check(access(path, R_OK) == 0);
+		for (int i = 0; i < BLOCKS; i++)
+			free(blocks[i]);
+	}
+	return 0;
+}
