@@ -8,7 +8,14 @@
  *   pool     1 page (objects) or up to 64 (medium classes) of one arena, with blocks of one size class
  *   run      pages of one arena, or whole arenas, that are one block above 256 KiB (zeroed: 64 KiB); above 2 MiB we call it
  *            a direct mapping
- *   heap     what one thread keeps: bins of free blocks, pools by class
+ *   heap     what one thread keeps: bins of free blocks, pools by class. Dead: its thread has ended, and its pools serve others.
+ *            Spare: serves threads only while a fork holds their own. Ghost: a forked child's copy of one that was being changed
+ *   bin      a heap's free blocks of one class, at hand: a stack of pointers in slots, which lie near the heap's record, or, of a deep
+ *            bin, in pages of an arena. What a thread caches is in its bins, and in pages in reserve
+ *   carrier  a free block on its way to another thread, with pointers to others in it (remote.c)
+ *   account  what a heap claimed and returned and has not yet told the totals
+ *
+ * The raw tier are the medium classes of the bins and pools, and runs.
  *
  * All of them are type-stable: their memory, once committed, stays what it is for the life of the process. So a stale
  * index is at worst out of date and never a wild pointer, and no grace period is needed anywhere below the API.
