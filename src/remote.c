@@ -94,6 +94,8 @@ static void push_carriers(struct heap *owner, uintptr_t *first, uintptr_t *last,
 	} while (!atomic_compare_exchange_weak(&owner->inbox, &top, first));
 }
 
+STRATA_TLS uint32_t remote_sleeper;
+
 static bool owner_sleeps(struct heap *owner, uint64_t pending, uint64_t blocks)
 {
 	uint32_t calls = others_read(owner->slow_calls);
@@ -125,10 +127,15 @@ static void hand_over(struct heap *owner, const struct outgoing *batch)
 		*batch->first -= (uintptr_t)room << CARRIED_SHIFT;
 	push_carriers(owner, batch->first, batch->last, carried_by_last);
 	uint32_t state = atomic_load(&owner->state);
-	if (unlikely(state == HEAP_DEAD))
+	if (unlikely(state == HEAP_DEAD)) {
 		remote_drain_for(owner);
-	else if (unlikely(pending >= INBOX_LONG) && state == HEAP_LIVE && owner_sleeps(owner, pending, blocks))
+	} else if (unlikely(pending >= INBOX_LONG) && state == HEAP_LIVE && owner_sleeps(owner, pending, blocks)) {
+		remote_sleeper = owner->number;
 		remote_drain_for(owner);
+	} else if (unlikely(remote_sleeper == owner->number) &&
+		   others_read(owner->slow_calls) != atomic_load_explicit(&owner->seen_calls, memory_order_relaxed)) {
+		remote_sleeper = 0;
+	}
 }
 
 static void hand_over_slot(struct outgoing *slot)

@@ -15,6 +15,9 @@
 #include "check.h"
 #include "layout.h"
 
+/* The heap whose owner the calling thread last found asleep, and has not seen awake since; 0: none. */
+extern STRATA_TLS uint32_t remote_sleeper;
+
 /* Frees a block whose page has the tag of another heap. */
 void remote_free(struct heap *heap, void *block, page_tag tag);
 

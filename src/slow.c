@@ -149,11 +149,14 @@ const char *core_fault(const void *block)
 
 /* Whether a block of another's serves here next. One of a few lines never does: two threads would write to a line of it ever
  * after. Larger ones do until half of the bin is full, the rest being for those that the thread frees of its own: a bin grows only
- * where its blocks are wanted, and one that is never allocated from holds half a page's worth, until it is found idle. The gate is
- * looked at last: claim.c. */
-static bool serves_here(const struct heap *heap, unsigned class)
+ * where its blocks are wanted, and one that is never allocated from holds half a page's worth, until it is found idle. Not those of an
+ * owner that sleeps, where the thread's own pools have blocks to give: they would go round here for ever, and keep the sleeper's pools,
+ * which nobody can take from. The gate is looked at last: claim.c. */
+static bool serves_here(const struct heap *heap, unsigned class, uint32_t owner)
 {
 	const struct bin *bin = &heap->bins[class];
+	if (owner == remote_sleeper && others_read(heap->pools[class].first) != NO_PAGE)
+		return false;
 	return class > OBJECT_CLASSES && bin->credit > others_read(bin->limit) / 2 && racy_read(heap->tag) != TAG_CLOSED;
 }
 
@@ -162,7 +165,7 @@ static void free_of_another(struct heap *heap, void *block, page_tag tag)
 	unsigned code = tag & TAG_CODE_MASK;
 	if (unlikely(racy_read(heap->tag) == TAG_CLOSED))
 		heap_wake(heap);
-	if (serves_here(heap, code / 2))
+	if (serves_here(heap, code / 2, tag >> TAG_OWNER_SHIFT))
 		fast_push(heap, block, code);
 	else
 		remote_free(heap, block, tag);

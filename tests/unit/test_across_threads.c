@@ -346,6 +346,45 @@ static void what_waits_for_a_sleeper_goes_by_trim(void **state)
 	set_number("reclaim", 1);
 }
 
+/* What one thread set up and another replaces, again and again, while the first sleeps: the first's pools go, and do not stay half empty
+ * beside the other's. */
+enum { SET_UP = 60000, ROUNDS = 12 };
+
+static void *set_up[SET_UP];
+
+static void *replace_all(void *unused)
+{
+	uint64_t random = 4711;
+
+	for (size_t i = 0; i < (size_t)SET_UP * ROUNDS; i++) {
+		void *block = strata_malloc(520 + random_below(&random, 520));
+
+		if (block == NULL)
+			fatal("no memory");
+		strata_free(set_up[i % SET_UP]);
+		set_up[i % SET_UP] = block;
+	}
+	return unused;
+}
+
+static void a_sleepers_pools_do_not_stay_half_empty(void **state)
+{
+	uint64_t random = 17;
+	pthread_t thread;
+
+	(void)state;
+	if (checked_mode())
+		skip();
+	strata_trim();
+	for (size_t i = 0; i < SET_UP; i++)
+		assert_non_null(set_up[i] = strata_malloc(520 + random_below(&random, 520)));
+	assert_int_equal(pthread_create(&thread, NULL, replace_all, NULL), 0);
+	pthread_join(thread, NULL);
+	assert_true(totals().pooled_bytes < totals().live_bytes * 2 / 5);
+	for (size_t i = 0; i < SET_UP; i++)
+		strata_free(set_up[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +396,7 @@ int main(void)
 		cmocka_unit_test(an_owner_at_work_is_left_alone),
 		cmocka_unit_test(what_comes_back_is_kept),
 		cmocka_unit_test(what_waits_for_a_sleeper_goes_by_trim),
+		cmocka_unit_test(a_sleepers_pools_do_not_stay_half_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
