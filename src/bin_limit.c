@@ -114,13 +114,16 @@ static size_t by_processors(void)
 	return size_min(options()->cache_cpu_bytes * cgroup_processors(), hunger_limit() / 16);
 }
 
+/* Of what is in use, that of all and that of each heap, its bins may have as much whatever the settings say. */
+#define PART_OF_USE 8
+
 static bool may_be(int64_t bytes)
 {
 	return bytes <= (int64_t)options()->cache_all_bytes || bytes <= (int64_t)by_processors() ||
-	       bytes <= (int64_t)(arena_count().used_pages * PAGE_SIZE / 16);
+	       bytes <= (int64_t)(arena_count().used_pages * PAGE_SIZE / PART_OF_USE);
 }
 
-/* All threads' caches may take the setting, or so much for each processor, or a sixteenth of what is in use, which is a sum and asked for
+/* All threads' caches may take the setting, or so much for each processor, or an eighth of what is in use, which is a sum and asked for
  * only where it matters. Small blocks may make it twice as much, since a few large ones in the bins of each thread leave them no room
  * otherwise; and half of it the others have to themselves. */
 static bool all_may_hold(const struct heap *heap, unsigned class, int64_t more)
@@ -204,9 +207,42 @@ static bool objects_may_hold(const struct heap *heap, int64_t more)
 	return heap->object_limits + more <= (int64_t)options()->cache_bytes / 4;
 }
 
+static int64_t one_most(const struct heap *heap)
+{
+	return (int64_t)size_max(options()->cache_bytes, (size_t)heap->pool_pages * PAGE_SIZE / PART_OF_USE);
+}
+
 static bool one_may_hold(const struct heap *heap, int64_t more)
 {
-	return heap->limits.bytes + more <= (int64_t)options()->cache_bytes;
+	return heap->limits.bytes + more <= one_most(heap);
+}
+
+/* Not for less than an eighth too much: limits would be raised and lowered by turns. */
+unsigned limit_largest_if_fallen(const struct heap *heap)
+{
+	int64_t most = one_most(heap);
+	unsigned largest = 0;
+	int64_t bytes = 0;
+	if (likely(heap->limits.bytes <= most + most / 8))
+		return 0;
+	for (unsigned class = 1; class < CLASS_COUNT; class++) {
+		int64_t here = (int64_t)(heap->bins[class].limit - first_limit(class)) * size_classes[class].size;
+		if (here > bytes) {
+			largest = class;
+			bytes = here;
+		}
+	}
+	return largest;
+}
+
+void limit_give_up_spare(struct heap *heap, unsigned class)
+{
+	const struct bin *bin = &heap->bins[class];
+	int32_t spare = bin->limit - first_limit(class);
+	if (spare > bin->credit)
+		spare = bin->credit;
+	if (spare > 0)
+		change(heap, class, -spare);
 }
 
 /* Not for less than a quarter more. */

@@ -21,6 +21,11 @@ void limit_halve(struct heap *heap, unsigned class);
 /* When all bins together may hold too much: half of what this one could hold more is taken from its limit. */
 void limit_lower(struct heap *heap, unsigned class);
 
+/* When the heap has fallen so far that its bins may hold less than their limits say: the one that may hold most, else 0. What was brought
+ * home from it is taken from its limit. */
+unsigned limit_largest_if_fallen(const struct heap *heap);
+void limit_give_up_spare(struct heap *heap, unsigned class);
+
 /* How many blocks a refill may add, and that it did, above the top; the limit then is at least what the bin has. */
 unsigned limit_room(const struct heap *heap, unsigned class);
 void limit_filled(struct heap *heap, unsigned class, unsigned count);

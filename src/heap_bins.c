@@ -164,6 +164,16 @@ void heap_tick(struct heap *heap)
 	}
 }
 
+/* What a large heap's bins may hold goes with the heap: of the largest of them a part with each slow call. */
+static void fall_with_heap(struct heap *heap)
+{
+	unsigned class = limit_largest_if_fallen(heap);
+	if (likely(class == 0))
+		return;
+	flush_newest(heap, class);
+	limit_give_up_spare(heap, class);
+}
+
 /* Looking at the clock costs as much as a small refill: not each time; but a process that allocates little must come to it
  * often enough for what it freed before to go back. */
 static bool tick_sometimes(struct heap *heap)
@@ -184,6 +194,7 @@ int heap_allocate(struct heap *heap, unsigned class, void **block)
 	int result = bin_newest(bin) != NULL ? 0 : fill(heap, class);
 	*block = result == 0 ? bin_pop(heap, bin) : NULL;
 	limit_lower(heap, class);
+	fall_with_heap(heap);
 	walk_bin(heap, class);
 	pool_check_heap(heap);
 	heap_unlock(heap);
@@ -210,6 +221,7 @@ int heap_free(struct heap *heap, unsigned class, void *block)
 		bin_put_locked(bin, block);
 	else
 		heap_take_home(heap, block);
+	fall_with_heap(heap);
 	walk_bin(heap, class);
 	pool_check_heap(heap);
 	heap_unlock(heap);

@@ -165,6 +165,44 @@ static void what_a_spike_filled_goes_home(void **state)
 	set_decay(STOPPED);
 }
 
+static void *large[4096];
+static size_t large_count;
+
+static void *some_large(void)
+{
+	void *block = strata_malloc(8 * KIB + random_below(&seed, 56 * KIB));
+
+	if (block == NULL)
+		fatal("no memory");
+	return block;
+}
+
+static bool replacing_keeps(size_t bytes)
+{
+	for (size_t i = 0; i < 4096; i++) {
+		void **at = &large[random_below(&seed, large_count)];
+
+		strata_free(*at);
+		*at = some_large();
+	}
+	return cached() >= bytes;
+}
+
+/* They may have an eighth of it, whatever the setting; when it has fallen what the setting says, and what waits of each size. */
+static void a_large_heaps_bins_fall_with_it(void **state)
+{
+	(void)state;
+	if (checked_mode())
+		skip();
+	set_number("cache", MIB);
+	for (large_count = 0; large_count < 4096; large_count++)
+		large[large_count] = some_large();
+	assert_true(comes(replacing_keeps, 6 * MIB, "a cache of so many bytes"));
+	while (large_count > 0)
+		strata_free(large[--large_count]);
+	assert_true(cached() <= 2 * MIB);
+}
+
 /* So much is in a bin of 1 MiB or more that is full, but for what a call brings home; in one of half of it never. A burst doubles it
  * once at most, so that it is found full before it grows further. */
 #define FULL (MIB - 256 * KIB)
@@ -276,6 +314,7 @@ int main(void)
 		cmocka_unit_test_setup(what_is_taken_again_is_kept, begin),
 		cmocka_unit_test_setup(what_has_no_more_use_goes_home, begin),
 		cmocka_unit_test_setup(what_a_spike_filled_goes_home, begin),
+		cmocka_unit_test_setup(a_large_heaps_bins_fall_with_it, begin),
 		cmocka_unit_test_setup(small_and_large_leave_each_other_room, begin),
 		cmocka_unit_test_setup(objects_have_a_quarter, begin),
 		cmocka_unit_test_setup(each_processor_adds_room, begin),
