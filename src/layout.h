@@ -12,7 +12,7 @@
  *            Spare: serves threads only while a fork holds their own. Ghost: a forked child's copy of one that was being changed
  *   bin      a heap's free blocks of one class, at hand: a stack of pointers in slots, which lie near the heap's record, or, of a deep
  *            bin, in pages of an arena. What a thread caches is in its bins, and in pages in reserve
- *   carrier  a free block on its way to another thread, with pointers to others in it (remote.c)
+ *   carrier  a free block on its way to another thread, with pointers to others in it (carrier.h)
  *   account  what a heap claimed and returned and has not yet told the totals
  *
  * The raw tier are the medium classes of the bins and pools, and runs.
@@ -325,7 +325,7 @@ struct heap {
 	_Atomic bool unlisted;
 
 	/* -- Shared. -- */
-	/* Blocks that other threads freed: a stack of carriers (remote.c) linked through their first words, as many as a CAS
+	/* Blocks that other threads freed: a stack of carriers (carrier.h) linked through their first words, as many as a CAS
 	 * pushes, taken whole by an exchange. Both sequentially consistent, for the state that is looked at after the one and
 	 * written before the other (remote.c). No ABA: a push only links to what it replaces, and nothing is popped singly. */
 	_Atomic(void *) inbox STRATA_ALIGNED(CACHE_LINE);

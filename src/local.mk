@@ -32,10 +32,11 @@ STRATA_SOURCES = \
 	src/bin_slots.h src/bin_slots.c \
 	src/heap.h src/heap.c src/heap_bins.c \
 	src/bin.h \
-	src/remote.h src/remote.c \
+	src/carrier.h src/remote.h src/remote.c src/remote_arrive.c \
 	src/claim.h src/claim.c \
 	src/reclaim.h src/reclaim.c src/idle_look.h \
 	src/background.h src/background.c \
+	src/page_range.h src/page_range.c \
 	src/run.h src/run.c \
 	src/run_cache.h src/run_cache.c \
 	src/stack_depot.h src/stack_depot.c \

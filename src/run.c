@@ -3,11 +3,11 @@
 
 #include "arena.h"
 #include "arena_whole.h"
-#include "bit_word.h"
 #include "check.h"
 #include "decay.h"
 #include "heap.h"
 #include "os.h"
+#include "page_range.h"
 #include "region.h"
 #include "retain.h"
 #include "run_cache.h"
@@ -65,62 +65,11 @@ struct run_counters run_count(void)
 	};
 }
 
-/* The part of arena index that a range of pages covers. */
-static uint64_t range_in_arena(arena_index index, size_t first_page, size_t pages)
-{
-	size_t from = size_max(first_page, (size_t)index * ARENA_PAGES);
-	size_t to = size_min(first_page + pages, ((size_t)index + 1) * ARENA_PAGES);
-	return to > from ? bits_below((unsigned)(to - from)) << (from % ARENA_PAGES) : 0;
-}
-
-static void mark_range(page_index first, size_t pages, void (*mark)(arena_index, uint64_t))
-{
-	if (pages == 0)
-		return;
-	for (arena_index index = first / ARENA_PAGES; index <= (first + pages - 1) / ARENA_PAGES; index++)
-		mark(index, range_in_arena(index, first, pages));
-}
-
-/* Neighbours in one call: a page at a time, its length known, the compiler puts an instruction in line that is slow to begin. */
-static void zero_bits(page_index first, uint64_t pages)
-{
-	while (pages != 0) {
-		uint64_t run = lowest_run(pages);
-		memset(page_start(first + bit_lowest(run)), 0, bit_count(run) * PAGE_SIZE);
-		pages &= ~run;
-	}
-}
-
-static void zero_dirty(page_index first, size_t pages)
-{
-	for (arena_index index = first / ARENA_PAGES; index <= (first + pages - 1) / ARENA_PAGES; index++)
-		zero_bits(index * ARENA_PAGES, arena_dirty_pages(index) & range_in_arena(index, first, pages));
-}
-
-/* How many of the pages cost memory already. */
-static size_t costly_pages(page_index first, size_t pages)
-{
-	size_t costly = 0;
-	for (arena_index index = first / ARENA_PAGES; pages > 0 && index <= (first + pages - 1) / ARENA_PAGES; index++)
-		costly += bit_count(arena_costly_pages(index) & range_in_arena(index, first, pages));
-	return costly;
-}
-
-/* Whether all of them do. One word for most steps of a run that grows. */
-static bool are_costly(page_index first, size_t pages)
-{
-	arena_index index = first / ARENA_PAGES;
-	page_index last = first + (page_index)pages - 1;
-	if (likely(last / ARENA_PAGES == index))
-		return (bits_below((unsigned)pages) << first % ARENA_PAGES & ~arena_costly_pages(index)) == 0;
-	return costly_pages(first, pages) == pages;
-}
-
 /* What the whole arenas of a run cost: its pages, and what cost memory already in the slack behind them. */
 static void charge_what_it_costs(struct pool *record, page_index first)
 {
 	size_t pages = record->run.pages;
-	size_t cost = pages + costly_pages(first + (page_index)pages, record->run.arenas * ARENA_PAGES - pages);
+	size_t cost = pages + range_count_costly(first + (page_index)pages, record->run.arenas * ARENA_PAGES - pages);
 	arena_recharge((int64_t)cost - record->run.charged);
 	record->run.charged = (uint32_t)cost;
 }
@@ -150,7 +99,7 @@ static void *allocate_span(size_t pages, size_t alignment, bool zero)
 	if (first == NO_PAGE)
 		return NULL;
 	if (zero)
-		zero_bits(first, dirty);
+		range_zero_bits(first, dirty);
 	return begin_run(first, pages, 0);
 }
 
@@ -175,8 +124,8 @@ static void *allocate_arenas(size_t pages, size_t arenas, size_t alignment, bool
 	}
 	page_index first = index * ARENA_PAGES;
 	if (zero)
-		zero_dirty(first, pages);
-	mark_range(first, pages, arena_mark_dirty);
+		range_zero_dirty(first, pages);
+	range_mark(first, pages, arena_mark_dirty);
 	return begin_run(first, pages, arenas);
 }
 
@@ -186,9 +135,9 @@ static void *reuse(cached_run run, size_t pages, bool zero)
 	page_index first = cached_run_first(run);
 	region.pools[first].run.pages = (uint32_t)pages;
 	if (zero)
-		zero_dirty(first, pages);
+		range_zero_dirty(first, pages);
 	if (unlikely(region.pools[first].run.left)) {
-		mark_range(first, cached_run_pages(run), arena_mark_dirty);
+		range_mark(first, cached_run_pages(run), arena_mark_dirty);
 		region.pools[first].run.left = false;
 	}
 	atomic_store_explicit(&region_tags[first], TAG_RUN, memory_order_relaxed);
@@ -214,21 +163,15 @@ void *run_allocate(size_t size, size_t alignment, bool zero)
 
 /* ---- Freeing -------------------------------------------------------------------------------------------------------- */
 
-static void purge_range(page_index first, size_t pages)
-{
-	if (pages > 0 && os_purge(page_start(first), pages * PAGE_SIZE, false) == 0)
-		mark_range(first, pages, arena_mark_purged);
-}
-
 /* The pages of a run on their way back: what there is no room for goes to the system at once. */
 static void free_arenas(page_index first, size_t pages, size_t arenas, bool moved)
 {
 	if (moved) {
 		atomic_fetch_sub_explicit(&moved_runs, 1, memory_order_relaxed);
 		if (region_refresh(first / ARENA_PAGES, arenas) == 0)
-			mark_range(first, arenas * ARENA_PAGES, arena_mark_purged);
+			range_mark(first, arenas * ARENA_PAGES, arena_mark_purged);
 	} else if (!retain_has_room(pages)) {
-		purge_range(first, pages);
+		range_purge(first, pages);
 		retain_gave_young(pages);
 	}
 	arena_return_whole(first / ARENA_PAGES, arenas);
@@ -352,14 +295,14 @@ static void shrink_arenas(struct pool *record, page_index first, size_t pages)
 	size_t arenas = arenas_of(pages);
 	size_t claimed = record->run.arenas;
 	size_t in_place = size_min(old, arenas * ARENA_PAGES) - pages;
-	purge_range(first + (page_index)pages, in_place);
+	range_purge(first + (page_index)pages, in_place);
 	/* A remapped run stays whole until it is freed, when its mapping is made anew. */
 	if (arenas < claimed && !record->run.moved) {
 		page_index tail = first + (page_index)(arenas * ARENA_PAGES);
 		record->run.arenas = (uint32_t)arenas;
 		free_arenas(tail, old > arenas * ARENA_PAGES ? old - arenas * ARENA_PAGES : 0, claimed - arenas, false);
 	} else if (old > arenas * ARENA_PAGES) {
-		purge_range(first + (page_index)(arenas * ARENA_PAGES), old - arenas * ARENA_PAGES);
+		range_purge(first + (page_index)(arenas * ARENA_PAGES), old - arenas * ARENA_PAGES);
 	}
 }
 
@@ -367,12 +310,12 @@ static void shrink_arenas(struct pool *record, page_index first, size_t pages)
 static bool grow_into_slack(struct pool *record, page_index first, size_t pages)
 {
 	size_t old = record->run.pages;
-	if (!are_costly(first + (page_index)old, pages - old)) {
-		size_t fresh = pages - old - costly_pages(first + (page_index)old, pages - old);
+	if (!range_is_costly(first + (page_index)old, pages - old)) {
+		size_t fresh = pages - old - range_count_costly(first + (page_index)old, pages - old);
 		if (!arena_charge(fresh))
 			return false;
 		record->run.charged += (uint32_t)fresh;
-		mark_range(first + (page_index)old, pages - old, arena_mark_dirty);
+		range_mark(first + (page_index)old, pages - old, arena_mark_dirty);
 	}
 	record->run.pages = (uint32_t)pages;
 	return true;
@@ -392,7 +335,7 @@ static bool resize_arenas(struct pool *record, page_index first, size_t pages)
 	}
 	record->run.charged += (uint32_t)more;
 	if (pages > old)
-		mark_range(first + (page_index)old, pages - old, arena_mark_dirty);
+		range_mark(first + (page_index)old, pages - old, arena_mark_dirty);
 	else
 		shrink_arenas(record, first, pages);
 	record->run.pages = (uint32_t)pages;
@@ -426,7 +369,7 @@ static bool remap(void *from, void *to, size_t size)
 		return false;
 	if (os_move(from, to, size) != 0)
 		return false;
-	mark_range(page_of(from), size / PAGE_SIZE, arena_mark_clean);
+	range_mark(page_of(from), size / PAGE_SIZE, arena_mark_clean);
 	region.pools[page_of(to)].run.moved = true;
 	region.pools[page_of(from)].run.left = true;
 	atomic_fetch_add_explicit(&moved_runs, 1, memory_order_relaxed);
