@@ -5,6 +5,18 @@
  * may keep from then on, the allowance, up to a most that grows fourfold each time that it was reached and memory went back
  * again. It is halved for each decay_ms in which the use did not rise and fall by half as much. And it holds down to the use at
  * which memory went back that was wanted again: who falls further, and was not seen to rise from there, keeps less in proportion.
+ *
+ * For example 100 MiB, by the default settings, in MiB:
+ *
+ *   what happens            given_young   soiled   times_reached   allowance   its most
+ *   all is freed                96                      0               0         60     4 are kept
+ *   all is wanted again          0          96          1              60         60     96 were given since the last time: reached
+ *   freed                       36                      1              60         60     64 are kept
+ *   wanted                       0          36          2              60        240     reached again
+ *   freed                       36                      2              60        240     64 are kept
+ *   wanted                       0          36          2              96        240
+ *   freed                        0                      2              96        240     all are kept
+ *   a quiet decay_ms             0                      1              48         60
  */
 #include "retain.h"
 
