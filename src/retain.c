@@ -8,15 +8,13 @@
  *
  * For example 100 MiB, by the default settings, in MiB:
  *
- *   what happens            given_young   soiled   times_reached   allowance   its most
- *   all is freed                96                      0               0         60     4 are kept
- *   all is wanted again          0          96          1              60         60     96 were given since the last time: reached
- *   freed                       36                      1              60         60     64 are kept
- *   wanted                       0          36          2              60        240     reached again
- *   freed                       36                      2              60        240     64 are kept
- *   wanted                       0          36          2              96        240
- *   freed                        0                      2              96        240     all are kept
- *   a quiet decay_ms             0                      1              48         60
+ *   what happens            kept   given_young   times_reached   allowance   its most
+ *   all is freed               4            96               0           0         60
+ *   all is wanted again                      0               1          60         60
+ *   freed                     64            36               1          60         60
+ *   wanted                                   0               2          96        240
+ *   freed                    100             0               2          96        240
+ *   a quiet decay_ms          52             0               1          48         60
  */
 #include "retain.h"
 
