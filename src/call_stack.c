@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "call_stack.h"
 
+#include "os.h"
+
 #include <errno.h>
 #include <execinfo.h>
 #include <sched.h>
@@ -9,18 +11,42 @@
 /*
  * Looking takes locks of the loader's (in a static program each time, else the first time, which loads a library and so may
  * come back here). A child must not inherit them taken: fork waits for those who look, and nobody begins meanwhile. Either
- * who looks sees the fork, or the fork sees him.
+ * who looks sees the fork, or the fork sees him. But not for long: who looks may be stopped, or have been ended in the middle, or be the
+ * one who forks, in a signal's handler. Then the child does without stacks.
  */
 static __thread bool looking;
-static STRATA_READ_MOSTLY bool allowed; /* written before there are threads, or at worst a look too late */
+static STRATA_READ_MOSTLY _Atomic bool allowed;
 static _Atomic unsigned lookers;
+static _Atomic unsigned gone; /* lookers that were waited for in vain */
 static _Atomic unsigned forks;
+
+/* Whether somebody may look while this thread forks. */
+static __thread bool disturbed;
+
+#define WAIT_MS_MOST 20u
+
+static unsigned others_that_look(void)
+{
+	unsigned count = atomic_load(&lookers);
+	unsigned known = atomic_load(&gone) + looking;
+	return count > known ? count - known : 0;
+}
 
 void call_stack_before_fork(void)
 {
+	uint64_t begun = 0;
 	atomic_fetch_add(&forks, 1);
-	while (atomic_load(&lookers) != looking)
+	while (others_that_look() > 0) {
+		uint64_t now = os_clock_ms();
+		if (begun == 0)
+			begun = now;
+		if (now - begun > WAIT_MS_MOST)
+			break;
 		sched_yield();
+	}
+	unsigned left = others_that_look();
+	disturbed = looking || left > 0 || atomic_load(&gone) > 0;
+	atomic_fetch_add(&gone, left);
 }
 
 void call_stack_after_fork_in_parent(void)
@@ -30,7 +56,10 @@ void call_stack_after_fork_in_parent(void)
 
 void call_stack_after_fork_in_child(void)
 {
-	atomic_store(&lookers, looking);
+	if (disturbed)
+		atomic_store(&allowed, false);
+	atomic_store(&lookers, 0);
+	atomic_store(&gone, 0);
 	atomic_store(&forks, 0);
 }
 
@@ -42,7 +71,7 @@ bool call_stack_is_looked_at(void)
 static STRATA_NOINLINE unsigned look(void **frames, unsigned most)
 {
 	int count = 0;
-	if (looking || !others_read(allowed))
+	if (looking || !atomic_load_explicit(&allowed, memory_order_relaxed))
 		return 0;
 	int saved_errno = errno;
 	looking = true;
@@ -62,6 +91,11 @@ static STRATA_NOINLINE unsigned look(void **frames, unsigned most)
 STRATA_NOINLINE stack_number call_stack_from(const void *caller, unsigned most)
 {
 	void *frames[FRAMES_MOST + OWN_MOST];
+	/* It allocates with a lock held that looking takes: __register_frame, and what is thrown after that. */
+	if (unlikely(os_is_unwinder(caller))) {
+		frames[0] = (void *)(uintptr_t)caller;
+		return depot_put(frames, 1);
+	}
 	unsigned count = look(frames, (most < FRAMES_MOST ? most : FRAMES_MOST) + OWN_MOST);
 	unsigned first = 2; /* this function's, and the one's above */
 	if (count <= first)
@@ -74,11 +108,12 @@ STRATA_NOINLINE stack_number call_stack_from(const void *caller, unsigned most)
 
 void call_stack_allow(void)
 {
-	owner_set(allowed, true);
+	atomic_store(&allowed, true);
 }
 
 void call_stack_prepare(void)
 {
 	void *frame;
 	look(&frame, 1);
+	os_learn_unwinder();
 }

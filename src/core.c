@@ -74,12 +74,11 @@ static void *allocate_aligned(size_t alignment, size_t size, const void *caller)
 	if (unlikely(options()->check))
 		return checked_allocate(size, alignment, false);
 	struct relief relief = { .size = size, .alignment = alignment };
-	bool chosen = profile_is_on() && caller != NULL && profile_chooses(size);
-	do {
-		block = unlikely(chosen) ? run_allocate(size_max(size, 1), alignment, false) : core_allocate(size, alignment, false);
-	} while (unlikely(block == NULL) && relief_gave(&relief));
-	if (unlikely(chosen && block != NULL))
-		profile_note(block, size, caller);
+	block = profile_is_on() && caller != NULL ? profile_allocate(size, alignment, false, caller) : NULL;
+	if (likely(block == NULL))
+		do {
+			block = core_allocate(size, alignment, false);
+		} while (unlikely(block == NULL) && relief_gave(&relief));
 	limit_settle();
 	thread_settle();
 	if (unlikely(block == NULL))
@@ -146,20 +145,11 @@ static void *copy_to_new(void *block, size_t size, size_t usable, void *(*alloca
 	return to;
 }
 
-/* What a block grew by was requested as well. */
-static void *note_growth(void *block, size_t size, size_t before, const void *caller)
-{
-	if (profile_is_on() && block != NULL && size > before && profile_chooses(size - before))
-		profile_note(block, size, caller);
-	return block;
-}
-
-static void *resize_run(void *block, size_t size, void *(*allocate)(size_t), const void *caller)
+static void *resize_run(void *block, size_t size, void *(*allocate)(size_t))
 {
 	if (size > CLEARED_MAX) {
-		size_t before = run_usable(block);
 		if (run_resize(block, size))
-			return note_growth(block, size, before, caller);
+			return block;
 		struct relief relief = { .size = size };
 		void *moved;
 		do {
@@ -168,14 +158,34 @@ static void *resize_run(void *block, size_t size, void *(*allocate)(size_t), con
 		limit_settle();
 		if (moved == NULL)
 			errno = ENOMEM;
-		return note_growth(moved, size, before, caller);
+		return moved;
 	}
 	return copy_to_new(block, size, run_usable(block), allocate);
 }
 
+static void *resize(void *block, size_t size, size_t usable, void *(*allocate)(size_t))
+{
+	if (fits(size, usable) && usable <= CLEARED_MAX)
+		return block;
+	if (unlikely(core_tag(block) == TAG_RUN))
+		return resize_run(block, size, allocate);
+	return fits(size, usable) ? block : copy_to_new(block, size, usable, allocate);
+}
+
+static void *resize_profiled(void *block, size_t size, size_t usable, void *(*allocate)(size_t), const void *caller)
+{
+	void *moved = profile_reallocate(block, size, caller);
+	if (moved != NULL)
+		return moved;
+	moved = resize(block, size, usable, allocate);
+	profile_resume();
+	return moved;
+}
+
 STRATA_NOINLINE static void *reallocate_slow(void *block, size_t size, void *(*allocate)(size_t))
 {
-	background_consider(__builtin_return_address(0));
+	const void *caller = __builtin_return_address(0);
+	background_consider(caller);
 	if (block == NULL)
 		return allocate(size);
 	if (unlikely(options()->check))
@@ -191,11 +201,9 @@ STRATA_NOINLINE static void *reallocate_slow(void *block, size_t size, void *(*a
 	size_t usable = core_usable(block, "realloc");
 	if (unlikely(usable == 0))
 		return NULL;
-	if (fits(size, usable) && usable <= CLEARED_MAX)
-		return block;
-	if (unlikely(core_tag(block) == TAG_RUN))
-		return resize_run(block, size, allocate, __builtin_return_address(0));
-	return fits(size, usable) ? block : copy_to_new(block, size, usable, allocate);
+	if (profile_is_on() || (core_tag(block) == TAG_RUN && unlikely(run_is_watched(block))))
+		return resize_profiled(block, size, usable, allocate, caller);
+	return resize(block, size, usable, allocate);
 }
 
 /* Most of those that grow step by step stay where they are. */

@@ -52,8 +52,7 @@ STRATA_COLD static void program_delete_array(void *block)
 /* In C, so that no landing pad stands on the way; what throws is called last, and finds none of our frames above it. */
 STRATA_COLD static void *new_slow(size_t size)
 {
-	background_consider(__builtin_return_address(0));
-	void *block = allocate_slow_aligned16(size);
+	void *block = allocate_slow_aligned16_for(size, __builtin_return_address(0));
 	return likely(block != NULL) ? block : strata_new_failed(size);
 }
 

@@ -68,6 +68,10 @@ void os_learn_system_code(void);
 /* Whether the address lies in the code of libc, of the dynamic loader, or of this library. True for all in a static program. */
 bool os_is_system_code(const void *address);
 
+/* Whether the address lies in the code of the library that walks stacks, once that was loaded and learnt. False in a static program. */
+void os_learn_unwinder(void);
+bool os_is_unwinder(const void *address);
+
 /* All of it; no place where the thread may be cancelled. */
 int os_write(int file, const char *text, size_t length);
 void os_write_error(const char *text, size_t length);

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -103,26 +104,29 @@ void os_release(void *start, size_t size)
 	errno = saved_errno;
 }
 
-/* The reservation is not charged when it becomes memory, unless overcommitting is off (MAP_NORESERVE: see memory.md). So that the system
- * refuses what it would refuse any other program, more than it has by its heuristic, it is asked for so much elsewhere. Under a limit on
- * address space, most of which the reservation has, that would say nothing, and requests are small. */
-#define ASK_FROM ((size_t)256 << 20)
-
-static bool would_be_refused(size_t size)
+static bool read_heuristic(const char *line, void *mode)
 {
-	if (likely(size < ASK_FROM) || os_address_limit() != SIZE_MAX)
-		return false;
-	void *trial = os.map(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (trial == MAP_FAILED)
-		return true;
-	os.unmap(trial, size);
+	*(bool *)mode = line[0] == '0';
 	return false;
+}
+
+/* The reservation is not charged when it becomes memory, unless overcommitting is off (MAP_NORESERVE). Where it is by heuristic, the
+ * kernel refuses any other program what exceeds all memory of the machine at once (mm/util.c: __vm_enough_memory): so do we. */
+static bool is_beyond_the_machine(size_t size)
+{
+	struct sysinfo machine;
+	bool heuristic = false;
+	if (likely(size < (size_t)64 << 20) || sysinfo(&machine) != 0 ||
+	    size / machine.mem_unit <= machine.totalram + machine.totalswap)
+		return false;
+	os_each_line("/proc/sys/vm/overcommit_memory", read_heuristic, &heuristic);
+	return heuristic;
 }
 
 int os_commit(void *start, size_t size)
 {
 	int saved_errno = errno;
-	if (pretend_refusal() || pretend_commit_refused(size) || would_be_refused(size)) {
+	if (pretend_refusal() || pretend_commit_refused(size) || is_beyond_the_machine(size)) {
 		errno = saved_errno;
 		return -ENOMEM;
 	}
@@ -388,6 +392,38 @@ void os_learn_system_code(void)
 {
 	if (atomic_load(&system_code_count) == 0)
 		dl_iterate_phdr(learn_object, NULL);
+}
+
+static struct {
+	_Atomic uintptr_t start, end;
+} unwinder;
+
+static int learn_unwinder(struct dl_phdr_info *object, size_t size, void *unused)
+{
+	(void)size;
+	(void)unused;
+	const char *name = strrchr(object->dlpi_name, '/');
+	name = name != NULL ? name + 1 : object->dlpi_name;
+	if (strncmp(name, "libgcc_s.", 9) != 0 && strncmp(name, "libunwind.", 10) != 0)
+		return 0;
+	uintptr_t end = 0;
+	for (unsigned i = 0; i < object->dlpi_phnum; i++)
+		if (object->dlpi_phdr[i].p_type == PT_LOAD)
+			end = object->dlpi_phdr[i].p_vaddr + object->dlpi_phdr[i].p_memsz;
+	atomic_store(&unwinder.start, object->dlpi_addr);
+	atomic_store(&unwinder.end, object->dlpi_addr + end);
+	return 1;
+}
+
+void os_learn_unwinder(void)
+{
+	if (atomic_load(&unwinder.end) == 0)
+		dl_iterate_phdr(learn_unwinder, NULL);
+}
+
+bool os_is_unwinder(const void *address)
+{
+	return (uintptr_t)address - atomic_load(&unwinder.start) < atomic_load(&unwinder.end) - atomic_load(&unwinder.start);
 }
 
 bool os_is_system_code(const void *address)

@@ -66,6 +66,7 @@ static void after_fork_in_child(void)
 	table_after_fork_in_child();
 	typed_fork_child();
 	call_stack_after_fork_in_child();
+	profile_fork_child();
 }
 
 /* ---- The library's beginning and end -------------------------------------------------------------------------------- */
@@ -83,6 +84,7 @@ __attribute__((constructor)) static void begin_with_stacks(void)
 {
 	call_stack_allow();
 	profile_prepare();
+	profile_begin();
 }
 
 __attribute__((destructor(101))) static void end(void)

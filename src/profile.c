@@ -4,6 +4,7 @@
 
 #include "call_stack.h"
 #include "check.h"
+#include "core.h"
 #include "os.h"
 #include "run.h"
 #include "sample.h"
@@ -46,9 +47,9 @@ static double minus_ln(uint64_t random)
 
 /* Bytes to the next sample: each byte is one with the same chance, whatever came before (a Poisson process), so that what is in the
  * profile stands for what is not. */
-static int64_t draw(uint64_t *state)
+static int64_t draw(uint64_t *state, size_t rate)
 {
-	return 1 + (int64_t)(minus_ln(next_random(state)) * (double)options()->profile_bytes);
+	return 1 + (int64_t)(minus_ln(next_random(state)) * (double)rate);
 }
 
 static void begin_thread(struct thread *self)
@@ -56,29 +57,98 @@ static void begin_thread(struct thread *self)
 	static _Atomic uint64_t threads; /* relaxed: no two get the same */
 	uint64_t number = atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed);
 	self->sample_random = (os_secret() ^ number * UINT64_C(0x9e3779b97f4a7c15)) | 1;
-	self->sample_left = draw(&self->sample_random);
 }
 
 static void write_if_wanted(void);
 
-bool profile_chooses(size_t size)
+static bool chooses(size_t size)
 {
 	struct thread *self = &thread_self;
-	if (unlikely(self->sample_random == 0))
-		begin_thread(self);
+	size_t rate = options()->profile_bytes;
+	if (unlikely(self->sample_rate != rate)) {
+		if (self->sample_random == 0)
+			begin_thread(self);
+		self->sample_rate = rate;
+		self->sample_left = draw(&self->sample_random, rate);
+	}
 	write_if_wanted();
+	if (self->sample_paused || rate == 0)
+		return false;
 	self->sample_left -= (int64_t)size;
 	if (likely(self->sample_left > 0))
 		return false;
-	self->sample_left = draw(&self->sample_random);
+	self->sample_left = draw(&self->sample_random, rate);
 	return !call_stack_is_looked_at();
 }
 
 #define FRAMES_MOST 32u
 
-void profile_note(void *block, size_t size, const void *caller)
+static void *allocate_watched(size_t size, size_t alignment, bool zero, const void *caller)
 {
-	run_watch(block, sample_begin(size, call_stack_from(caller, FRAMES_MOST)));
+	uint32_t sample = sample_begin(size, call_stack_from(caller, FRAMES_MOST));
+	if (sample == 0)
+		return NULL;
+	void *block = run_allocate(size_max(size, 1), alignment, zero);
+	if (block != NULL)
+		run_watch(block, sample);
+	else
+		sample_end(sample);
+	return block;
+}
+
+void *profile_allocate(size_t size, size_t alignment, bool zero, const void *caller)
+{
+	return chooses(size) ? allocate_watched(size, alignment, zero, caller) : NULL;
+}
+
+/* ---- Resizing ------------------------------------------------------------------------------------------------------- */
+
+/* A block of any size is watched with the chance that its size has, or what is reckoned from it is wrong. Drawing for what it grew by
+ * would do, if it were known what was requested last; that is known of blocks that are watched alone. */
+static void *move(void *block, size_t size, void *to)
+{
+	if (to == NULL)
+		return NULL;
+	memcpy(to, block, size_min(size, core_usable(block, "realloc")));
+	core_free(block, "realloc");
+	return to;
+}
+
+static void *keep_watching(void *block, size_t size)
+{
+	return run_resize(block, size) ? block : run_move(block, size);
+}
+
+/* A block that is not to be watched any more, as others are: one of a class, or a run. */
+static void *stop_watching(void *block, size_t size)
+{
+	if (size <= MEDIUM_MAX)
+		return move(block, size, core_allocate(size, 16, false));
+	void *moved = keep_watching(block, size);
+	if (moved != NULL)
+		run_watch(moved, 0);
+	return moved;
+}
+
+static void *draw_for(void *block, size_t size, const void *caller)
+{
+	bool watched = core_tag(block) == TAG_RUN && run_is_watched(block);
+	bool chosen = chooses(size);
+	if (watched)
+		return chosen ? keep_watching(block, size) : stop_watching(block, size);
+	return chosen ? move(block, size, allocate_watched(size, 1, false, caller)) : NULL;
+}
+
+void *profile_reallocate(void *block, size_t size, const void *caller)
+{
+	void *moved = draw_for(block, size, caller);
+	thread_self.sample_paused = moved == NULL;
+	return moved;
+}
+
+void profile_resume(void)
+{
+	thread_self.sample_paused = false;
 }
 
 /* ---- Written as gperftools' heap profile, version 2, which pprof and jeprof read ------------------------------------------- */
@@ -161,8 +231,7 @@ STRATA_PUBLIC int strata_profile_write(int file)
 
 /* ---- When ----------------------------------------------------------------------------------------------------------- */
 
-/* How often the signal came and was not yet answered by a file: set in the handler, and taken by who writes. */
-static volatile sig_atomic_t handler_is_set;
+/* Set in the signal's handler, and taken by who writes. */
 static _Atomic bool wanted;
 static _Atomic unsigned files_written;
 
@@ -192,16 +261,23 @@ static void write_if_wanted(void)
 	write_file(path);
 }
 
+void profile_begin(void)
+{
+	struct sigaction action = { .sa_handler = want, .sa_flags = SA_RESTART | SA_ONSTACK };
+	if (options()->profile_signal != 0)
+		sigaction((int)options()->profile_signal, &action, NULL);
+}
+
 void profile_prepare(void)
 {
-	if (options()->profile_bytes == 0)
-		return;
-	call_stack_prepare();
-	size_t number = options()->profile_signal;
-	if (number != 0 && !handler_is_set) {
-		struct sigaction action = { .sa_handler = want, .sa_flags = SA_RESTART };
-		handler_is_set = sigaction((int)number, &action, NULL) == 0;
-	}
+	if (options()->profile_bytes != 0)
+		call_stack_prepare();
+}
+
+void profile_fork_child(void)
+{
+	atomic_store(&wanted, false);
+	atomic_store(&files_written, 0);
 }
 
 void profile_end(void)

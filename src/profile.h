@@ -19,14 +19,22 @@ STRATA_FAST bool profile_is_on(void)
 	return unlikely(options()->profile_bytes != 0);
 }
 
-/* While it is on, in each call that allocates so many bytes: whether its block is to be sampled. */
-STRATA_COLD bool profile_chooses(size_t size);
+/* While it is on, in each call that allocates so many bytes and returns to caller: its block, if that is chosen to be watched. NULL: it is
+ * not, or there is no room for one. */
+STRATA_COLD void *profile_allocate(size_t size, size_t alignment, bool zero, const void *caller);
 
-/* block is a run that was chosen, allocated by the call that returns to caller: from now on it is in the profile. */
-STRATA_COLD void profile_note(void *block, size_t size, const void *caller);
+/* While it is on, or of a block that is watched: draws anew whether it is watched, by its new size, as if it were allocated, and resizes
+ * it if that is not done as for others. NULL: it is, or this could not be done. Then nothing was done, and what is allocated until
+ * profile_resume is not drawn for. */
+STRATA_COLD void *profile_reallocate(void *block, size_t size, const void *caller);
+void profile_resume(void);
 
-/* From the constructor, and when a setting may have been changed: what must not be done first in the middle of a call. */
+/* From the constructor: the signal that asks for it. */
+void profile_begin(void);
+/* There too, and when a setting may have been changed: what must not be done first in the middle of a call. */
 void profile_prepare(void);
+/* In the child of a fork: what its parent was asked for is not asked of it. */
+void profile_fork_child(void);
 /* At the end of the process: writes it, if that is wanted. */
 void profile_end(void);
 

@@ -224,6 +224,11 @@ void run_watch(void *block, uint32_t sample)
 	record->run.sample = sample;
 }
 
+bool run_is_watched(const void *block)
+{
+	return region.pools[page_of(block)].run.sample != 0;
+}
+
 static void pass_sample(struct pool *from, struct pool *to, size_t size)
 {
 	to->run.sample = from->run.sample;
@@ -343,21 +348,28 @@ static bool resize_arenas(struct pool *record, page_index first, size_t pages)
 	return true;
 }
 
+static void note_size(const struct pool *record, size_t size)
+{
+	if (unlikely(record->run.sample != 0))
+		sample_resize(record->run.sample, size);
+}
+
 bool run_resize(void *block, size_t size)
 {
 	page_index first = page_of(block);
 	struct pool *record = &region.pools[first];
 	size_t pages = pages_of(size);
 	size_t old = record->run.pages;
-	if (unlikely(record->run.sample != 0))
-		sample_resize(record->run.sample, size);
-	if (pages == old)
+	if (pages == old) {
+		note_size(record, size);
 		return true;
+	}
 	if (pages > (size_t)region.arena_limit * ARENA_PAGES)
 		return false;
 	if (record->run.arenas == 0 ? !resize_span(record, first, pages) : !resize_arenas(record, first, pages))
 		return false;
 	record->run.pages = (uint32_t)pages;
+	note_size(record, size);
 	account((int64_t)pages - (int64_t)old, 0);
 	return true;
 }

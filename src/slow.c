@@ -53,15 +53,12 @@ static void *allocate(size_t size, unsigned class, const void *caller)
 	if (size > PTRDIFF_MAX)
 		return out_of_memory();
 	struct relief relief = { .size = size };
-	bool chosen = profile_is_on() && caller != NULL && profile_chooses(size);
-	void *block;
-	do {
-		block = size > MEDIUM_MAX || chosen ? run_allocate(size_max(size, 1), 1, false) : core_allocate_class(class);
-	} while (unlikely(block == NULL) && relief_gave(&relief));
-	if (unlikely(block == NULL))
-		return out_of_memory();
-	if (unlikely(chosen))
-		profile_note(block, size, caller);
+	void *block = profile_is_on() && caller != NULL ? profile_allocate(size, 1, false, caller) : NULL;
+	while (block == NULL) {
+		block = size > MEDIUM_MAX ? run_allocate(size, 1, false) : core_allocate_class(class);
+		if (unlikely(block == NULL) && !relief_gave(&relief))
+			return out_of_memory();
+	}
 	limit_settle();
 	thread_settle();
 	return block;
@@ -82,7 +79,11 @@ void *allocate_slow(size_t size)
 
 void *allocate_slow_aligned16(size_t size)
 {
-	const void *caller = __builtin_return_address(0);
+	return allocate_slow_aligned16_for(size, __builtin_return_address(0));
+}
+
+void *allocate_slow_aligned16_for(size_t size, const void *caller)
+{
 	background_consider(caller);
 	return allocate(size, size <= LOOKED_UP_MAX ? code_aligned16[size] / 2 : class_for(size), caller);
 }
@@ -102,15 +103,12 @@ void *allocate_zeroed_slow(size_t size)
 	if (size > PTRDIFF_MAX)
 		return out_of_memory();
 	struct relief relief = { .size = size };
-	bool chosen = profile_is_on() && profile_chooses(size);
-	void *block;
-	do {
+	void *block = profile_is_on() ? profile_allocate(size, 1, true, caller) : NULL;
+	while (block == NULL) {
 		block = run_allocate(size, 1, true);
-	} while (unlikely(block == NULL) && relief_gave(&relief));
-	if (unlikely(block == NULL))
-		return out_of_memory();
-	if (unlikely(chosen))
-		profile_note(block, size, caller);
+		if (unlikely(block == NULL) && !relief_gave(&relief))
+			return out_of_memory();
+	}
 	limit_settle();
 	return block;
 }

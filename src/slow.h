@@ -12,6 +12,8 @@
  * on). NULL and ENOMEM when memory is refused or size exceeds PTRDIFF_MAX. */
 STRATA_NOINLINE void *allocate_slow(size_t size);
 STRATA_NOINLINE void *allocate_slow_aligned16(size_t size);
+/* For a call that returns there. */
+void *allocate_slow_aligned16_for(size_t size, const void *caller);
 
 /* By the native rule, for a tier that knows its blocks by their class: the heap profile does not make runs of them. */
 STRATA_NOINLINE void *allocate_slow_of_class(size_t size);

@@ -27,6 +27,8 @@ struct thread {
 	uint32_t watch_since;          /* granted up to this time, in ms */
 	bool watching;                 /* the next call does, or the profile is on: thread_fast hides the heap from it */
 	int64_t sample_left;           /* bytes to the next sample of the heap profile (profile.c), */
+	size_t sample_rate;            /* drawn for this setting, */
+	bool sample_paused;            /* what is allocated now was drawn for, */
 	uint64_t sample_random;        /* and what the one after that is drawn by; 0: nothing yet */
 	uint8_t rounds;                /* how often its destructor has run */
 	bool leaving;                  /* the last destructor has run: a heap is taken for one call only */

@@ -10,3 +10,14 @@ if possible preloaded; then
 fi
 each_way fork 20
 each_way fork_signal
+
+# With stacks that are walked in the middle of calls.
+export STRATA_OPTIONS=profile:4K
+for each in preloaded static; do
+	possible "$each" || continue
+	for program in fork fork_signal; do
+		build "$each" $program
+		run "$each" $program 20 || fail "$program: $each: $STRATA_OPTIONS"
+		echo "$program: $each: $STRATA_OPTIONS: passed"
+	done
+done

@@ -237,6 +237,73 @@ static void a_resized_block_is_counted_as_it_is(void **state)
 	free(block);
 }
 
+/* Whatever it was before, a block is in the profile with the chance of its size: in small steps, which leave it where it is or do not,
+ * within a page and beyond, larger and smaller. */
+static void resizing_does_not_shift_the_balance(void **state)
+{
+	static const struct {
+		size_t from, to, step, count;
+	} paths[] = {{16, 1000, 16, 20000}, {2100, 4000, 200, 10000}, {2500, 4000, 1500, 10000}, {70000, 250000, 5000, 500},
+	             {200000, 110000, 90000, 1000}, {MIB, 550000, MIB - 550000, 200}};
+
+	(void)state;
+	for (size_t p = 0; p < sizeof paths / sizeof *paths; p++) {
+		size_t size = paths[p].from, to = paths[p].to, count = paths[p].count;
+		double bytes = (double)(to * count);
+
+		for (size_t i = 0; i < count; i++)
+			kept[i] = malloc(size);
+		while (size != to) {
+			size = size < to ? size + paths[p].step : size - paths[p].step;
+			if (size > to && paths[p].from < to)
+				size = to;
+			for (size_t i = 0; i < count; i++)
+				assert_non_null(kept[i] = realloc(kept[i], size));
+		}
+		assert_about(profile().all.bytes, bytes, 8 / sqrt(bytes / RATE) + 0.02);
+		free_all(count);
+	}
+}
+
+static void a_block_that_cannot_grow_is_as_it_was(void **state)
+{
+	void *block = malloc(MIB);
+
+	(void)state;
+	assert_null(realloc(opaque_pointer(block), opaque((size_t)1 << 60)));
+	assert_about(profile().all.bytes, MIB, 0.01);
+	free(block);
+}
+
+static void a_new_rate_holds_at_once(void **state)
+{
+	size_t count;
+
+	(void)state;
+	set_number("profile", (size_t)1 << 40);
+	free(allocate_one(1000));
+	set_number("profile", RATE);
+	count = allocate_until(allocate_one, 20 * MIB, 1000, 0);
+	assert_about(profile().one.bytes, 20.0 * MIB, 8 / sqrt(20.0 * MIB / RATE));
+	free_all(count);
+}
+
+/* Beyond what it can hold blocks are as without it. */
+static void a_full_profile_costs_no_more(void **state)
+{
+	uint64_t before = totals().heap_bytes;
+
+	(void)state;
+	set_number("profile", 8);
+	for (size_t i = 0; i < KEPT; i++)
+		assert_non_null(kept[i] = malloc(64));
+	assert_true(profile().all.samples < KEPT);
+	assert_true(totals().heap_bytes - before < (profile().all.samples + 4096) * 4096);
+	free_all(KEPT);
+	set_number("profile", RATE);
+	assert_int_equal(profile().all.samples, 0);
+}
+
 static void every_way_to_allocate_is_counted(void **state)
 {
 	size_t count = 0;
@@ -374,6 +441,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_was_freed_is_not_in_it, begin, end),
 		cmocka_unit_test_setup_teardown(others_may_free_it, begin, end),
 		cmocka_unit_test_setup_teardown(a_resized_block_is_counted_as_it_is, begin, end),
+		cmocka_unit_test_setup_teardown(resizing_does_not_shift_the_balance, begin, end),
+		cmocka_unit_test_setup_teardown(a_block_that_cannot_grow_is_as_it_was, begin, end),
+		cmocka_unit_test_setup_teardown(a_new_rate_holds_at_once, begin, end),
+		cmocka_unit_test_setup_teardown(a_full_profile_costs_no_more, begin, end),
 		cmocka_unit_test_setup_teardown(every_way_to_allocate_is_counted, begin, end),
 		cmocka_unit_test_setup_teardown(objects_of_types_are_left_alone, begin, end),
 		cmocka_unit_test_setup_teardown(it_is_off_again, begin, end),
