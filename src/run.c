@@ -27,6 +27,8 @@ static _Atomic uint32_t moved_runs;
 /* From this size on a move is cheaper by remapping than by copying. */
 #define REMAP_FROM ((size_t)512 << 10)
 
+#define ALIGNMENT_MOST ((size_t)4 << 30)
+
 static size_t pages_of(size_t size)
 {
 	return (size + PAGE_SIZE - 1) / PAGE_SIZE;
@@ -103,8 +105,6 @@ static void *allocate_span(size_t pages, size_t alignment, bool zero)
 	return begin_run(first, pages, 0);
 }
 
-#define ALIGNMENT_MOST ((size_t)4 << 30)
-
 bool run_may_fit(size_t size, size_t alignment)
 {
 	size_t span = (size_t)region.arena_limit * ARENA_SIZE;
@@ -148,7 +148,7 @@ static void *reuse(cached_run run, size_t pages, bool zero)
 void *run_allocate(size_t size, size_t alignment, bool zero)
 {
 	size_t pages = pages_of(size);
-	if (region_ready() != 0)
+	if (region_ready() != 0 || unlikely(alignment > ALIGNMENT_MOST))
 		return NULL;
 	cached_run run = run_cache_take(pages, size_max(alignment / PAGE_SIZE, 1));
 	if (run != 0)

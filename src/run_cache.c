@@ -35,12 +35,18 @@ static bool serves(size_t has, size_t wanted)
 	return has == wanted || (wanted > ARENA_PAGES && has > wanted && has - wanted <= wanted / 8);
 }
 
+/* Of addresses, not of pages of the region: that begins at a multiple of a chunk, and of no more. */
+static bool begins_at_multiple(cached_run run, size_t alignment)
+{
+	return ((region_base >> PAGE_SHIFT) + cached_run_first(run)) % alignment == 0;
+}
+
 cached_run run_cache_take(size_t pages, size_t alignment)
 {
 	for (unsigned slot = 0; slot < SLOTS; slot++) {
 		cached_run run = atomic_load_explicit(&slots[slot], memory_order_relaxed);
 		size_t has = cached_run_pages(run);
-		if (serves(has, pages) && cached_run_first(run) % alignment == 0 && take(slot, run))
+		if (serves(has, pages) && begins_at_multiple(run, alignment) && take(slot, run))
 			return run;
 	}
 	return 0;

@@ -216,6 +216,29 @@ static void sizes_beyond_reason_give_enomem(void **state)
 	}
 }
 
+/* Whichever block was freed last, and wherever it lies. */
+static void what_was_just_freed_serves_only_if_it_is_aligned(void **state)
+{
+	enum { RUNS = 300 };
+	const size_t size = MIB;
+	static void *blocks[RUNS];
+
+	(void)state;
+	for (size_t i = 0; i < RUNS; i++)
+		assert_non_null(blocks[i] = malloc(size));
+	for (size_t alignment = 8 * KIB; alignment <= 256 * MIB; alignment *= 2)
+		for (size_t i = 0; i < RUNS; i++) {
+			free(blocks[i]);
+			blocks[i] = aligned_alloc(alignment, size);
+			assert_non_null(blocks[i]);
+			assert_true(is_aligned(blocks[i], alignment));
+			free(blocks[i]);
+			assert_non_null(blocks[i] = malloc(size));
+		}
+	for (size_t i = 0; i < RUNS; i++)
+		free(blocks[i]);
+}
+
 static void alignments_beyond_reason_give_enomem(void **state)
 {
 	(void)state;
@@ -242,6 +265,7 @@ int main(void)
 	    cmocka_unit_test(memalign_rounds_up_or_refuses),
 	    cmocka_unit_test(posix_memalign_refuses_less_than_a_pointer),
 	    cmocka_unit_test(sizes_beyond_reason_give_enomem),
+	    cmocka_unit_test(what_was_just_freed_serves_only_if_it_is_aligned),
 	    cmocka_unit_test(alignments_beyond_reason_give_enomem),
 	};
 
