@@ -246,7 +246,7 @@ struct type_walk {
 
 /* Whether those who empty lists may run the program's destroy, or keep to types without. A plain malloc may not: its caller may hold what
  * the callback waits for; nor may a thread of ours, which the program does not know of. */
-enum typed_callbacks { CALLBACKS_MAY_RUN, CALLBACKS_MAY_NOT };
+enum typed_callbacks { CALLBACKS_MAY_RUN, CALLBACKS_MAY_NOT, CALLBACKS_KINDS };
 
 /* May the calling thread walk over the type's lists, unasked? If so, it says when it is done. type may be NULL: no. */
 bool type_walk_begin(struct type_walk *walk, struct type *type, enum typed_callbacks callbacks);

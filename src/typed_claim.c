@@ -217,24 +217,27 @@ static bool may_claim(void)
 	return typed_self.leaving == NULL && !typed_self.claims && cache_count() > 1 && claim_possible();
 }
 
-/* Where the next call goes on, and when; relaxed, by all. */
-static _Atomic uint32_t cursor;
-static _Atomic uint64_t last_step;
+/* Where the next call goes on, and when; relaxed, by all. By who may run callbacks and by who may not, each for itself: what the latter
+ * passes over is left to the former. */
+static struct {
+	_Atomic uint32_t cursor;
+	_Atomic uint64_t last;
+} steps[CALLBACKS_KINDS];
 
 #define STEPS_OF_IDLE 16u
 #define STEP_MS_LEAST 8u
 
 size_t typed_claim_idle(uint64_t now, uint64_t idle_ms, enum typed_callbacks callbacks)
 {
-	uint64_t last = atomic_load_explicit(&last_step, memory_order_relaxed);
+	uint64_t last = atomic_load_explicit(&steps[callbacks].last, memory_order_relaxed);
 	if (!may_claim() || now - last < size_max(idle_ms / STEPS_OF_IDLE, STEP_MS_LEAST) ||
-	    !atomic_compare_exchange_strong(&last_step, &last, now))
+	    !atomic_compare_exchange_strong(&steps[callbacks].last, &last, now))
 		return 0;
 	struct claim_set set = { .count = 0 };
 	struct claim_budget budget = { .left = PURGE_STEP, .callbacks = callbacks };
 	uint32_t count = cache_count();
 	uint32_t scan = (uint32_t)size_min(count, CLAIM_CACHES);
-	uint32_t first = atomic_fetch_add_explicit(&cursor, scan, memory_order_relaxed);
+	uint32_t first = atomic_fetch_add_explicit(&steps[callbacks].cursor, scan, memory_order_relaxed);
 	for (uint32_t i = 0; i < scan; i++) {
 		struct type_cache *cache = cache_at((first + i) % count);
 		if (is_anothers(cache) && sleeps(cache, (uint32_t)now, (uint32_t)idle_ms))

@@ -22,7 +22,8 @@ struct depot {
 	_Atomic uint64_t objects;
 	_Atomic uint64_t kept;
 	_Atomic uint64_t refills;      /* counted by who refills a list; relaxed likewise */
-	_Atomic uint64_t seen_refills; /* as it was when the depot was last looked at: by who looks next; relaxed likewise */
+	_Atomic uint64_t seen_refills; /* as it was when the depot was last looked at: by who looks next; relaxed likewise, */
+	_Atomic uint64_t seen_at;      /* and the clock's ms then */
 } STRATA_ALIGNED(CACHE_LINE);
 
 static STRATA_LARGE struct depot depots[RECORD_COUNT];
@@ -139,9 +140,12 @@ void typed_depot_count_refill(const strata_type *record)
 	atomic_fetch_add_explicit(&depot_of(record)->refills, 1, memory_order_relaxed);
 }
 
-bool typed_depot_is_idle(const strata_type *record)
+bool typed_depot_is_idle(const strata_type *record, uint64_t now, uint64_t idle_ms)
 {
 	struct depot *depot = depot_of(record);
+	if (now - atomic_load_explicit(&depot->seen_at, memory_order_relaxed) < idle_ms)
+		return false;
+	atomic_store_explicit(&depot->seen_at, now, memory_order_relaxed);
 	uint64_t refills = atomic_load_explicit(&depot->refills, memory_order_relaxed);
 	return atomic_exchange_explicit(&depot->seen_refills, refills, memory_order_relaxed) == refills;
 }

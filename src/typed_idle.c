@@ -60,45 +60,56 @@ static size_t pass_cache(struct type_cache *cache)
 	return bytes;
 }
 
-/* Half of an idle depot each time. One thread does it for all: who has the time from before replaced by now, ms. When that was as much
- * as one call may do, the next goes on where it stopped. Read and written by all on slow paths; neither orders anything: two
- * who go on at once empty a little more. */
-static _Atomic uint64_t last_depot_pass;
-static _Atomic unsigned next_depot;
+/* By who may run callbacks and by who may not, each for itself: what the latter passes over is left to the former. When the last pass of
+ * the depots began, in ms: who replaces it makes the next. Where it stopped, when that was as much as one call may do: 0, or the next
+ * goes on there. Read and written by all on slow paths, relaxed; neither orders anything: two who go on at once empty a little more. */
+static struct {
+	_Atomic uint64_t begun;
+	_Atomic unsigned next;
+} passes[CALLBACKS_KINDS];
 
-static size_t pass_depots(enum typed_callbacks callbacks)
+/* Half of an idle depot each time. */
+static size_t pass_depots(enum typed_callbacks callbacks, uint64_t now, uint64_t every)
 {
 	size_t bytes = 0;
-	unsigned i = atomic_load_explicit(&next_depot, memory_order_relaxed);
+	unsigned i = atomic_load_explicit(&passes[callbacks].next, memory_order_relaxed);
 	for (; i < type_record_count() && bytes < PURGE_STEP; i++) {
 		const strata_type *record = &type_records[i];
 		uint64_t objects = typed_depot_count(record).objects;
 		struct type_walk walk;
 		if (objects == 0 || !type_walk_begin(&walk, type_of(record), callbacks))
 			continue;
-		if (typed_depot_is_idle(record))
+		if (typed_depot_is_idle(record, now, every))
 			bytes += empty_depot(record, objects / BATCH_OBJECTS / 2 + 1, PURGE_STEP - bytes);
 		type_walk_end(&walk);
 	}
-	atomic_store_explicit(&next_depot, i < type_record_count() ? i : 0, memory_order_relaxed);
+	atomic_store_explicit(&passes[callbacks].next, i < type_record_count() ? i : 0, memory_order_relaxed);
 	return bytes;
 }
 
 #define PASS_MS_LEAST 8
 
+static bool pass_is_due(enum typed_callbacks callbacks, uint64_t now, uint64_t every)
+{
+	_Atomic uint64_t *begun = &passes[callbacks].begun;
+	uint64_t last = atomic_load_explicit(begun, memory_order_relaxed);
+	if (atomic_load_explicit(&passes[callbacks].next, memory_order_relaxed) != 0)
+		return true;
+	return now - last >= every &&
+	       atomic_compare_exchange_strong_explicit(begun, &last, now, memory_order_relaxed, memory_order_relaxed);
+}
+
 static size_t pass_if_due(struct type_cache *cache, enum typed_callbacks callbacks)
 {
 	uint64_t now = os_clock_ms();
 	uint64_t every = size_max(options()->decay_ms, PASS_MS_LEAST);
-	uint64_t last = atomic_load_explicit(&last_depot_pass, memory_order_relaxed);
 	size_t bytes = 0;
 	if (cache != NULL && now - cache->last_pass >= every) {
 		cache->last_pass = now;
 		bytes += pass_cache(cache);
 	}
-	bool goes_on = atomic_load_explicit(&next_depot, memory_order_relaxed) != 0;
-	if (goes_on || (now - last >= every && atomic_compare_exchange_strong(&last_depot_pass, &last, now)))
-		bytes += pass_depots(callbacks);
+	if (pass_is_due(callbacks, now, every))
+		bytes += pass_depots(callbacks, now, every);
 	return bytes + typed_claim_idle(now, every, callbacks);
 }
 

@@ -51,6 +51,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_domain_exchange \
 	tests/unit/test_typed \
 	tests/unit/test_typed_cached \
+	tests/unit/test_typed_idle \
 	tests/unit/test_typed_threads \
 	tests/unit/test_typed_asleep \
 	tests/unit/test_typed_stats \
@@ -156,6 +157,9 @@ tests_unit_test_bins_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_arena_SOURCES = tests/unit/test_arena.c
 tests_unit_test_arena_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_arena_LDADD = $(INSIDE_LIBS)
+tests_unit_test_typed_idle_SOURCES = tests/unit/test_typed_idle.c tests/unit/typed_support.h
+tests_unit_test_typed_idle_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_typed_idle_LDADD = $(INSIDE_LIBS)
 tests_unit_test_heap_bins_SOURCES = tests/unit/test_heap_bins.c
 tests_unit_test_heap_bins_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_heap_bins_LDADD = $(INSIDE_LIBS)

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who keeps house without running the program's callbacks (the background thread, a refused call) empties what is idle of types that
+ * have no destroy, leaves the others alone, and does not take the turn of who may run them.
+ */
+#include <pthread.h>
+
+#include "typed.h"
+
+#include "typed_support.h"
+
+enum { CACHED = 3000 };
+
+static strata_type *plain, *watched;
+
+static bool plain_is_below(size_t objects)
+{
+	typed_maintain(CALLBACKS_MAY_NOT);
+	return stats_of(plain).cached_objects <= objects;
+}
+
+static bool watched_is_below(size_t objects)
+{
+	typed_maintain(CALLBACKS_MAY_NOT);
+	strata_maintain();
+	return stats_of(watched).cached_objects <= objects;
+}
+
+static void *get_and_put(void *type)
+{
+	get(type, 0, CACHED);
+	put(type, 0, CACHED);
+	return NULL;
+}
+
+/* By a thread that ends: what it leaves waits for all. */
+static void fill(strata_type *type)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, get_and_put, type), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(stats_of(type).cached_objects, CACHED);
+}
+
+static void those_with_callbacks_are_left_to_who_may_run_them(void **state)
+{
+	(void)state;
+	plain = fixed("plain", sizeof(struct counted));
+	watched = with_callbacks(false);
+	fill(plain);
+	fill(watched);
+	set_decay(20);
+	assert_true(comes(plain_is_below, 0, "a depot without idle objects"));
+	assert_int_equal(stats_of(watched).cached_objects, CACHED);
+	assert_int_equal(calls.destroyed, 0);
+	assert_true(comes(watched_is_below, 0, "a depot without idle objects"));
+	assert_int_equal(calls.destroyed, CACHED);
+	set_decay(STOPPED);
+}
+
+static void trimming_leaves_them_too(void **state)
+{
+	(void)state;
+	strata_trim();
+	memset(&calls, 0, sizeof calls);
+	fill(plain);
+	fill(watched);
+	assert_true(typed_trim(CALLBACKS_MAY_NOT) > 0);
+	assert_int_equal(stats_of(plain).cached_objects, 0);
+	assert_int_equal(stats_of(watched).cached_objects, CACHED);
+	assert_int_equal(calls.destroyed, 0);
+	assert_true(typed_trim(CALLBACKS_MAY_RUN) > 0);
+	assert_int_equal(calls.destroyed, CACHED);
+	unregister(plain);
+	unregister(watched);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(those_with_callbacks_are_left_to_who_may_run_them, nothing_is_idle),
+		cmocka_unit_test_setup(trimming_leaves_them_too, nothing_is_idle),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
