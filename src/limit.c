@@ -44,30 +44,27 @@ static bool may_tell(void)
 	return atomic_load_explicit(&handler, memory_order_relaxed) != NULL && !in_handler;
 }
 
-/* That the soft limit is passed, and the handler was told. Relaxed: who changes it to true tells. */
-static _Atomic bool told_passed;
-
-void limit_soft_anew(void)
-{
-	atomic_store_explicit(&told_passed, false, memory_order_relaxed);
-}
+/* The soft limit, in pages, that was passed and the handler was told of; 0: none. Written and read by all, relaxed: who puts a limit there
+ * tells. It is forgotten when use has fallen, when the limit is another, and with the handler. */
+static _Atomic int64_t told_of;
 
 static void look_at_soft_limit(void)
 {
 	int64_t soft = (int64_t)(options()->limit_soft_bytes / PAGE_SIZE);
 	int64_t cost = pages_that_cost();
-	bool told = atomic_load_explicit(&told_passed, memory_order_relaxed);
-	if (told && cost < soft - soft / 16)
-		limit_soft_anew();
-	else if (!told && soft != 0 && cost > soft && may_tell() &&
-		 atomic_compare_exchange_strong_explicit(&told_passed, &told, true, memory_order_relaxed, memory_order_relaxed))
+	int64_t told = atomic_load_explicit(&told_of, memory_order_relaxed);
+	if (told != 0 && (told != soft || cost < soft - soft / 16) &&
+	    atomic_compare_exchange_strong_explicit(&told_of, &told, 0, memory_order_relaxed, memory_order_relaxed))
+		told = 0;
+	if (told == 0 && soft != 0 && cost > soft && may_tell() &&
+	    atomic_compare_exchange_strong_explicit(&told_of, &told, soft, memory_order_relaxed, memory_order_relaxed))
 		tell(STRATA_PRESSURE_SOFT);
 }
 
 STRATA_PUBLIC struct strata_pressure_handler *strata_on_pressure(struct strata_pressure_handler *next)
 {
 	struct strata_pressure_handler *former = atomic_exchange_explicit(&handler, next, memory_order_acq_rel);
-	limit_soft_anew();
+	atomic_store_explicit(&told_of, 0, memory_order_relaxed);
 	return former;
 }
 

@@ -24,9 +24,6 @@ bool relief_gave(struct relief *relief);
 
 void limit_look(void);
 
-/* The soft limit or the handler is another: it is told if the limit is passed now. */
-void limit_soft_anew(void);
-
 /* After an allocation off the fast path: whether a limit has been passed. */
 static inline void limit_settle(void)
 {

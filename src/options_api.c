@@ -63,8 +63,6 @@ STRATA_PUBLIC int strata_option_set(const char *name, const struct strata_option
 		result = EBUSY;
 	if (result == 0) {
 		option_keep(option, value, in->word);
-		if (strcmp(name, "limit_soft") == 0)
-			limit_soft_anew();
 		limit_look();
 		background_note_filters();
 		profile_prepare();
