@@ -45,17 +45,23 @@ void *core_allocate_class(unsigned class)
 	return NULL;
 }
 
+/* Zeroed blocks that come here are large enough to be runs. */
+static void *take(size_t size, unsigned class, bool zero)
+{
+	return zero || size > MEDIUM_MAX ? run_allocate(size, 1, zero) : core_allocate_class(class);
+}
+
 /* For the call that returns to caller; NULL: for a tier that expects blocks of the class, which are not sampled. */
-static void *allocate(size_t size, unsigned class, const void *caller)
+static void *allocate(size_t size, unsigned class, bool zero, const void *caller)
 {
 	if (unlikely(options()->check))
-		return checked_allocate(size, 1, false);
+		return checked_allocate(size, 1, zero);
 	if (size > PTRDIFF_MAX)
 		return out_of_memory();
 	struct relief relief = { .size = size };
-	void *block = profile_is_on() && caller != NULL ? profile_allocate(size, 1, false, caller) : NULL;
+	void *block = profile_is_on() && caller != NULL ? profile_allocate(size, 1, zero, caller) : NULL;
 	while (block == NULL) {
-		block = size > MEDIUM_MAX ? run_allocate(size, 1, false) : core_allocate_class(class);
+		block = take(size, class, zero);
 		if (unlikely(block == NULL) && !relief_gave(&relief))
 			return out_of_memory();
 	}
@@ -74,7 +80,7 @@ void *allocate_slow(size_t size)
 {
 	const void *caller = __builtin_return_address(0);
 	background_consider(caller);
-	return allocate(size, class_for(size), caller);
+	return allocate(size, class_for(size), false, caller);
 }
 
 void *allocate_slow_aligned16(size_t size)
@@ -85,32 +91,20 @@ void *allocate_slow_aligned16(size_t size)
 void *allocate_slow_aligned16_for(size_t size, const void *caller)
 {
 	background_consider(caller);
-	return allocate(size, size <= LOOKED_UP_MAX ? code_aligned16[size] / 2 : class_for(size), caller);
+	return allocate(size, size <= LOOKED_UP_MAX ? code_aligned16[size] / 2 : class_for(size), false, caller);
 }
 
 void *allocate_slow_of_class(size_t size)
 {
 	background_consider(__builtin_return_address(0));
-	return allocate(size, class_for(size), NULL);
+	return allocate(size, class_for(size), false, NULL);
 }
 
 void *allocate_zeroed_slow(size_t size)
 {
 	const void *caller = __builtin_return_address(0);
 	background_consider(caller);
-	if (unlikely(options()->check))
-		return checked_allocate(size, 1, true);
-	if (size > PTRDIFF_MAX)
-		return out_of_memory();
-	struct relief relief = { .size = size };
-	void *block = profile_is_on() ? profile_allocate(size, 1, true, caller) : NULL;
-	while (block == NULL) {
-		block = run_allocate(size, 1, true);
-		if (unlikely(block == NULL) && !relief_gave(&relief))
-			return out_of_memory();
-	}
-	limit_settle();
-	return block;
+	return allocate(size, 0, true, caller);
 }
 
 /* ---- Freeing -------------------------------------------------------------------------------------------------------- */
