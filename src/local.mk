@@ -7,14 +7,14 @@ stratainclude_HEADERS = include/strata/strata.h include/strata/domain.h include/
 
 STRATA_SOURCES = \
 	src/compiler.h \
-	src/os.h src/os_linux.c src/os_pretend.h src/os_pretend.c \
+	src/os.h src/os_linux.c src/os_code.c src/os_pretend.h src/os_pretend.c \
 	src/size_class.h src/size_class.c \
 	src/layout.h \
 	src/check.h src/check.c \
 	src/options.def src/options.h src/options.c \
 	src/numa.h src/numa.c \
 	src/region.h src/region.c \
-	src/bit_word.h src/class_set.h src/number_stack.h \
+	src/bit_word.h src/class_set.h src/number_stack.h src/reserve_once.h \
 	src/walk.h src/walk.c \
 	src/arena_count.h src/arena_count.c \
 	src/arena_node.h src/arena_node.c \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The operating system, as strata needs it. os_linux.c has the system calls, but sched_yield where the control plane waits, and the
- * write of an exception's message. Functions that can fail return 0 or -errno, or NULL where they return memory; none sets errno, none
- * allocates.
+ * write of an exception's message; os_code.c asks the loader. Functions that can fail return 0 or -errno, or NULL where they return
+ * memory; none sets errno, none allocates.
  */
 #ifndef STRATA_OS_H
 #define STRATA_OS_H
@@ -68,8 +68,10 @@ void os_learn_system_code(void);
 /* Whether the address lies in the code of libc, of the dynamic loader, or of this library. True for all in a static program. */
 bool os_is_system_code(const void *address);
 
-/* Whether the address lies in the code of the library that walks stacks, once that was loaded and learnt. False in a static program. */
+/* To be called once that is loaded; may take the loader's lock. */
 void os_learn_unwinder(void);
+
+/* Whether the address lies in the code of the library that walks stacks, as far as it was learnt. False in a static program. */
 bool os_is_unwinder(const void *address);
 
 /* All of it; no place where the thread may be cancelled. */

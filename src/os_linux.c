@@ -7,9 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <gnu/libc-version.h>
 #include <limits.h>
-#include <link.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -352,88 +350,7 @@ void os_wake(_Atomic uint32_t *word)
 	errno = saved_errno;
 }
 
-/* ---- Whose code is it ------------------------------------------------------------------------------------------------- */
-
-static struct {
-	uintptr_t start, end;
-} system_code[3];
-static _Atomic unsigned system_code_count;
-
-static bool object_has(const struct dl_phdr_info *object, uintptr_t address)
-{
-	for (unsigned i = 0; i < object->dlpi_phnum; i++) {
-		const ElfW(Phdr) *part = &object->dlpi_phdr[i];
-		if (part->p_type == PT_LOAD && address - (object->dlpi_addr + part->p_vaddr) < part->p_memsz)
-			return true;
-	}
-	return false;
-}
-
-static int learn_object(struct dl_phdr_info *object, size_t size, void *unused)
-{
-	(void)size;
-	(void)unused;
-	uintptr_t loader = getauxval(AT_BASE);
-	unsigned count = atomic_load(&system_code_count);
-	if (count == 3 || (!object_has(object, (uintptr_t)gnu_get_libc_version) && !object_has(object, (uintptr_t)learn_object) &&
-			   (loader == 0 || object->dlpi_addr != loader)))
-		return 0;
-	uintptr_t end = 0;
-	for (unsigned i = 0; i < object->dlpi_phnum; i++)
-		if (object->dlpi_phdr[i].p_type == PT_LOAD)
-			end = object->dlpi_phdr[i].p_vaddr + object->dlpi_phdr[i].p_memsz;
-	system_code[count].start = object->dlpi_addr;
-	system_code[count].end = object->dlpi_addr + end;
-	atomic_store(&system_code_count, count + 1);
-	return 0;
-}
-
-void os_learn_system_code(void)
-{
-	if (atomic_load(&system_code_count) == 0)
-		dl_iterate_phdr(learn_object, NULL);
-}
-
-static struct {
-	_Atomic uintptr_t start, end;
-} unwinder;
-
-static int learn_unwinder(struct dl_phdr_info *object, size_t size, void *unused)
-{
-	(void)size;
-	(void)unused;
-	const char *name = strrchr(object->dlpi_name, '/');
-	name = name != NULL ? name + 1 : object->dlpi_name;
-	if (strncmp(name, "libgcc_s.", 9) != 0 && strncmp(name, "libunwind.", 10) != 0)
-		return 0;
-	uintptr_t end = 0;
-	for (unsigned i = 0; i < object->dlpi_phnum; i++)
-		if (object->dlpi_phdr[i].p_type == PT_LOAD)
-			end = object->dlpi_phdr[i].p_vaddr + object->dlpi_phdr[i].p_memsz;
-	atomic_store(&unwinder.start, object->dlpi_addr);
-	atomic_store(&unwinder.end, object->dlpi_addr + end);
-	return 1;
-}
-
-void os_learn_unwinder(void)
-{
-	if (atomic_load(&unwinder.end) == 0)
-		dl_iterate_phdr(learn_unwinder, NULL);
-}
-
-bool os_is_unwinder(const void *address)
-{
-	return (uintptr_t)address - atomic_load(&unwinder.start) < atomic_load(&unwinder.end) - atomic_load(&unwinder.start);
-}
-
-bool os_is_system_code(const void *address)
-{
-	unsigned count = atomic_load(&system_code_count);
-	for (unsigned i = 0; i < count; i++)
-		if ((uintptr_t)address >= system_code[i].start && (uintptr_t)address < system_code[i].end)
-			return true;
-	return count == 0;
-}
+/* ---- Files ----------------------------------------------------------------------------------------------------------- */
 
 int os_write(int file, const char *text, size_t length)
 {

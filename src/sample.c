@@ -2,29 +2,30 @@
 #include "sample.h"
 
 #include "number_stack.h"
-#include "os.h"
+#include "reserve_once.h"
 
-/* A block in use has size + 1 here. Written by who begins and ends, release and relaxed; read by who writes the profile, acquire: who
- * sees the same before and after has read the stack of that block, or of one of the same size that began meanwhile. */
+/* A block in use has size + 1 here, else it is 0. Written by who begins, resizes and ends, read by who writes the profile. Release: the
+ * stack; partner: the acquire in sample_look. Who sees the same before and after has read the stack of that block, or of one of the same
+ * size that began meanwhile. */
 struct sample {
 	_Atomic uint64_t held;
-	_Atomic stack_number stack;
-	_Atomic uint32_t next;
+	_Atomic stack_number stack; /* by who begins */
+	_Atomic uint32_t next;      /* number_stack.h */
 };
 
 /* So many blocks at a time: 64 GiB of them at the usual rate. What is beyond is not watched. */
 #define SAMPLES_MOST (1u << 17)
 #define TABLE_BYTES (SAMPLES_MOST * sizeof(struct sample))
 
-/* Written once, by the first who needs it. Release: it is memory; partners: the acquires in sample_at and have_table. */
-static _Atomic(struct sample *) table;
-/* Added to by who takes one that nobody had. Relaxed: it only gives each his own. */
+static reserved_once table;
+/* The number that nobody had yet; added to by who takes it. Relaxed: it only gives each his own. */
 static _Atomic uint32_t begun = 1;
+/* Numbers that were let go; changed by all. */
 static number_stack ended;
 
 static struct sample *sample_at(uint32_t number)
 {
-	return atomic_load_explicit(&table, memory_order_acquire) + number;
+	return (struct sample *)reserved_at(&table) + number;
 }
 
 static _Atomic uint32_t *next_of(uint32_t number)
@@ -32,23 +33,9 @@ static _Atomic uint32_t *next_of(uint32_t number)
 	return &sample_at(number)->next;
 }
 
-static bool have_table(void)
-{
-	struct sample *none = NULL;
-	if (likely(atomic_load_explicit(&table, memory_order_acquire) != NULL))
-		return true;
-	struct sample *mine = os_reserve(TABLE_BYTES, os_page_size());
-	if (mine == NULL)
-		return false;
-	if (os_commit(mine, TABLE_BYTES) == 0 && atomic_compare_exchange_strong(&table, &none, mine))
-		return true;
-	os_release(mine, TABLE_BYTES);
-	return none != NULL;
-}
-
 static uint32_t take_number(void)
 {
-	if (!have_table())
+	if (reserve_once(&table, TABLE_BYTES, TABLE_BYTES) == NULL)
 		return 0;
 	uint32_t number = number_stack_pop(&ended, next_of);
 	if (number != 0)
@@ -83,14 +70,14 @@ void sample_end(uint32_t number)
 
 uint32_t sample_bound(void)
 {
-	return atomic_load_explicit(&table, memory_order_acquire) != NULL ? atomic_load_explicit(&begun, memory_order_relaxed) : 0;
+	return reserved_at(&table) != NULL ? atomic_load_explicit(&begun, memory_order_relaxed) : 0;
 }
 
 bool sample_look(uint32_t number, size_t *size, stack_number *stack)
 {
 	const struct sample *sample = sample_at(number);
 	uint64_t held = atomic_load_explicit(&sample->held, memory_order_acquire);
-	*stack = atomic_load_explicit(&sample->stack, memory_order_acquire);
+	*stack = atomic_load_explicit(&sample->stack, memory_order_acquire); /* before held is looked at again */
 	*size = (size_t)held - 1;
 	return held != 0 && atomic_load_explicit(&sample->held, memory_order_relaxed) == held;
 }

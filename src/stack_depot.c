@@ -2,6 +2,7 @@
 #include "stack_depot.h"
 
 #include "os.h"
+#include "reserve_once.h"
 
 #include <string.h>
 
@@ -23,47 +24,19 @@ struct stack {
 };
 
 struct depot {
-	/* Bytes from the start. Raised by who committed more, read by who takes room. Release: those are committed; partners:
+	/* Bytes beyond the first step. Raised by who committed more, read by who takes room. Release: those are committed; partners:
 	 * the acquires in commit_to. */
 	_Atomic size_t committed;
-	/* Words taken: added to by who takes room. Relaxed: it only gives each a place. */
+	/* Words taken behind this: added to by who takes room. Relaxed: it only gives each a place. */
 	_Atomic size_t used;
 	_Atomic stack_number chains[CHAINS];
 };
 
+#define FIRST_WORD (sizeof(struct depot) / sizeof(uint64_t))
 _Static_assert(sizeof(struct depot) % sizeof(uint64_t) == 0 && sizeof(struct depot) <= DEPOT_STEP, "stacks follow");
 
-/* Written once, by the first who needs it; read by all. Release: all of it is there, so that a child, forked whenever, has
- * either none or one that goes on; partners: the acquires in depot_start and depot_get. */
-static _Atomic(struct depot *) the_depot;
-
-static struct depot *make_depot(void)
-{
-	struct depot *depot = os_reserve(DEPOT_BYTES, os_page_size());
-	if (depot == NULL)
-		return NULL;
-	if (os_commit(depot, DEPOT_STEP) != 0) {
-		os_release(depot, DEPOT_BYTES);
-		return NULL;
-	}
-	atomic_init(&depot->committed, DEPOT_STEP);
-	atomic_init(&depot->used, sizeof(struct depot) / sizeof(uint64_t));
-	return depot;
-}
-
-static struct depot *depot_start(void)
-{
-	struct depot *depot = atomic_load_explicit(&the_depot, memory_order_acquire);
-	if (likely(depot != NULL))
-		return depot;
-	struct depot *mine = make_depot();
-	if (mine == NULL)
-		return NULL;
-	if (atomic_compare_exchange_strong_explicit(&the_depot, &depot, mine, memory_order_release, memory_order_acquire))
-		return mine;
-	os_release(mine, DEPOT_BYTES);
-	return depot;
-}
+/* A child, forked whenever, has either none or one that goes on. */
+static reserved_once the_depot;
 
 static struct stack *stack_at(struct depot *depot, stack_number number)
 {
@@ -82,10 +55,10 @@ static uint32_t hash_of(void *const *frames, unsigned count)
 static bool commit_to(struct depot *depot, size_t end)
 {
 	size_t have = atomic_load_explicit(&depot->committed, memory_order_acquire);
-	if (end <= have)
+	if (end <= DEPOT_STEP + have)
 		return true;
-	size_t want = size_min(round_up(end, DEPOT_STEP), DEPOT_BYTES);
-	if (end > DEPOT_BYTES || os_commit((char *)depot + have, want - have) != 0)
+	size_t want = size_min(round_up(end, DEPOT_STEP), DEPOT_BYTES) - DEPOT_STEP;
+	if (end > DEPOT_BYTES || os_commit((char *)depot + DEPOT_STEP + have, want - have) != 0)
 		return false;
 	while (have < want && !atomic_compare_exchange_weak_explicit(&depot->committed, &have, want, memory_order_acq_rel,
 								      memory_order_acquire))
@@ -96,7 +69,7 @@ static bool commit_to(struct depot *depot, size_t end)
 static stack_number take_room(struct depot *depot, unsigned count)
 {
 	size_t words = sizeof(struct stack) / sizeof(uint64_t) + count;
-	size_t at = atomic_fetch_add_explicit(&depot->used, words, memory_order_relaxed);
+	size_t at = FIRST_WORD + atomic_fetch_add_explicit(&depot->used, words, memory_order_relaxed);
 	/* Room that could not be committed is left unused: others may have taken what follows. */
 	if (at + words > DEPOT_WORDS || !commit_to(depot, (at + words) * sizeof(uint64_t)))
 		return 0;
@@ -116,7 +89,7 @@ static stack_number find(struct depot *depot, stack_number first, uint32_t hash,
 
 stack_number depot_put(void *const *frames, unsigned count)
 {
-	struct depot *depot = depot_start();
+	struct depot *depot = reserve_once(&the_depot, DEPOT_BYTES, DEPOT_STEP);
 	if (depot == NULL || count == 0)
 		return 0;
 	uint32_t hash = hash_of(frames, count);
@@ -139,7 +112,7 @@ stack_number depot_put(void *const *frames, unsigned count)
 
 unsigned depot_get(stack_number number, void *const **frames)
 {
-	struct depot *depot = atomic_load_explicit(&the_depot, memory_order_acquire);
+	struct depot *depot = reserved_at(&the_depot);
 	if (number == 0 || depot == NULL)
 		return 0;
 	const struct stack *stack = stack_at(depot, number);

@@ -3,6 +3,7 @@
 
 #include "number_stack.h"
 #include "os.h"
+#include "reserve_once.h"
 
 #include <string.h>
 
@@ -34,17 +35,15 @@ static STRATA_LARGE struct depot depots[RECORD_COUNT];
 #define BATCH_LIMIT 65536u
 #define BATCH_STEP 256u
 
-/* Written once, by the first who needs one; read by all. Partner of the acquires: the exchange in have_batches. */
-static _Atomic(struct batch *) batches;
+static reserved_once batches;
 /* Incremented by who makes a batch, in make_batch alone, which orders the commit of its step. */
 static _Atomic uint32_t batches_made STRATA_ALIGNED(CACHE_LINE);
 /* Changed by all. */
 static number_stack batches_free;
 
-/* Acquire: the reservation; partner: the exchange in have_batches. */
 static struct batch *batch_at(uint32_t number)
 {
-	return atomic_load_explicit(&batches, memory_order_acquire) + number;
+	return (struct batch *)reserved_at(&batches) + number;
 }
 
 static _Atomic uint32_t *next_of(uint32_t number)
@@ -52,19 +51,9 @@ static _Atomic uint32_t *next_of(uint32_t number)
 	return &batch_at(number)->next;
 }
 
-/* Acquire: another thread's reservation; partner: the exchange below. */
 static bool have_batches(void)
 {
-	if (likely(atomic_load_explicit(&batches, memory_order_acquire) != NULL))
-		return true;
-	size_t size = BATCH_LIMIT * sizeof(struct batch);
-	struct batch *mine = os_reserve(size, CACHE_LINE * 64);
-	struct batch *none = NULL;
-	if (mine == NULL)
-		return false;
-	if (!atomic_compare_exchange_strong(&batches, &none, mine))
-		os_release(mine, size);
-	return true;
+	return reserve_once(&batches, BATCH_LIMIT * sizeof(struct batch), 0) != NULL;
 }
 
 /* A step is committed by each who takes a batch of it for the first time: twice does no harm. Release: it is committed;
