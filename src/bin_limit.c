@@ -170,14 +170,19 @@ void limits_count_only(const struct heap *heap)
 	atomic_store_explicit(&large_limits, heap != NULL ? heap->large_limits.told : 0, memory_order_relaxed);
 }
 
+/* By how much a bin's limit can be lowered without bringing a block home. */
+static int32_t spare_of(const struct heap *heap, unsigned class)
+{
+	const struct bin *bin = &heap->bins[class];
+	int32_t spare = bin->limit - first_limit(class);
+	return spare < bin->credit ? spare : bin->credit;
+}
+
 /* A refill raises a limit whatever all together may hold: with many threads, one large block in each bin is a lot. Not before that is a
  * quarter of the setting too much: where every limit that is raised soon has others lowered, none is where it is wanted. */
 void limit_lower(struct heap *heap, unsigned class)
 {
-	const struct bin *bin = &heap->bins[class];
-	int32_t spare = bin->limit - first_limit(class);
-	if (spare > bin->credit)
-		spare = bin->credit;
+	int32_t spare = spare_of(heap, class);
 	if (spare <= 0 || all_may_hold(heap, class, -(int64_t)(options()->cache_all_bytes / 4)))
 		return;
 	change(heap, class, -(spare / 2 + 1));
@@ -237,10 +242,7 @@ unsigned limit_largest_if_fallen(const struct heap *heap)
 
 void limit_give_up_spare(struct heap *heap, unsigned class)
 {
-	const struct bin *bin = &heap->bins[class];
-	int32_t spare = bin->limit - first_limit(class);
-	if (spare > bin->credit)
-		spare = bin->credit;
+	int32_t spare = spare_of(heap, class);
 	if (spare > 0)
 		change(heap, class, -spare);
 }

@@ -15,10 +15,15 @@
  * one who forks, in a signal's handler. Then the child does without stacks.
  */
 static __thread bool looking;
+/* Set by a constructor, cleared in a child; read by who is about to look. Orders nothing. */
 static STRATA_READ_MOSTLY _Atomic bool allowed;
+/* Counted by who looks, and by who forks, around it, each before he reads the other; both sequentially consistent, as the rule above
+ * needs. Set to 0 in a child. */
 static _Atomic unsigned lookers;
-static _Atomic unsigned gone; /* lookers that were waited for in vain */
 static _Atomic unsigned forks;
+/* Of the lookers those that were waited for in vain: by who forks. Too many let a fork wait for fewer, whose child then does without
+ * stacks; as many as there are lookers at most, once another forks. */
+static _Atomic unsigned gone;
 
 /* Whether somebody may look while this thread forks. */
 static __thread bool disturbed;
@@ -36,6 +41,9 @@ void call_stack_before_fork(void)
 {
 	uint64_t begun = 0;
 	atomic_fetch_add(&forks, 1);
+	unsigned now_looking = atomic_load(&lookers);
+	if (atomic_load(&gone) > now_looking)
+		atomic_store(&gone, now_looking);
 	while (others_that_look() > 0) {
 		uint64_t now = os_clock_ms();
 		if (begun == 0)

@@ -64,6 +64,7 @@ static void put_format(struct line *line, const char *format, va_list arguments)
 	}
 }
 
+/* Exchanged by the program at any time, read by all that have something to say. */
 static _Atomic(struct strata_message_handler *) handler;
 
 STRATA_PUBLIC struct strata_message_handler *strata_on_message(struct strata_message_handler *next)
@@ -71,7 +72,8 @@ STRATA_PUBLIC struct strata_message_handler *strata_on_message(struct strata_mes
 	return atomic_exchange_explicit(&handler, next, memory_order_acq_rel);
 }
 
-/* For who looks at a core dump of a program without stderr: the newest, or of several threads' at once a mixture. */
+/* For who looks at a core dump of a program without stderr: written by all, in no order, and read by no code. The newest line, or of
+ * several threads' at once a mixture. */
 STRATA_HIDDEN char strata_last_message[sizeof(struct line)];
 
 /* Acquire: what the program wrote into the structure; partner: the release in strata_on_message. */
@@ -79,6 +81,7 @@ static void say(const struct line *line)
 {
 	struct strata_message_handler *called = atomic_load_explicit(&handler, memory_order_acquire);
 	memcpy(strata_last_message, line->text, line->length);
+	strata_last_message[line->length] = '\0';
 	if (called != NULL)
 		called->call(called, line->text, line->length);
 	else

@@ -233,6 +233,7 @@ STRATA_PUBLIC int strata_profile_write(int file)
 
 /* Set in the signal's handler, and taken by who writes. */
 static _Atomic bool wanted;
+/* Counted by who writes; relaxed: each file has its number. */
 static _Atomic unsigned files_written;
 
 static void want(int number)

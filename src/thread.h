@@ -26,10 +26,10 @@ struct thread {
 	uint32_t watch_left;           /* so many calls may yet look at the clock, */
 	uint32_t watch_since;          /* granted up to this time, in ms */
 	bool watching;                 /* the next call does, or the profile is on: thread_fast hides the heap from it */
-	int64_t sample_left;           /* bytes to the next sample of the heap profile (profile.c), */
-	size_t sample_rate;            /* drawn for this setting, */
-	bool sample_paused;            /* what is allocated now was drawn for, */
-	uint64_t sample_random;        /* and what the one after that is drawn by; 0: nothing yet */
+	uint64_t sample_random;        /* what distances between samples of the heap profile are drawn by (profile.c); 0: nothing yet */
+	size_t sample_rate;            /* the setting that the next was drawn for, */
+	int64_t sample_left;           /* and bytes to it */
+	bool sample_paused;            /* what is allocated now was drawn for */
 	uint8_t rounds;                /* how often its destructor has run */
 	bool leaving;                  /* the last destructor has run: a heap is taken for one call only */
 };

@@ -7,7 +7,8 @@
 
 #include "typed.h"
 
-/* What threads hold that have not used their lists for idle_ms, a bounded part at a time; now is the clock's, in ms. Bytes that went to the tier below. */
+/* What threads hold that have not used their lists for idle_ms, a bounded part at a time; now is the clock's, in ms. Bytes that went to
+ * the tier below. */
 size_t typed_claim_idle(uint64_t now, uint64_t idle_ms, enum typed_callbacks callbacks);
 
 /* What all other threads hold, but for one object of each list. */

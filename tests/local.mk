@@ -27,6 +27,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_limit \
 	tests/unit/test_pressure \
 	tests/unit/test_profile \
+	tests/unit/test_profile_changes \
 	tests/unit/test_bounds \
 	tests/unit/test_retain \
 	tests/unit/test_pool_purge \
@@ -125,7 +126,10 @@ tests_unit_test_limit_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_pressure_SOURCES = tests/unit/test_pressure.c tests/unit/limit_support.h
 tests_unit_test_pressure_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_pressure_LDADD = $(CONTRACT_LIBS)
-tests_unit_test_profile_SOURCES = tests/unit/test_profile.c
+tests_unit_test_profile_SOURCES = tests/unit/test_profile.c tests/unit/profile_support.h
+tests_unit_test_profile_changes_SOURCES = tests/unit/test_profile_changes.c tests/unit/profile_support.h
+tests_unit_test_profile_changes_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_profile_changes_LDADD = $(CONTRACT_LIBS) -lpthread -lm
 tests_unit_test_profile_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_profile_LDADD = $(CONTRACT_LIBS) -lpthread -lm
 tests_unit_test_account_SOURCES = tests/unit/test_account.c tests/unit/limit_support.h

@@ -64,11 +64,12 @@ void strata_free(void *block);
 void strata_free_sized(void *block, size_t size);
 
 /* Bytes that may be used at block, at least what was requested; 0 for NULL. For this the functions above do not tell the compiler how
- * large their blocks are (alloc_size): _FORTIFY_SOURCE would end a program that writes more than it requested, as it does after malloc(3). */
+ * large their blocks are (alloc_size): _FORTIFY_SOURCE would end a program that writes more than it requested, as it does after
+ * malloc(3). */
 size_t strata_usable_size(const void *block);
 
-/* What strata_malloc(size) would make usable: the size of the class, or whole pages; under check:1 the size itself. 0 when the request would fail for
- * its size alone. Signal-safe. */
+/* What strata_malloc(size) would make usable: the size of the class, or whole pages; under check:1 the size itself. 0 when the
+ * request would fail for its size alone. Signal-safe. */
 size_t strata_good_size(size_t size) STRATA_ATTRIBUTE(pure);
 
 /* Allocates count blocks of size bytes into blocks[0 ... count-1]. Returns how many were had: fewer than count only when
@@ -185,9 +186,9 @@ struct strata_pressure_handler *strata_on_pressure(struct strata_pressure_handle
 
 struct strata_message_handler {
 	/* Called in place of writing to stderr, with each line that strata has to say (what is misused, settings not understood,
-	 * statistics at exit; not the stacks of domain_debug), "strata: " in front and a newline, no null byte, at its end. It may be called by any thread, in the middle
-	 * of any call, a signal handler's included, with a heap held: it may call what is async-signal-safe, and no function that
-	 * allocates or frees. It must return; where a misuse is told, abort follows. */
+	 * statistics at exit; not the stacks of domain_debug), "strata: " in front and a newline, no null byte, at its end. It may be
+	 * called by any thread, in the middle of any call, a signal handler's included, with a heap held: it may call what is
+	 * async-signal-safe, and no function that allocates or frees. It must return; where a misuse is told, abort follows. */
 	void (*call)(struct strata_message_handler *self, const char *line, size_t length);
 	void *context; /* the program's own */
 };

@@ -9,8 +9,8 @@
  * Callbacks (Bonwick, "The Slab Allocator", USENIX 1994): construct runs once when memory is taken from the tier below,
  * reset on each free, destroy when the object goes back to the tier below. They run in the thread that allocates, frees,
  * trims or ends, destroy also for objects that were on the lists of threads that sleep, but in no call of malloc's family other than
- * malloc_trim; they may call strata, this type's functions included, and may not unregister the type. They must return (no longjmp, no exception, no pthread_exit): what
- * is being done with the lists is noted on the caller's stack.
+ * malloc_trim; they may call strata, this type's functions included, and may not unregister the type. They must return (no longjmp,
+ * no exception, no pthread_exit): what is being done with the lists is noted on the caller's stack.
  *
  * Misuse is reported in one line on stderr, then abort(3): under check:1 always at the call; otherwise an object freed
  * twice in a row, and whatever the slow path sees (the size class of another type, a pointer that is no block, a type of

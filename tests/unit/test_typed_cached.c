@@ -8,6 +8,14 @@
 
 /* ---- Bounds --------------------------------------------------------------------------------------------------------- */
 
+static void use(strata_type *type, size_t count)
+{
+	for (int turn = 0; turn < 3; turn++) {
+		get(type, 0, count);
+		put(type, 0, count);
+	}
+}
+
 /* A thread's list and what waits for all have the same bound. */
 static void what_is_cached_is_bounded(void **state)
 {
@@ -23,10 +31,7 @@ static void what_is_cached_is_bounded(void **state)
 		                                .cache_bytes = bounds[b].bytes};
 		strata_type *type = strata_type_register(&info, sizeof info);
 
-		for (int turn = 0; turn < 3; turn++) {
-			get(type, 0, 500);
-			put(type, 0, 500);
-		}
+		use(type, 500);
 		assert_true(stats_of(type).cached_objects <= 200);
 		if (bounds[b].bytes)
 			assert_true(stats_of(type).cached_bytes <= 2 * bounds[b].bytes + bounds[b].size);
@@ -41,10 +46,7 @@ static void bounds_can_be_changed(void **state)
 	(void)state;
 	if (checked_mode())
 		skip();
-	for (int turn = 0; turn < 3; turn++) {
-		get(type, 0, 5000);
-		put(type, 0, 5000);
-	}
+	use(type, 5000);
 	assert_int_equal(stats_of(type).cached_objects, 5000);
 	assert_int_equal(strata_type_set_bounds(type, 50, 0), 0);
 	strata_type_trim(type);
@@ -127,10 +129,7 @@ static void housekeeping_does_a_part_at_a_time(void **state)
 	(void)state;
 	if (checked_mode())
 		skip();
-	for (int turn = 0; turn < 3; turn++) {
-		get(type, 0, 800);
-		put(type, 0, 800);
-	}
+	use(type, 800);
 	assert_true(stats_of(type).cached_bytes > 20 * MIB);
 	set_decay(20);
 	while ((before = stats_of(type).cached_bytes) > 0) {
