@@ -22,6 +22,10 @@ void os_release(void *start, size_t size);
 /* Makes part of a reservation memory: readable, writable, zero, in core dumps. Doing it twice does no harm. */
 int os_commit(void *start, size_t size);
 
+/* Whether the system would refuse any program so much at once: where it overcommits by its heuristic, more than all memory that the machine
+ * has. It is asked, since a reservation is not charged when it becomes memory (MAP_NORESERVE), unless overcommitting is off. */
+bool os_would_refuse(size_t size);
+
 /* Gives the pages back to the operating system; they read as zero afterwards (with purge:free: when the kernel took them). */
 int os_purge(void *start, size_t size, bool lazy);
 

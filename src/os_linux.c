@@ -102,32 +102,11 @@ void os_release(void *start, size_t size)
 	errno = saved_errno;
 }
 
-static bool read_heuristic(const char *line, void *mode)
-{
-	*(bool *)mode = line[0] == '0';
-	return false;
-}
-
-/* The reservation is not charged when it becomes memory, unless overcommitting is off (MAP_NORESERVE). Where it is by heuristic, the
- * kernel refuses any other program what exceeds all memory of the machine at once (mm/util.c: __vm_enough_memory): so do we. */
-static bool is_beyond_the_machine(size_t size)
-{
-	struct sysinfo machine;
-	bool heuristic = false;
-	if (likely(size < (size_t)64 << 20) || sysinfo(&machine) != 0 ||
-	    size / machine.mem_unit <= machine.totalram + machine.totalswap)
-		return false;
-	os_each_line("/proc/sys/vm/overcommit_memory", read_heuristic, &heuristic);
-	return heuristic;
-}
-
 int os_commit(void *start, size_t size)
 {
 	int saved_errno = errno;
-	if (pretend_refusal() || pretend_commit_refused(size) || is_beyond_the_machine(size)) {
-		errno = saved_errno;
+	if (pretend_refusal() || pretend_commit_refused(size))
 		return -ENOMEM;
-	}
 	if (pretend_pages(start, &size) != 0)
 		return -EINVAL;
 	int result = result_of(os.protect(start, size, PROT_READ | PROT_WRITE), saved_errno);
@@ -297,6 +276,24 @@ int os_each_line(const char *path, bool (*line)(const char *text, void *context)
 		syscall(SYS_close, file);
 	errno = saved_errno;
 	return result;
+}
+
+static bool read_heuristic(const char *line, void *mode)
+{
+	*(bool *)mode = line[0] == '0';
+	return false;
+}
+
+/* mm/util.c, __vm_enough_memory. */
+bool os_would_refuse(size_t size)
+{
+	struct sysinfo machine;
+	bool heuristic = false;
+	if (likely(size < (size_t)64 << 20) || sysinfo(&machine) != 0 ||
+	    size / machine.mem_unit <= machine.totalram + machine.totalswap)
+		return false;
+	os_each_line("/proc/sys/vm/overcommit_memory", read_heuristic, &heuristic);
+	return heuristic;
 }
 
 int os_node(void)

@@ -108,7 +108,7 @@ static void *allocate_span(size_t pages, size_t alignment, bool zero)
 bool run_may_fit(size_t size, size_t alignment)
 {
 	size_t span = (size_t)region.arena_limit * ARENA_SIZE;
-	if (others_read(region_span) == 0 || size > span || alignment > ALIGNMENT_MOST)
+	if (others_read(region_span) == 0 || size > span || alignment > ALIGNMENT_MOST || os_would_refuse(size))
 		return false;
 	return round_up(region_base, size_max(alignment, 1)) - region_base <= span - size;
 }
@@ -393,7 +393,7 @@ void *run_move(void *block, size_t size)
 	size_t old = run_usable(block);
 	size_t pages = pages_of(size);
 	size_t arenas = arenas_of(pages);
-	if (pages > (size_t)region.arena_limit * ARENA_PAGES)
+	if (!run_may_fit(size, 1))
 		return NULL;
 	void *to = pages > ARENA_PAGES ? allocate_arenas(pages, arenas + arenas / 4, 1, false) : NULL;
 	if (to == NULL)

@@ -12,8 +12,8 @@
 /* size > 0 bytes at a multiple of alignment (a power of two), zero if wanted. NULL when memory is refused. */
 void *run_allocate(size_t size, size_t alignment, bool zero);
 
-/* Whether the region, if there is one, has so many bytes at a multiple of alignment at all, and alignment is none that runs refuse: above
- * 4 GiB, since all memory in front of a block is made known to the records. */
+/* Whether so many bytes at a multiple of alignment can be had at all: the region, if there is one, and the machine are large enough, and
+ * alignment is none that runs refuse: above 4 GiB, since all memory in front of a block is made known to the records. */
 bool run_may_fit(size_t size, size_t alignment);
 
 /* Frees the run that begins at block. False: no run does, or it has been freed. */

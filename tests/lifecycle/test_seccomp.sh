@@ -21,5 +21,6 @@ for each in preloaded static; do
 	fi
 	STRATA_OPTIONS=background:1 run "$each" sandbox || fail "$each: background:1 in a sandbox"
 	run "$each" sandbox by_call || fail "$each: background, set by call, in a sandbox"
+	STRATA_OPTIONS=cgroup:off,numa:off run "$each" sandbox no_files || fail "$each: a sandbox without files"
 	echo "sandbox: $each: passed"
 done

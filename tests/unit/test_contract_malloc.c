@@ -8,8 +8,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 #include <cmocka.h>
 
@@ -129,6 +131,22 @@ static void malloc_of_nothing_gives_distinct_blocks(void **state)
 		assert_true(addresses[i - 1] < addresses[i]);
 	for (int i = 0; i < COUNT; i++)
 		free((void *)addresses[i]);
+}
+
+/* Where the system would refuse it to any program: by its heuristic, what exceeds all memory that it has. */
+static void more_than_the_machine_has_is_refused(void **state)
+{
+	FILE *file = fopen("/proc/sys/vm/overcommit_memory", "r");
+	struct sysinfo machine;
+	int mode;
+
+	(void)state;
+	if (file == NULL || fscanf(file, "%d", &mode) != 1 || mode != 0 || sysinfo(&machine) != 0)
+		skip();
+	fclose(file);
+	errno = 0;
+	assert_null(malloc(opaque((machine.totalram + machine.totalswap) * machine.mem_unit + 64 * MIB)));
+	assert_int_equal(errno, ENOMEM);
 }
 
 static void sizes_beyond_reason_give_enomem(void **state)
@@ -306,6 +324,7 @@ int main(void)
 	    cmocka_unit_test(many_blocks_of_one_class_keep_their_contents),
 	    cmocka_unit_test(malloc_of_nothing_gives_distinct_blocks),
 	    cmocka_unit_test(sizes_beyond_reason_give_enomem),
+	    cmocka_unit_test(more_than_the_machine_has_is_refused),
 	    cmocka_unit_test(calloc_refuses_products_that_overflow),
 	    cmocka_unit_test(calloc_is_zero_after_dirty_reuse),
 	    cmocka_unit_test(calloc_is_zero_over_count_times_size),
