@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The list of settings, from src/options.def: as `strata-run --help` shows it, or with form=readme as README.md's table.
+# The list of settings, from src/options.def: as `strata-run --help` shows it, with form=readme as README.md's table, with form=man as
+# strata(7) has it.
 
 function entry(text,    parts, head, words, meaning, n, i, values)
 {
@@ -15,6 +16,8 @@ function entry(text,    parts, head, words, meaning, n, i, values)
 	if (form == "readme") {
 		gsub(/\|/, "\\|", values)
 		printf "| `%s:%s` | %s | %s |\n", head[1], values, meaning, parts[2]
+	} else if (form == "man") {
+		printf ".TP\n\\fB%s:\\fR\\fI%s\\fR (default %s)\n%s\n", head[1], values, parts[2], meaning
 	} else {
 		printf "  %s:%s (default %s)\n      %s\n", head[1], values, parts[2], meaning
 	}
