@@ -22,6 +22,11 @@ STRATA_FAST void *allocate8(size_t size)
 	return allocate_slow(size);
 }
 
+STRATA_FAST size_t good_size8(size_t size)
+{
+	return likely(size <= OBJECT_MAX) ? object_bytes(size) : bytes_of_code(medium_code(size));
+}
+
 STRATA_PUBLIC STRATA_ENTRY void *strata_malloc(size_t size)
 {
 	return allocate8(size);
@@ -34,7 +39,7 @@ STRATA_PUBLIC STRATA_ENTRY void strata_free(void *block)
 
 STRATA_PUBLIC void *strata_calloc(size_t count, size_t size)
 {
-	return entry_calloc(count, size, allocate8);
+	return entry_calloc(count, size, allocate8, good_size8);
 }
 
 STRATA_PUBLIC void *strata_realloc(void *block, size_t size)

@@ -230,7 +230,7 @@ bool slots_can_go(void)
 static bool move_near(struct heap *heap, char *to)
 {
 	int result = os_move(near_start(heap), to, SLOT_PAGES * PAGE_SIZE);
-	if (result != 0 && result != -ENOMEM)
+	if (result != 0 && result != -ENOMEM && result != -EACCES)
 		atomic_store_explicit(&refused, true, memory_order_relaxed);
 	return result == 0;
 }

@@ -139,10 +139,9 @@ static struct quarantine *own_quarantine(void)
 	return thread_self.quarantine;
 }
 
-static void keep_back(void *block, const char *function)
+static void keep_back(void *block, size_t usable, const char *function)
 {
 	struct quarantine *quarantine = own_quarantine();
-	size_t usable = core_usable(block, function);
 	if (quarantine == NULL || usable > options()->quarantine_bytes) {
 		let_go(block, function);
 		return;
@@ -212,9 +211,14 @@ void checked_free(void *block, const char *function, size_t size)
 		return;
 	}
 	struct trailer *trailer = trailer_of(block);
-	memset(block, FREED_BYTE, (size_t)((char *)trailer - (char *)block));
+	size_t usable = core_usable(block, function);
 	trailer->state = mix(block, STATE_FREED);
-	keep_back(block, function);
+	if (usable > MEDIUM_MAX && usable > options()->quarantine_bytes) {
+		core_free(block, function); /* filled, all of it would become memory, for nobody to look at */
+	} else {
+		memset(block, FREED_BYTE, (size_t)((char *)trailer - (char *)block));
+		keep_back(block, usable, function);
+	}
 	thread_settle();
 }
 

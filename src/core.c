@@ -123,23 +123,34 @@ static bool fits(size_t size, size_t usable)
 }
 
 /* A block that grows by a little is likely to grow again: with a quarter more there are half as many copies on the way, at
- * no more waste than a program that doubles. Where even the quarter more cannot be had, what was asked for may be. */
-static void *allocate_to_grow(size_t size, size_t usable, void *(*allocate)(size_t))
+ * no more waste than a program that doubles. */
+size_t core_grown_size(size_t size, size_t usable)
 {
 	size_t ample = usable + usable / 4;
-	if (size > usable && size < ample && ample <= MEDIUM_MAX && usable >= GROW_FROM) {
-		void *to = allocate(ample);
-		if (to != NULL)
-			return to;
-	}
-	return allocate(size);
+	return size > usable && size < ample && ample <= MEDIUM_MAX && usable >= GROW_FROM ? ample : size;
 }
 
+/* For whom a refusal is no failure: nobody is told, and no reserve is spent. */
+static void *try_to_allocate(size_t size, void *(*allocate)(size_t))
+{
+	thread_self.trial = true;
+	void *block = allocate(size);
+	thread_self.trial = false;
+	return block;
+}
+
+/* Where even the quarter more cannot be had, what was asked for may be; and one that cannot shrink stays as it is. */
 static void *copy_to_new(void *block, size_t size, size_t usable, void *(*allocate)(size_t))
 {
-	void *to = allocate_to_grow(size, usable, allocate);
-	if (to == NULL)
-		return NULL;
+	size_t ample = core_grown_size(size, usable);
+	void *to = ample != size || size < usable ? try_to_allocate(ample, allocate) : NULL;
+	if (unlikely(to == NULL)) {
+		if (size < usable)
+			return block;
+		to = allocate(size);
+		if (to == NULL)
+			return NULL;
+	}
 	memcpy(to, block, size_min(size, usable));
 	fast_free(block);
 	return to;
@@ -148,19 +159,20 @@ static void *copy_to_new(void *block, size_t size, size_t usable, void *(*alloca
 static void *resize_run(void *block, size_t size, void *(*allocate)(size_t))
 {
 	if (size > CLEARED_MAX) {
-		if (run_resize(block, size))
-			return block;
 		struct relief relief = { .size = size };
-		void *moved;
+		void *resized;
 		do {
-			moved = run_move(block, size);
-		} while (unlikely(moved == NULL) && relief_gave(&relief));
+			resized = run_resize(block, size) ? block : run_move(block, size);
+		} while (unlikely(resized == NULL) && relief_gave(&relief));
 		limit_settle();
-		if (moved == NULL)
+		if (resized == NULL)
 			errno = ENOMEM;
-		return moved;
+		return resized;
 	}
-	return copy_to_new(block, size, run_usable(block), allocate);
+	void *to = copy_to_new(block, size, run_usable(block), allocate);
+	if (unlikely(to == block))
+		run_resize(block, size);
+	return to;
 }
 
 static void *resize(void *block, size_t size, size_t usable, void *(*allocate)(size_t))

@@ -33,6 +33,9 @@ size_t core_usable(const void *block, const char *function);
 /* Bytes that core_allocate(size, 1, false) would make usable; 0 when the size alone makes it fail. */
 size_t core_good_size(size_t size);
 
+/* Bytes that core_reallocate allocates for a block of so many that is to have at least size: more, where it grows by a little. */
+size_t core_grown_size(size_t size, size_t usable);
+
 /* What is wrong with a pointer that cannot be freed. */
 const char *core_fault(const void *block);
 

@@ -79,16 +79,18 @@ void builtin_free(unsigned domain, void *block)
 	count_freed(domain, bytes);
 }
 
-/* The hooks move every block, so that who goes on using the former place is found. */
 static void *resize(unsigned domain, void *block, size_t old, size_t size)
 {
-	if (likely(!debug_is_on()))
+	bool has_room = size <= old || count_has_room(domain, core_good_size(core_grown_size(size, old)) - old);
+	if (likely(!debug_is_on() && has_room))
 		return strata_realloc(block, rounded(domain, size));
-	void *to = debug_allocate(domain, 1, size, false);
+	/* The hooks move every block, so that who goes on using the former place is found; and there may be room for what was asked for, but
+	 * not for the quarter more that realloc would take. */
+	void *to = new_block(domain, 1, size, false);
 	if (to == NULL)
 		return NULL;
 	memcpy(to, block, size_min(old, size));
-	debug_free(block);
+	give_back(block);
 	return to;
 }
 

@@ -144,9 +144,14 @@ static void look_at_soft_limit(unsigned domain)
 		quota_call_back(domain, (uint64_t)count_live(domain));
 }
 
+bool count_has_room(unsigned domain, size_t bytes)
+{
+	return !is_above(domain, read_limit(&totals[domain].hard_bytes), bytes);
+}
+
 bool count_refuses(unsigned domain, size_t bytes)
 {
-	if (likely(!is_above(domain, read_limit(&totals[domain].hard_bytes), bytes)))
+	if (likely(count_has_room(domain, bytes)))
 		return false;
 	atomic_fetch_add_explicit(&totals[domain].refused, 1, memory_order_relaxed);
 	return true;

@@ -23,7 +23,10 @@ void count_freed(unsigned domain, size_t bytes);
 /* A block of old bytes has now so many. */
 void count_resized(unsigned domain, size_t old, size_t bytes);
 
-/* Whether so many bytes more would take the domain above its hard limit; counts the refusal. */
+/* Whether so many bytes more would not take the domain above its hard limit. */
+bool count_has_room(unsigned domain, size_t bytes);
+
+/* Whether they would; counts the refusal. */
 bool count_refuses(unsigned domain, size_t bytes);
 
 /* The allocation that was just counted has used up the thread's credit: reports. False as for count_allocated. */

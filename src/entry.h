@@ -6,6 +6,7 @@
 #define STRATA_ENTRY_H
 
 #include "fast.h"
+#include "options.h"
 
 #include <errno.h>
 #include <string.h>
@@ -20,6 +21,11 @@ STRATA_FAST void *entry_allocate16(size_t size, void *(*slow)(size_t))
 	return slow(size);
 }
 
+STRATA_FAST size_t entry_good_size16(size_t size)
+{
+	return bytes_of_code(likely(size <= LOOKED_UP_MAX) ? code_aligned16[size] : medium_code(size));
+}
+
 /* The bytes of an array; false and ENOMEM when they are too many to count. */
 STRATA_FAST bool entry_array_size(size_t count, size_t size, size_t *bytes)
 {
@@ -29,7 +35,16 @@ STRATA_FAST bool entry_array_size(size_t count, size_t size, size_t *bytes)
 	return false;
 }
 
-STRATA_FAST void *entry_calloc(size_t count, size_t size, void *(*allocate)(size_t))
+/* All of the block, as other allocators clear it; what was asked for where it may be none of the class: a checked one, which ends there, or
+ * one that the heap profile watches. */
+STRATA_FAST size_t entry_cleared(size_t bytes, size_t of_class)
+{
+	const struct options *in_force = options();
+	return unlikely(in_force->check || in_force->profile_bytes != 0) ? bytes : of_class;
+}
+
+/* good_size: what allocate makes usable of so many bytes. */
+STRATA_FAST void *entry_calloc(size_t count, size_t size, void *(*allocate)(size_t), size_t (*good_size)(size_t))
 {
 	size_t bytes;
 	if (unlikely(!entry_array_size(count, size, &bytes)))
@@ -37,7 +52,7 @@ STRATA_FAST void *entry_calloc(size_t count, size_t size, void *(*allocate)(size
 	if (unlikely(bytes > CLEARED_MAX))
 		return allocate_zeroed_slow(bytes);
 	void *block = allocate(bytes);
-	return block != NULL ? memset(block, 0, bytes) : NULL;
+	return block != NULL ? memset(block, 0, entry_cleared(bytes, good_size(bytes))) : NULL;
 }
 
 #endif

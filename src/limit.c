@@ -8,6 +8,7 @@
 #include "os.h"
 #include "region.h"
 #include "run.h"
+#include "thread.h"
 #include "trim.h"
 
 #include <strata/strata.h>
@@ -32,8 +33,11 @@ static bool tell(enum strata_pressure what)
 	if (called == NULL || in_handler)
 		return false;
 	int saved_errno = errno;
+	bool trial = thread_self.trial;
 	in_handler = true;
+	thread_self.trial = false;
 	called->call(called, what, (uint64_t)pages_that_cost() * PAGE_SIZE);
+	thread_self.trial = trial;
 	in_handler = false;
 	errno = saved_errno;
 	return true;
@@ -48,14 +52,31 @@ static bool may_tell(void)
  * tells. It is forgotten when use has fallen, when the limit is another, and with the handler. */
 static _Atomic int64_t told_of;
 
-static void look_at_soft_limit(void)
+static int64_t forget_if_fallen(int64_t soft, int64_t cost)
 {
-	int64_t soft = (int64_t)(options()->limit_soft_bytes / PAGE_SIZE);
-	int64_t cost = pages_that_cost();
 	int64_t told = atomic_load_explicit(&told_of, memory_order_relaxed);
 	if (told != 0 && (told != soft || cost < soft - soft / 16) &&
 	    atomic_compare_exchange_strong_explicit(&told_of, &told, 0, memory_order_relaxed, memory_order_relaxed))
-		told = 0;
+		return 0;
+	return told;
+}
+
+static int64_t soft_limit(void)
+{
+	return (int64_t)(options()->limit_soft_bytes / PAGE_SIZE);
+}
+
+void limit_look_down(void)
+{
+	if (atomic_load_explicit(&told_of, memory_order_relaxed) != 0)
+		forget_if_fallen(soft_limit(), pages_that_cost());
+}
+
+static void look_at_soft_limit(void)
+{
+	int64_t soft = soft_limit();
+	int64_t cost = pages_that_cost();
+	int64_t told = forget_if_fallen(soft, cost);
 	if (told == 0 && soft != 0 && cost > soft && may_tell() &&
 	    atomic_compare_exchange_strong_explicit(&told_of, &told, soft, memory_order_relaxed, memory_order_relaxed))
 		tell(STRATA_PRESSURE_SOFT);
@@ -75,6 +96,9 @@ static _Atomic uint64_t held;
 
 /* Once let go, the reserve is taken again only when the program has shed load: when fewer pages than this cost memory. */
 static STRATA_READ_MOSTLY _Atomic int64_t hold_below = INT64_MAX;
+
+/* Arenas that were last wanted: what was told of one size does not hold for another. Written by who looks; relaxed: either will do. */
+static STRATA_READ_MOSTLY _Atomic size_t last_wanted;
 
 static size_t count_of(uint64_t word)
 {
@@ -122,7 +146,7 @@ static void hold(size_t arenas)
 	if (pages_that_cost() >= atomic_load_explicit(&hold_below, memory_order_relaxed) ||
 	    !arena_charge(arenas * ARENA_PAGES))
 		return;
-	arena_index first = arena_claim_whole(arenas, 1);
+	arena_index first = os_would_refuse(arenas * ARENA_SIZE) ? NO_ARENA : arena_claim_whole(arenas, 1);
 	if (first == NO_ARENA) {
 		arena_recharge(-(int64_t)(arenas * ARENA_PAGES));
 		wait_for_less_than(pages_that_cost(), arenas);
@@ -141,11 +165,12 @@ static void look_at_emergency(void)
 	uint64_t word = atomic_load_explicit(&held, memory_order_relaxed);
 	if (count_of(word) == wanted)
 		return;
-	if (word != 0) {
-		if (atomic_compare_exchange_strong_explicit(&held, &word, 0, memory_order_acq_rel, memory_order_relaxed))
-			let_go(word);
+	if (atomic_load_explicit(&last_wanted, memory_order_relaxed) != wanted) {
+		atomic_store_explicit(&last_wanted, wanted, memory_order_relaxed);
 		atomic_store_explicit(&hold_below, INT64_MAX, memory_order_relaxed);
 	}
+	if (word != 0 && atomic_compare_exchange_strong_explicit(&held, &word, 0, memory_order_acq_rel, memory_order_relaxed))
+		let_go(word);
 	if (wanted != 0)
 		hold(wanted);
 }
@@ -187,6 +212,8 @@ static bool trim(void)
 
 bool relief_gave(struct relief *relief)
 {
+	if (thread_self.trial)
+		return false;
 	switch (relief->stage++) {
 	case 0:
 		if (is_hopeless(relief)) {

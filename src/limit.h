@@ -19,7 +19,8 @@ struct relief {
 };
 
 /* Whether something was made free since the request was refused, so that it is worth another try. First free pages go back
- * to the system, then everything that can; then the emergency reserve is let go; at last the handler is asked. */
+ * to the system, then everything that can; then the emergency reserve is let go; at last the handler is asked. Not while the
+ * thread only tries (thread.h). */
 bool relief_gave(struct relief *relief);
 
 void limit_look(void);
@@ -30,6 +31,15 @@ static inline void limit_settle(void)
 	const struct options *in_force = options();
 	if (__builtin_expect(in_force->limit_soft_bytes != 0 || in_force->emergency_bytes != 0, 0))
 		limit_look();
+}
+
+void limit_look_down(void);
+
+/* After pages were freed: whether what the handler was told of is past. Else a fall between two allocations would not be seen. */
+static inline void limit_settle_freed(void)
+{
+	if (__builtin_expect(options()->limit_soft_bytes != 0, 0))
+		limit_look_down();
 }
 
 /* Held in reserve. */

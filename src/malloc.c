@@ -42,7 +42,7 @@ STRATA_PUBLIC STRATA_ENTRY void free(void *block)
 
 STRATA_PUBLIC void *calloc(size_t count, size_t size)
 {
-	return entry_calloc(count, size, allocate16);
+	return entry_calloc(count, size, allocate16, entry_good_size16);
 }
 
 STRATA_PUBLIC void *realloc(void *block, size_t size)
@@ -62,6 +62,15 @@ STRATA_PUBLIC void cfree(void *block)
 {
 	fast_free(block);
 }
+
+/* glibc exports these besides. Who wraps malloc calls them, and may free what they gave by free. A static program has no second malloc. */
+#ifdef PIC
+#define ALSO(name, function) STRATA_PUBLIC __typeof__(function) name __attribute__((alias(#function)))
+ALSO(__libc_malloc, malloc);
+ALSO(__libc_free, free);
+ALSO(__libc_calloc, calloc);
+ALSO(__libc_realloc, realloc);
+#endif
 
 /* ---- C23 ------------------------------------------------------------------------------------------------------------ */
 
@@ -134,6 +143,12 @@ STRATA_PUBLIC void *pvalloc(size_t size)
 	}
 	return core_aligned(page, size_max(round_up(size, page), page));
 }
+
+#ifdef PIC
+ALSO(__libc_memalign, memalign);
+ALSO(__libc_valloc, valloc);
+ALSO(__libc_pvalloc, pvalloc);
+#endif
 
 STRATA_PUBLIC size_t malloc_usable_size(void *block)
 {

@@ -33,7 +33,7 @@ int os_purge(void *start, size_t size, bool lazy);
 int os_refresh(void *start, size_t size);
 
 /* Moves the pages of [from, from + size) to [to, to + size), both committed; from reads as zero afterwards. -EPERM (locked), -ENOSYS
- * and others: nothing has moved. */
+ * and others: nothing has moved. -EACCES: nor has anything, and to can be read only. */
 int os_move(void *from, void *to, size_t size);
 
 /* Says that huge pages are welcome in the range. */

@@ -160,6 +160,48 @@ static bool is_locked(void *start)
 	return result_of(os.advise(start, os_page_size(), MADV_COLD), saved_errno) != 0;
 }
 
+static bool is_limited(int resource)
+{
+	struct rlimit limit;
+	return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
+/* A limit that was lowered below what is mapped refuses any page. */
+static bool may_map_more(void)
+{
+	if (!is_limited(RLIMIT_AS) && !is_limited(RLIMIT_DATA))
+		return true;
+	size_t page = os_page_size();
+	void *probe = os.map(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (probe == MAP_FAILED)
+		return false;
+	os.unmap(probe, page);
+	return true;
+}
+
+/* A range that was moved, or advised, in parts is several mappings to the kernel, which moves one. It says so before it finds that there
+ * is no room to grow in place. */
+static bool is_one_mapping(void *start, size_t size)
+{
+	size_t page = os_page_size();
+	if (mremap(start, size, size + page, 0) == MAP_FAILED)
+		return errno == ENOMEM;
+	os.unmap((char *)start + size, page);
+	return true;
+}
+
+/* Where nothing was changed there is no hole, and this does nothing. Memory that cannot be written is charged to nobody. */
+static int fill_hole(void *start, size_t size, int result)
+{
+	const int kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+	if (os.map(start, size, PROT_READ | PROT_WRITE, kind, -1, 0) == start || errno == EEXIST)
+		return result;
+	os.map(start, size, PROT_READ, kind, -1, 0);
+	return -EACCES;
+}
+
+/* The kernel unmaps the place to go to first: before it looks at the limits, and before 6.17 at whether what is to move is one mapping.
+ * Both are looked at here before that; what is left is another process that takes what was let go, under strict overcommit. */
 int os_move(void *from, void *to, size_t size)
 {
 	int saved_errno = errno;
@@ -169,8 +211,14 @@ int os_move(void *from, void *to, size_t size)
 		return -EINVAL;
 	if (is_locked(from))
 		return -EPERM;
+	if (!may_map_more() || !is_one_mapping(from, size))
+		return result_of(true, saved_errno);
 	void *moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
-	return result_of(moved == MAP_FAILED, saved_errno);
+	int result = result_of(moved == MAP_FAILED, saved_errno);
+	if (result != 0)
+		result = fill_hole(to, size, result);
+	errno = saved_errno;
+	return result;
 }
 
 void os_advise_huge(void *start, size_t size)

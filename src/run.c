@@ -14,6 +14,7 @@
 #include "sample.h"
 #include "thread.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* What threads without a heap allocated and freed; the others count in their heaps. */
@@ -366,6 +367,8 @@ bool run_resize(void *block, size_t size)
 	}
 	if (pages > (size_t)region.arena_limit * ARENA_PAGES)
 		return false;
+	if (pages > old && os_would_refuse((pages - old) * PAGE_SIZE))
+		return false;
 	if (record->run.arenas == 0 ? !resize_span(record, first, pages) : !resize_arenas(record, first, pages))
 		return false;
 	record->run.pages = (uint32_t)pages;
@@ -374,18 +377,19 @@ bool run_resize(void *block, size_t size)
 	return true;
 }
 
-/* Both are runs of whole arenas, and there is room for all. The pages change places, nothing is copied. */
-static bool remap(void *from, void *to, size_t size)
+/* Both are runs of whole arenas, and there is room for all. The pages change places, nothing is copied. As os_move. */
+static int remap(void *from, void *to, size_t size)
 {
 	if (size < REMAP_FROM || size > run_usable(to) || atomic_load_explicit(&moved_runs, memory_order_relaxed) >= MOVED_MOST)
-		return false;
-	if (os_move(from, to, size) != 0)
-		return false;
+		return -EINVAL;
+	int result = os_move(from, to, size);
+	if (result != 0)
+		return result;
 	range_mark(page_of(from), size / PAGE_SIZE, arena_mark_clean);
 	region.pools[page_of(to)].run.moved = true;
 	region.pools[page_of(from)].run.left = true;
 	atomic_fetch_add_explicit(&moved_runs, 1, memory_order_relaxed);
-	return true;
+	return 0;
 }
 
 void *run_move(void *block, size_t size)
@@ -401,7 +405,10 @@ void *run_move(void *block, size_t size)
 	if (to == NULL)
 		return NULL;
 	bool both_whole = region.pools[page_of(block)].run.arenas != 0 && region.pools[page_of(to)].run.arenas != 0;
-	if (!both_whole || !remap(block, to, old))
+	int result = both_whole ? remap(block, to, old) : -EINVAL;
+	if (unlikely(result == -EACCES))
+		return NULL; /* what cannot be written stays claimed, for good */
+	if (result != 0)
 		memcpy(to, block, size_min(old, size));
 	struct pool *record = &region.pools[page_of(block)];
 	if (unlikely(record->run.sample != 0))

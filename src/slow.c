@@ -20,7 +20,8 @@
 static void *out_of_memory(void)
 {
 	thread_settle();
-	errno = ENOMEM;
+	if (!thread_self.trial)
+		errno = ENOMEM;
 	return NULL;
 }
 
@@ -200,7 +201,9 @@ void core_free(void *block, const char *function)
 	page_tag tag = core_tag(block);
 	if (likely(tag >> TAG_OWNER_SHIFT != 0 && tag != TAG_FOREIGN))
 		free_pooled(block, tag);
-	else if (tag != TAG_RUN || !run_free(block))
+	else if (likely(tag == TAG_RUN && run_free(block)))
+		limit_settle_freed();
+	else
 		misuse(function, block, core_fault(block));
 }
 

@@ -185,6 +185,7 @@ struct typed_thread {
 	struct type_cache *cache;
 	struct type_cache *leaving; /* the one that its end is just emptying: still its own in the child of a fork meanwhile */
 	bool claims; /* from others' caches: not again from within a callback */
+	bool passes; /* over what is idle: nor that */
 	bool ended; /* its cache has been given up: what it still frees goes to the tier below */
 };
 extern STRATA_TLS struct typed_thread typed_self;

@@ -99,7 +99,7 @@ static bool pass_is_due(enum typed_callbacks callbacks, uint64_t now, uint64_t e
 	       atomic_compare_exchange_strong_explicit(begun, &last, now, memory_order_relaxed, memory_order_relaxed);
 }
 
-static size_t pass_if_due(struct type_cache *cache, enum typed_callbacks callbacks)
+static size_t pass(struct type_cache *cache, enum typed_callbacks callbacks)
 {
 	uint64_t now = os_clock_ms();
 	uint64_t every = size_max(options()->decay_ms, PASS_MS_LEAST);
@@ -111,6 +111,17 @@ static size_t pass_if_due(struct type_cache *cache, enum typed_callbacks callbac
 	if (pass_is_due(callbacks, now, every))
 		bytes += pass_depots(callbacks, now, every);
 	return bytes + typed_claim_idle(now, every, callbacks);
+}
+
+/* Not again from within a callback: that would go on where this one has come to, deeper with each. */
+static size_t pass_if_due(struct type_cache *cache, enum typed_callbacks callbacks)
+{
+	if (typed_self.passes)
+		return 0;
+	typed_self.passes = true;
+	size_t bytes = pass(cache, callbacks);
+	typed_self.passes = false;
+	return bytes;
 }
 
 void typed_tick(struct type_cache *cache)

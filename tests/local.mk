@@ -26,6 +26,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_options \
 	tests/unit/test_limit \
 	tests/unit/test_pressure \
+	tests/unit/test_resize_refused \
 	tests/unit/test_profile \
 	tests/unit/test_profile_changes \
 	tests/unit/test_bounds \
@@ -37,6 +38,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_bit_word \
 	tests/unit/test_size_class \
 	tests/unit/test_slots \
+	tests/unit/test_os_move \
 	tests/unit/test_account \
 	tests/unit/test_dead_heaps \
 	tests/unit/test_fork_handlers \
@@ -126,6 +128,9 @@ tests_unit_test_limit_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_pressure_SOURCES = tests/unit/test_pressure.c tests/unit/limit_support.h
 tests_unit_test_pressure_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_pressure_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_resize_refused_SOURCES = tests/unit/test_resize_refused.c tests/unit/limit_support.h
+tests_unit_test_resize_refused_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_resize_refused_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_profile_SOURCES = tests/unit/test_profile.c tests/unit/profile_support.h
 tests_unit_test_profile_changes_SOURCES = tests/unit/test_profile_changes.c tests/unit/profile_support.h
 tests_unit_test_profile_changes_CFLAGS = $(CONTRACT_CFLAGS)
@@ -136,6 +141,9 @@ tests_unit_test_account_SOURCES = tests/unit/test_account.c tests/unit/limit_sup
 tests_unit_test_account_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_account_LDADD = $(INSIDE_LIBS) -lpthread
 
+tests_unit_test_os_move_SOURCES = tests/unit/test_os_move.c
+tests_unit_test_os_move_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_os_move_LDADD = $(INSIDE_LIBS) -lpthread
 tests_unit_test_slots_SOURCES = tests/unit/test_slots.c
 tests_unit_test_slots_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_slots_LDADD = $(INSIDE_LIBS) -lpthread

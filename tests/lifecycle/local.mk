@@ -50,4 +50,5 @@ EXTRA_DIST += \
 	tests/lifecycle/stopped.h \
 	tests/lifecycle/stopped_load.c \
 	tests/lifecycle/thread_local.cc \
-	tests/lifecycle/urcu.c
+	tests/lifecycle/urcu.c \
+	tests/lifecycle/wrapper.c

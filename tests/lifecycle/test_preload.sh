@@ -61,3 +61,7 @@ same tar sh -c 'tar cf - -C /usr/include linux | wc -c'
 same xz sh -c 'seq 300000 | xz -T2 | xz -d | cksum'
 same git git --version
 same perl perl -e 'my %h; $h{$_ % 1000} .= "x$_" for 1..200000; my $n = 0; $n += length for values %h; print "$n\n"'
+
+build preloaded wrapper
+same wrapper "$work/wrapper.preloaded"
+run preloaded wrapper

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -263,4 +264,17 @@ void fatal(const char *format, ...)
 	if (write(STDERR_FILENO, line, (size_t)length + 1) < 0)
 		abort();
 	abort();
+}
+
+size_t beyond_the_machine(void)
+{
+	FILE *file = fopen("/proc/sys/vm/overcommit_memory", "r");
+	struct sysinfo machine;
+	int mode = -1;
+
+	if (file != NULL && fscanf(file, "%d", &mode) != 1)
+		mode = -1;
+	if (file != NULL)
+		fclose(file);
+	return mode == 0 && sysinfo(&machine) == 0 ? (machine.totalram + machine.totalswap) * machine.mem_unit + 64 * MIB : 0;
 }

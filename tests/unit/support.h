@@ -93,6 +93,9 @@ bool comes(bool (*is_there)(size_t bound), size_t bound, const char *what);
 /* True under check:1, where blocks may be laid out and moved otherwise. */
 bool checked_mode(void);
 
+/* A size that the system refuses a single request of, since the machine has less; 0: it refuses none for that. */
+size_t beyond_the_machine(void);
+
 /* Begins the program again with cgroup:off, unless it is: for tests of what may stay free, of which there is less while
  * the machine is short of memory. To be called first in main. */
 void leave_out_the_container(char *const *argv);

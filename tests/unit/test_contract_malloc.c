@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysinfo.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -136,17 +136,24 @@ static void malloc_of_nothing_gives_distinct_blocks(void **state)
 /* Where the system would refuse it to any program: by its heuristic, what exceeds all memory that it has. */
 static void more_than_the_machine_has_is_refused(void **state)
 {
-	FILE *file = fopen("/proc/sys/vm/overcommit_memory", "r");
-	struct sysinfo machine;
-	int mode;
+	const size_t large = 300 * MIB;
+	size_t beyond = beyond_the_machine();
+	char *block = malloc(large);
 
 	(void)state;
-	if (file == NULL || fscanf(file, "%d", &mode) != 1 || mode != 0 || sysinfo(&machine) != 0)
+	if (beyond == 0)
 		skip();
-	fclose(file);
 	errno = 0;
-	assert_null(malloc(opaque((machine.totalram + machine.totalswap) * machine.mem_unit + 64 * MIB)));
+	assert_null(malloc(opaque(beyond)));
 	assert_int_equal(errno, ENOMEM);
+	/* Also where the block could stay: behind so large a one nothing lies. */
+	assert_non_null(block);
+	pattern_write_ends(block, large, 1);
+	errno = 0;
+	assert_null(realloc(opaque_pointer(block), opaque(beyond + large)));
+	assert_int_equal(errno, ENOMEM);
+	assert_true(pattern_ends_hold(block, large, 1));
+	free(block);
 }
 
 static void sizes_beyond_reason_give_enomem(void **state)
@@ -204,7 +211,7 @@ static void calloc_is_zero_after_dirty_reuse(void **state)
 				blocks[b] = b % 2 ? calloc(1, sizes[i]) : calloc(sizes[i], 1);
 				assert_non_null(blocks[b]);
 				assert_true(is_aligned(blocks[b], alignment_due(sizes[i])));
-				assert_true(all_zero(blocks[b], sizes[i]));
+				assert_true(all_zero(blocks[b], malloc_usable_size(blocks[b])));
 				memset(blocks[b], 0xa5, malloc_usable_size(blocks[b]));
 				opaque_pointer(blocks[b]);
 			}
@@ -292,6 +299,21 @@ static void nothing_has_no_usable_size(void **state)
 }
 
 /* More than the memory of any machine over the whole loop, one block at a time: it must neither fail nor grow. */
+/* Also where freed blocks are filled, to see who writes to them. */
+static void freeing_makes_nothing_resident(void **state)
+{
+	struct rusage before, after;
+	char *block = malloc(1024 * MIB);
+
+	(void)state;
+	assert_non_null(block);
+	*(volatile char *)block = 1;
+	getrusage(RUSAGE_SELF, &before);
+	free(block);
+	getrusage(RUSAGE_SELF, &after);
+	assert_true((size_t)(after.ru_maxrss - before.ru_maxrss) * 1024 < 16 * MIB);
+}
+
 static void freed_blocks_are_used_again(void **state)
 {
 	const size_t sizes[] = {24, 512, 4096, 65536, 65537, MIB, 2 * MIB + 1, 40 * MIB};
@@ -332,6 +354,7 @@ int main(void)
 	    cmocka_unit_test(sized_frees_take_what_was_requested_up_to_the_usable_size),
 	    cmocka_unit_test(nothing_has_no_usable_size),
 	    cmocka_unit_test(freed_blocks_are_used_again),
+	    cmocka_unit_test(freeing_makes_nothing_resident),
 	};
 
 	require_strata_serves_malloc();

@@ -75,6 +75,30 @@ static void the_hard_limit_holds(void **state)
 	empty(BUF, 1);
 }
 
+/* Where a block grows by a little, realloc takes a quarter more if it may. */
+static void a_block_grows_to_the_hard_limit_and_no_further(void **state)
+{
+	const size_t before = 192 * 1024, after = 200 * 1024, good = strata_good_size(after);
+	uint64_t live = read_stats(BUF).live_bytes;
+
+	(void)state;
+	for (int fits = 0; fits < 2; fits++) {
+		struct strata_domain_quota quota = {.hard_bytes = live + good - !fits};
+		char *block = strata_domain_malloc(BUF, before), *grown;
+
+		assert_non_null(block);
+		memset(block, 7, before);
+		assert_int_equal(strata_domain_set_quota(BUF, &quota), 0);
+		grown = strata_domain_realloc(BUF, block, after);
+		assert_true(read_stats(BUF).live_bytes <= quota.hard_bytes);
+		assert_int_equal(grown != NULL, fits);
+		block = grown ? grown : block;
+		assert_true(block[0] == 7 && block[before - 1] == 7);
+		assert_int_equal(strata_domain_set_quota(BUF, NULL), 0);
+		strata_domain_free(BUF, block);
+	}
+}
+
 static void other_domains_have_their_own_limits(void **state)
 {
 	struct strata_domain_quota quota = {.hard_bytes = read_stats(BUF).live_bytes + 1000};
@@ -208,6 +232,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_hard_limit_holds),
+		cmocka_unit_test(a_block_grows_to_the_hard_limit_and_no_further),
 		cmocka_unit_test(other_domains_have_their_own_limits),
 		cmocka_unit_test(the_hard_limit_holds_for_threads_together),
 		cmocka_unit_test(the_soft_limit_calls_back_once),

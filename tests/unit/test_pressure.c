@@ -73,6 +73,23 @@ static void the_soft_limit_is_told_once_until_it_falls(void **state)
 	assert_ptr_equal(strata_on_pressure(NULL), &told.handler);
 }
 
+/* Seen by who frees. */
+static void a_fall_between_two_allocations_counts(void **state)
+{
+	(void)state;
+	strata_trim();
+	set("limit_soft", totals().heap_bytes + 20 * MIB);
+	listen();
+	for (unsigned round = 1; round < 5; round++) {
+		void *large = malloc(60 * MIB);
+
+		assert_non_null(large);
+		assert_int_equal(told.times[STRATA_PRESSURE_SOFT], round);
+		free(large);
+	}
+	assert_ptr_equal(strata_on_pressure(NULL), &told.handler);
+}
+
 /* Whatever it was before, and whoever was told. */
 static void a_soft_limit_that_is_set_is_told_anew(void **state)
 {
@@ -241,6 +258,20 @@ static void the_emergency_reserve_serves_once_and_is_taken_back(void **state)
 	assert_int_equal(totals().emergency_bytes, 0);
 }
 
+static void a_reserve_that_cannot_be_is_not_told_of(void **state)
+{
+	size_t beyond = beyond_the_machine();
+
+	(void)state;
+	if (beyond == 0)
+		skip();
+	set("emergency", beyond);
+	free(opaque_pointer(malloc(2 * MIB)));
+	assert_int_equal(totals().emergency_bytes, 0);
+	set("emergency", 4 * MIB);
+	assert_int_equal(totals().emergency_bytes, 4 * MIB);
+}
+
 static int no_limits_and_the_clock_runs(void **state)
 {
 	set_decay(1000);
@@ -275,11 +306,13 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(the_soft_limit_is_told_once_until_it_falls, no_limits),
+		cmocka_unit_test_teardown(a_fall_between_two_allocations_counts, no_limits),
 		cmocka_unit_test_teardown(a_soft_limit_that_is_set_is_told_anew, no_limits),
 		cmocka_unit_test_teardown(what_cannot_be_is_refused_at_once, no_limits),
 		cmocka_unit_test_teardown(a_refused_call_destroys_no_object, no_limits),
 		cmocka_unit_test_teardown(a_handler_that_frees_saves_the_call, no_limits),
 		cmocka_unit_test_teardown(the_emergency_reserve_serves_once_and_is_taken_back, no_limits),
+		cmocka_unit_test_teardown(a_reserve_that_cannot_be_is_not_told_of, no_limits),
 		cmocka_unit_test_teardown(free_memory_is_kept_in_less_measure_near_the_limit, no_limits_and_the_clock_runs),
 	};
 

@@ -4,12 +4,13 @@
  * have no destroy, leaves the others alone, and does not take the turn of who may run them.
  */
 #include <pthread.h>
+#include <time.h>
 
 #include "typed.h"
 
 #include "typed_support.h"
 
-enum { CACHED = 3000 };
+enum { CACHED = 3000, WAITING = 2 * 31 };
 
 static strata_type *plain, *watched;
 
@@ -30,6 +31,13 @@ static void *get_and_put(void *type)
 {
 	get(type, 0, CACHED);
 	put(type, 0, CACHED);
+	return NULL;
+}
+
+static void *get_and_put_some(void *type)
+{
+	get(type, 0, WAITING);
+	put(type, 0, WAITING);
 	return NULL;
 }
 
@@ -76,11 +84,66 @@ static void trimming_leaves_them_too(void **state)
 	unregister(watched);
 }
 
+/* ---- Callbacks that take their time, and use types themselves ------------------------------------------------------- */
+
+enum { CLOCK_MS = 5, SLOW_CALLS = 16 };
+
+static strata_type *helper;
+static unsigned depth, deepest;
+
+static void do_nothing(void *object, size_t size, void *context)
+{
+	(void)object;
+	(void)size;
+	(void)context;
+}
+
+static void destroy_slowly(void *object, size_t size, void *context)
+{
+	const struct timespec pause = {0, 2 * CLOCK_MS * 1000000};
+
+	(void)object;
+	(void)size;
+	(void)context;
+	if (++depth > deepest)
+		deepest = depth;
+	nanosleep(&pause, NULL);
+	/* Its reset makes each free a slow call: as many as it takes for a look at the clock. */
+	for (int i = 0; i < SLOW_CALLS; i++)
+		strata_type_free(helper, strata_type_alloc(helper));
+	depth--;
+}
+
+static bool slow_ones_are_below(size_t objects)
+{
+	strata_maintain();
+	return stats_of(watched).cached_objects <= objects;
+}
+
+static void housekeeping_does_not_begin_again_within_a_callback(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	helper = registered((struct strata_type_info){.name = "helper", .size = 64, .reset = do_nothing});
+	watched = registered((struct strata_type_info){.name = "slow", .size = 64, .destroy = destroy_slowly});
+	assert_int_equal(pthread_create(&thread, NULL, get_and_put_some, watched), 0);
+	pthread_join(thread, NULL);
+	assert_true(stats_of(watched).cached_objects > 0);
+	set_decay(CLOCK_MS);
+	assert_true(comes(slow_ones_are_below, 0, "a depot without idle objects"));
+	assert_int_equal(deepest, 1);
+	strata_trim();
+	unregister(watched);
+	unregister(helper);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(those_with_callbacks_are_left_to_who_may_run_them, nothing_is_idle),
 		cmocka_unit_test_setup(trimming_leaves_them_too, nothing_is_idle),
+		cmocka_unit_test_setup(housekeeping_does_not_begin_again_within_a_callback, nothing_is_idle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
