@@ -171,16 +171,21 @@ static uint64_t used_in(size_t chunk)
  * chunk matters, and there are not too many to look at one after the other. */
 #define SHORT_REGION ((size_t)16 << 30)
 
+static size_t arenas_at_most(void)
+{
+	return atomic_load_explicit(&region_most.arenas, memory_order_relaxed);
+}
+
 static bool is_short(void)
 {
-	return (size_t)region.arena_limit * ARENA_SIZE <= SHORT_REGION;
+	return arenas_at_most() * ARENA_SIZE <= SHORT_REGION;
 }
 
 static arena_index search_everywhere(size_t count, size_t alignment)
 {
 	size_t unused = 0;
 	uint64_t used = 0;
-	for (size_t end = 1; end <= region.arena_limit; end++) {
+	for (size_t end = 1, most = arenas_at_most(); end <= most; end++) {
 		if (end % CHUNK_ARENAS == 1)
 			used = used_in(end / CHUNK_ARENAS);
 		unused = (used & arena_bit((arena_index)(end - 1))) != 0 ? 0 : unused + 1;

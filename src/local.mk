@@ -14,6 +14,7 @@ STRATA_SOURCES = \
 	src/options.def src/options.h src/options.c \
 	src/numa.h src/numa.c \
 	src/region.h src/region.c \
+	src/region_fit.h src/region_fit.c \
 	src/bit_word.h src/class_set.h src/number_stack.h src/reserve_once.h \
 	src/walk.h src/walk.c \
 	src/arena_count.h src/arena_count.c \
@@ -54,6 +55,7 @@ STRATA_SOURCES = \
 	src/api.c src/options_api.c \
 	src/libc_names.h \
 	src/malloc.c src/malloc_info.c \
+	src/setrlimit.c \
 	src/stats_copy.h src/stats.h src/stats.c \
 	src/checked.h src/checked.c \
 	src/domain_record.h src/domain_record.c \

@@ -19,6 +19,9 @@ size_t os_page_size(void);
 void *os_reserve(size_t size, size_t alignment);
 void os_release(void *start, size_t size);
 
+/* The same at an address that is known, if nothing else lies there: 0 or -errno. */
+int os_reserve_at(void *start, size_t size);
+
 /* Makes part of a reservation memory: readable, writable, zero, in core dumps. Doing it twice does no harm. */
 int os_commit(void *start, size_t size);
 
@@ -44,6 +47,9 @@ uint64_t os_clock_ms(void);
 
 /* The limit on this process's address space in bytes; SIZE_MAX when there is none. */
 size_t os_address_limit(void);
+
+/* Address space that the process has, in bytes; 0: not known. */
+size_t os_address_space_used(void);
 
 /* The value of an environment variable, or NULL; NULL too in a set-user-ID program. */
 const char *os_setting(const char *name);

@@ -74,6 +74,12 @@ static int result_of(int status, int saved_errno)
 	return result;
 }
 
+static void as_reserved(void *start, size_t size)
+{
+	os.advise(start, size, MADV_DONTDUMP);
+	os.advise(start, size, MADV_NOHUGEPAGE);
+}
+
 void *os_reserve(size_t size, size_t alignment)
 {
 	int saved_errno = errno;
@@ -89,10 +95,26 @@ void *os_reserve(size_t size, size_t alignment)
 		os.unmap(start, (size_t)(aligned - start));
 	if (aligned != start + alignment)
 		os.unmap(aligned + size, (size_t)(start + alignment - aligned));
-	os.advise(aligned, size, MADV_DONTDUMP);
-	os.advise(aligned, size, MADV_NOHUGEPAGE);
+	as_reserved(aligned, size);
 	errno = saved_errno;
 	return aligned;
+}
+
+int os_reserve_at(void *start, size_t size)
+{
+	int saved_errno = errno;
+	if (pretend_refusal())
+		return -ENOMEM;
+	void *got = os.map(start, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	int result = result_of(got == MAP_FAILED, saved_errno);
+	if (result == 0 && got != start) {
+		os_release(got, size);
+		return -EEXIST;
+	}
+	if (result == 0)
+		as_reserved(start, size);
+	errno = saved_errno;
+	return result;
 }
 
 void os_release(void *start, size_t size)
@@ -324,6 +346,19 @@ int os_each_line(const char *path, bool (*line)(const char *text, void *context)
 		syscall(SYS_close, file);
 	errno = saved_errno;
 	return result;
+}
+
+static bool read_pages(const char *line, void *pages)
+{
+	*(size_t *)pages = strtoul(line, NULL, 10);
+	return false;
+}
+
+size_t os_address_space_used(void)
+{
+	size_t pages = 0;
+	os_each_line("/proc/self/statm", read_pages, &pages);
+	return pages * os_page_size();
 }
 
 static bool read_heuristic(const char *line, void *mode)

@@ -15,6 +15,7 @@
 #include "fork.h"
 #include "options.h"
 #include "profile.h"
+#include "region_fit.h"
 #include "stats.h"
 #include "thread.h"
 #include "typed.h"
@@ -57,6 +58,7 @@ static void after_fork_in_child(void)
 {
 	background_forget();
 	struct heap *mine = thread_self.own == barred ? barred : NULL;
+	region_fit_fork_child();
 	fork_end_in_child(mine);
 	thread_in_child(mine);
 	if (mine != NULL)

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <unistd.h>
 
 STRATA_READ_MOSTLY STRATA_ALIGNED(CACHE_LINE) struct region region;
 
@@ -32,6 +33,8 @@ static _Atomic uintptr_t reservation;
 #define FEW_HEAPS ((uintptr_t)1 << 23)
 _Static_assert(CHUNKS_MOST < FEW_HEAPS && 2 * FEW_HEAPS <= CHUNK_SIZE, "both are below the address");
 
+struct region_most region_most;
+
 static _Atomic uint32_t heaps_committed;   /* heaps below are memory */
 static _Atomic uint32_t records_committed; /* records of domains */
 
@@ -53,7 +56,7 @@ static size_t node_listed_bytes(size_t chunk_count)
 }
 
 /* For a thousand threads at least; where address space is short for as many as an eighth of it allows, since each needs a stack. */
-static size_t heaps_for(size_t chunk_count, bool few)
+size_t region_heaps_for(size_t chunk_count, bool few)
 {
 	size_t least = few ? size_min(size_max(chunk_count * (CHUNK_SIZE / 8 / HEAP_STRIDE), 128), 1024) : 1024;
 	return size_min(size_max(chunk_count * 16, least), 1 << 18);
@@ -62,7 +65,7 @@ static size_t heaps_for(size_t chunk_count, bool few)
 static struct plan plan_for(uintptr_t shape)
 {
 	size_t chunk_count = shape & (FEW_HEAPS - 1);
-	size_t heap_limit = heaps_for(chunk_count, (shape & FEW_HEAPS) != 0);
+	size_t heap_limit = region_heaps_for(chunk_count, (shape & FEW_HEAPS) != 0);
 	struct plan plan = {
 		.heap_limit = heap_limit,
 		.region = chunk_count * CHUNK_SIZE,
@@ -94,6 +97,9 @@ static uintptr_t wanted_shape(void)
 		chunk_count--;
 	return chunk_count | FEW_HEAPS;
 }
+
+/* The process whose memory it is. */
+static int owner;
 
 /* Threads in reserve; written and read by all that make a first call. What one of them has just mapped is what another, under a limit, is
  * refused: then that is waited for a little. Orders nothing. */
@@ -160,7 +166,10 @@ __attribute__((noinline, no_sanitize("thread"))) static int finish(uintptr_t won
 	}
 	publish(region.arena_limit, (uint32_t)(plan.region / ARENA_SIZE));
 	publish(region.heap_limit, (uint32_t)plan.heap_limit);
+	publish(region_most.arenas, region.arena_limit);
+	publish(region_most.heaps, region.heap_limit);
 	publish(region.reserved_bytes, plan.total);
+	publish(owner, (int)getpid());
 	publish(region_base, start);
 	return region_extend(1);
 }
@@ -181,6 +190,17 @@ int region_ready(void)
 			return -ENOMEM;
 	}
 	return finish(won);
+}
+
+bool region_is_own(void)
+{
+	return __atomic_load_n(&owner, __ATOMIC_RELAXED) == (int)getpid();
+}
+
+void region_become_own(void)
+{
+	atomic_store(&region_most.extending, 0);
+	__atomic_store_n(&owner, (int)getpid(), __ATOMIC_RELAXED);
 }
 
 static int commit_array(void *array, size_t unit, size_t from, size_t to)
@@ -255,14 +275,13 @@ static int commit_span(size_t from, size_t to)
 	return result;
 }
 
-int region_extend(arena_index end)
+static int extend_span(size_t span, size_t needed)
 {
-	size_t span = __atomic_load_n(&region_span, __ATOMIC_ACQUIRE);
-	size_t needed = (size_t)end * ARENA_SIZE;
-	if (needed <= span)
-		return 0;
+	size_t most = (size_t)atomic_load(&region_most.arenas) * ARENA_SIZE;
+	if (needed > most)
+		return -ENOMEM;
 	size_t step = size_min(round_up(span / 8, ARENA_SIZE), SPAN_STEP_MAX);
-	size_t target = size_min(size_max(needed, span + step), (size_t)region.arena_limit * ARENA_SIZE);
+	size_t target = size_min(size_max(needed, span + step), most);
 	int result = commit_span(span, target);
 	if (result != 0 && target > needed) {
 		target = needed;
@@ -276,13 +295,23 @@ int region_extend(arena_index end)
 	return 0;
 }
 
+int region_extend(arena_index end)
+{
+	size_t span = __atomic_load_n(&region_span, __ATOMIC_ACQUIRE);
+	size_t needed = (size_t)end * ARENA_SIZE;
+	if (needed <= span)
+		return 0;
+	atomic_fetch_add(&region_most.extending, 1);
+	int result = extend_span(span, needed);
+	atomic_fetch_sub(&region_most.extending, 1);
+	return result;
+}
+
 /* Makes the units of the array up to number memory, by the step. */
-static int extend_array(void *array, size_t unit, uint32_t step, uint32_t number, _Atomic uint32_t *done)
+static int extend_units(void *array, size_t unit, uint32_t step, uint32_t number, _Atomic uint32_t *done)
 {
 	uint32_t committed = atomic_load_explicit(done, memory_order_acquire);
-	if (number < committed)
-		return 0;
-	if (number >= region.heap_limit)
+	if (number >= atomic_load(&region_most.heaps))
 		return -ENOMEM;
 	uint32_t target = (number / step + 1) * step;
 	int result = commit_array(array, unit, committed, target);
@@ -292,6 +321,22 @@ static int extend_array(void *array, size_t unit, uint32_t step, uint32_t number
 									    memory_order_relaxed))
 		;
 	return 0;
+}
+
+static int extend_array(void *array, size_t unit, uint32_t step, uint32_t number, _Atomic uint32_t *done)
+{
+	if (number < atomic_load_explicit(done, memory_order_acquire))
+		return 0;
+	atomic_fetch_add(&region_most.extending, 1);
+	int result = extend_units(array, unit, step, number, done);
+	atomic_fetch_sub(&region_most.extending, 1);
+	return result;
+}
+
+struct extent region_committed(void)
+{
+	uint32_t heaps = atomic_load(&heaps_committed), records = atomic_load(&records_committed);
+	return (struct extent){ chunks_below(__atomic_load_n(&region_span, __ATOMIC_SEQ_CST)), heaps > records ? heaps : records };
 }
 
 int region_extend_heaps(uint32_t number)

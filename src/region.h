@@ -8,8 +8,30 @@
 
 #include "layout.h"
 
+struct extent {
+	size_t chunks, heaps;
+};
+
 /* Reserves the region unless that was done. 0 or -ENOMEM. May run in several threads at once; one of them wins. */
 int region_ready(void);
+
+/* How far it may be made memory: all of it, or less while a limit on address space leaves no room for that (region_fit.c). Set when the
+ * region is made, then by who fits it; read by who extends. */
+struct region_most {
+	_Atomic uint32_t arenas, heaps;
+	_Atomic uint32_t extending; /* so many threads are in the middle of making more of it memory */
+};
+extern STRATA_HIDDEN struct region_most region_most;
+
+/* What is memory already: chunks begun, and heaps or records, to the next step. */
+struct extent region_committed(void);
+
+/* Heaps for a reservation of so many chunks; few: where address space is short. */
+size_t region_heaps_for(size_t chunk_count, bool few);
+
+/* Whether the region is the calling process's, or that of another whose memory it has for a while (vfork). */
+bool region_is_own(void);
+void region_become_own(void);
 
 /* Makes the arenas below end memory, with all that describes them. 0 or -ENOMEM. */
 int region_extend(arena_index end);

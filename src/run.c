@@ -108,7 +108,7 @@ static void *allocate_span(size_t pages, size_t alignment, bool zero)
 
 bool run_may_fit(size_t size, size_t alignment)
 {
-	size_t span = (size_t)region.arena_limit * ARENA_SIZE;
+	size_t span = (size_t)atomic_load_explicit(&region_most.arenas, memory_order_relaxed) * ARENA_SIZE;
 	if (others_read(region_span) == 0 || size > span || alignment > ALIGNMENT_MOST || os_would_refuse(size))
 		return false;
 	return round_up(region_base, size_max(alignment, 1)) - region_base <= span - size;

@@ -24,7 +24,7 @@ awk '$7 != "UND" && $7 != "ABS" && $5 != "LOCAL" && $1 ~ /^[0-9]+:$/ { print $8 
 
 family=" malloc free calloc realloc reallocarray aligned_alloc posix_memalign memalign valloc pvalloc \
 malloc_usable_size free_sized free_aligned_sized mallinfo mallinfo2 malloc_info malloc_stats malloc_trim mallopt cfree \
-__libc_malloc __libc_free __libc_calloc __libc_realloc __libc_memalign __libc_valloc __libc_pvalloc "
+__libc_malloc __libc_free __libc_calloc __libc_realloc __libc_memalign __libc_valloc __libc_pvalloc setrlimit setrlimit64 prlimit prlimit64 "
 for name in $family; do
 	grep -qx "$name" "$work/defined" || fail "$name is not exported, or has a version"
 done

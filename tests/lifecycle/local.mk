@@ -15,6 +15,7 @@ LIFECYCLE_TESTS = \
 	tests/lifecycle/test_valgrind.sh \
 	tests/lifecycle/test_seccomp.sh \
 	tests/lifecycle/test_locked.sh \
+	tests/lifecycle/test_address_limit.sh \
 	tests/lifecycle/test_stopped.sh \
 	tests/lifecycle/test_background.sh \
 	tests/lifecycle/test_settings.sh \
@@ -29,6 +30,7 @@ EXTRA_DIST += \
 	tests/fastpath/fastpath.awk \
 	tests/lifecycle/build.sh \
 	tests/lifecycle/lifecycle.h \
+	tests/lifecycle/address_limit.c \
 	tests/lifecycle/domain_fork.c \
 	tests/lifecycle/background.c \
 	tests/lifecycle/early_library.c \

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The reservation under a limit on address space that is set, or lifted, while the process runs.
+ */
+#ifndef STRATA_REGION_FIT_H
+#define STRATA_REGION_FIT_H
+
+#include <stddef.h>
+
+/* The limit is about to be lowered to so many bytes, or has been raised; SIZE_MAX: none. Does nothing where another thread is just doing
+ * that, or in a process that has not forked as usual (vfork: the memory is another's). */
+void region_fit(size_t limit);
+
+void region_fit_fork_child(void);
+
+#endif

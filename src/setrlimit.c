@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libc's setrlimit and prlimit, with what libc's do, which is one system call. Before a limit on address space is in force what is only
+ * reserved makes room for it: else the program's next thread, or library, would be refused, and the heap would not be limited at all.
+ * In the shared library only: a static program would have two of each.
+ */
+#include "compiler.h"
+
+#ifdef PIC
+
+#include "os.h"
+#include "region_fit.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* libc's headers declare these only on request, with another name for the same structure. */
+int prlimit(pid_t pid, int resource, const struct rlimit *next, struct rlimit *former);
+int prlimit64(pid_t pid, int resource, const struct rlimit *next, struct rlimit *former);
+int setrlimit64(int resource, const struct rlimit *limit);
+
+static size_t bytes_of(const struct rlimit *limit)
+{
+	return limit->rlim_cur == RLIM_INFINITY ? SIZE_MAX : limit->rlim_cur;
+}
+
+STRATA_PUBLIC int prlimit(pid_t pid, int resource, const struct rlimit *next, struct rlimit *former)
+{
+	bool ours = next != NULL && resource == RLIMIT_AS && (pid == 0 || pid == getpid());
+	if (ours && bytes_of(next) < os_address_limit())
+		region_fit(bytes_of(next));
+	int result = (int)syscall(SYS_prlimit64, pid, resource, next, former);
+	int saved_errno = errno;
+	if (ours)
+		region_fit(os_address_limit());
+	errno = saved_errno;
+	return result;
+}
+
+STRATA_PUBLIC int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+{
+	return prlimit(0, resource, limit, NULL);
+}
+
+STRATA_PUBLIC int prlimit64(pid_t pid, int resource, const struct rlimit *next, struct rlimit *former)
+{
+	return prlimit(pid, resource, next, former);
+}
+
+STRATA_PUBLIC int setrlimit64(int resource, const struct rlimit *limit)
+{
+	return prlimit(0, resource, limit, NULL);
+}
+
+#endif
