@@ -6,6 +6,7 @@
 #ifndef STRATA_LIBC_NAMES_H
 #define STRATA_LIBC_NAMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -27,6 +28,9 @@ int malloc_trim(size_t pad);
 void malloc_stats(void);
 int malloc_info(int options, FILE *stream);
 int mallopt(int parameter, int value);
+
+/* Whether the process's malloc is strata's, and not the program's own. */
+bool malloc_is_own(void);
 
 /* A block by malloc's rule; NULL and ENOMEM. */
 void *strata_malloc16(size_t size);

@@ -28,11 +28,25 @@ void *strata_memalign(size_t alignment, size_t size)
 	return core_aligned(alignment, size);
 }
 
-#ifndef STRATA_NO_MALLOC
+#ifdef STRATA_NO_MALLOC
+
+bool malloc_is_own(void)
+{
+	return false;
+}
+
+#else
 
 STRATA_PUBLIC STRATA_ENTRY void *malloc(size_t size)
 {
 	return allocate16(size);
+}
+
+extern STRATA_HIDDEN __typeof__(malloc) own_malloc __attribute__((alias("malloc")));
+
+bool malloc_is_own(void)
+{
+	return malloc == own_malloc;
 }
 
 STRATA_PUBLIC STRATA_ENTRY void free(void *block)

@@ -32,6 +32,9 @@ bool os_would_refuse(size_t size);
 /* Gives the pages back to the operating system; they read as zero afterwards (with purge:free: when the kernel took them). */
 int os_purge(void *start, size_t size, bool lazy);
 
+/* Whether the system has less than half of the range in memory: at most 64 pages of 4 KiB, mapped. False too where it does not say. */
+bool os_is_sparse(void *start, size_t size);
+
 /* Replaces the mapping by fresh zero pages, as os_commit made them. */
 int os_refresh(void *start, size_t size);
 

@@ -157,6 +157,19 @@ int os_purge(void *start, size_t size, bool lazy)
 	return result;
 }
 
+/* What it has put on its swap it does not have either: who clears it must not rely on that. */
+bool os_is_sparse(void *start, size_t size)
+{
+	unsigned char here[64];
+	int saved_errno = errno;
+	size_t pages = size / os_page_size(), resident = 0;
+	if (pages > sizeof here || result_of(mincore(start, size, here), saved_errno) != 0)
+		return false;
+	for (size_t i = 0; i < pages; i++)
+		resident += here[i] & 1;
+	return 2 * resident < pages;
+}
+
 int os_refresh(void *start, size_t size)
 {
 	int saved_errno = errno;

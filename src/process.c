@@ -13,6 +13,7 @@
 #include "domain_record.h"
 #include "domain_table.h"
 #include "fork.h"
+#include "libc_names.h"
 #include "options.h"
 #include "profile.h"
 #include "region_fit.h"
@@ -81,11 +82,13 @@ __attribute__((constructor(101))) static void begin(void)
 	background_allow();
 }
 
-/* Among the program's own: of a static program the tables by which stacks are walked are registered before those, and after the first. */
+/* Among the program's own: of a static program the tables by which stacks are walked are registered before those, and after the first. A
+ * library may be loaded for it, by a malloc that may not be called yet if it is the program's own. */
 __attribute__((constructor)) static void begin_with_stacks(void)
 {
 	call_stack_allow();
-	profile_prepare();
+	if (malloc_is_own())
+		profile_prepare();
 	profile_begin();
 }
 

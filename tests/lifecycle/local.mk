@@ -40,6 +40,7 @@ EXTRA_DIST += \
 	tests/lifecycle/locked.c \
 	tests/lifecycle/native_dlopen.c \
 	tests/lifecycle/native_first.c \
+	tests/lifecycle/own_malloc.c \
 	tests/lifecycle/python_memory.py \
 	tests/lifecycle/plain.c \
 	tests/lifecycle/profiled.c \

@@ -65,3 +65,8 @@ same perl perl -e 'my %h; $h{$_ % 1000} .= "x$_" for 1..200000; my $n = 0; $n +=
 build preloaded wrapper
 same wrapper "$work/wrapper.preloaded"
 run preloaded wrapper
+
+build preloaded own_malloc
+for options in stats:0 profile:512K background:1 check:1; do
+	STRATA_OPTIONS=$options run preloaded own_malloc || fail "own_malloc: $options"
+done

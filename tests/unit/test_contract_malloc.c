@@ -299,6 +299,29 @@ static void nothing_has_no_usable_size(void **state)
 }
 
 /* More than the memory of any machine over the whole loop, one block at a time: it must neither fail nor grow. */
+/* What was never touched, or for less than half of it, is not cleared byte by byte. */
+static void calloc_makes_nothing_resident(void **state)
+{
+	const size_t size = 256 * MIB;
+	struct rusage before, after;
+	char *block = malloc(size);
+
+	(void)state;
+	assert_non_null(block);
+	/* Here and there nothing, a little, and all of what it is cleared by. */
+	for (size_t at = 0; at < 32 * MIB; at += MIB)
+		memset(block + at, 0xa5, at / MIB % 3 * (300 * KIB));
+	opaque_pointer(block);
+	getrusage(RUSAGE_SELF, &before);
+	free(block);
+	block = calloc(1, size);
+	assert_non_null(block);
+	getrusage(RUSAGE_SELF, &after);
+	assert_true((size_t)(after.ru_maxrss - before.ru_maxrss) * 1024 < 16 * MIB);
+	assert_true(all_zero(block, size));
+	free(block);
+}
+
 /* Also where freed blocks are filled, to see who writes to them. */
 static void freeing_makes_nothing_resident(void **state)
 {
@@ -355,6 +378,7 @@ int main(void)
 	    cmocka_unit_test(nothing_has_no_usable_size),
 	    cmocka_unit_test(freed_blocks_are_used_again),
 	    cmocka_unit_test(freeing_makes_nothing_resident),
+	    cmocka_unit_test(calloc_makes_nothing_resident),
 	};
 
 	require_strata_serves_malloc();
