@@ -77,7 +77,8 @@ extern STRATA_HIDDEN uintptr_t region_base;            /* first byte, aligned to
 extern STRATA_HIDDEN size_t region_span;
 extern STRATA_HIDDEN _Atomic page_tag *region_tags;    /* one for each page */
 
-/* The rest: fixed once, by whoever wins the race to initialise (region.c); read-only from then on. */
+/* The rest: fixed once, by whoever wins the race to initialise (region.c); read-only from then on, but for reserved_bytes, which
+ * region_fit.c changes. */
 struct region {
 	struct pool *pools;      /* one for each page; that of a pool's or run's first page is in use */
 	uint8_t *backs;          /* for each page of a pool: how many pages before it the pool begins; its owner's */

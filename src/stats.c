@@ -91,7 +91,7 @@ static void fill(struct strata_stats *stats)
 					    out_bytes);
 	stats->purged_bytes = arenas.purged_bytes;
 	stats->metadata_bytes = region_metadata_bytes() + slots * PAGE_SIZE;
-	stats->reserved_bytes = region.reserved_bytes;
+	stats->reserved_bytes = others_read(region.reserved_bytes);
 	stats->threads = sums.threads;
 	stats->heaps = heap_count();
 }

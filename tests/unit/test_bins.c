@@ -142,6 +142,7 @@ static bool cache_is_below_after_few(size_t bytes)
 	return cached() <= bytes;
 }
 
+/* The few blocks by themselves make bins keep 2.5 to 3 MB, from one moment to the next. */
 static void what_a_spike_filled_goes_home(void **state)
 {
 	static void *spike[50000];
@@ -161,7 +162,8 @@ static void what_a_spike_filled_goes_home(void **state)
 	set_decay(20);
 	while (count > 0)
 		strata_free(spike[--count]);
-	assert_true(comes(cache_is_below_after_few, 2 * MIB, "a cache of so many bytes"));
+	assert_true(cached() > 6 * MIB);
+	assert_true(comes(cache_is_below_after_few, 4 * MIB, "a cache of so many bytes"));
 	set_decay(STOPPED);
 }
 
