@@ -6,7 +6,8 @@
 #ifndef STRATA_LIBC_NAMES_H
 #define STRATA_LIBC_NAMES_H
 
-#include <stdbool.h>
+#include "compiler.h"
+
 #include <stddef.h>
 #include <stdio.h>
 
@@ -29,8 +30,8 @@ void malloc_stats(void);
 int malloc_info(int options, FILE *stream);
 int mallopt(int parameter, int value);
 
-/* Whether the process's malloc is strata's, and not the program's own. */
-bool malloc_is_own(void);
+/* strata's malloc, also where the process has another: then malloc is that one, seen from where neither is defined. */
+extern STRATA_HIDDEN void *own_malloc(size_t size);
 
 /* A block by malloc's rule; NULL and ENOMEM. */
 void *strata_malloc16(size_t size);

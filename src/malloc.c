@@ -30,9 +30,9 @@ void *strata_memalign(size_t alignment, size_t size)
 
 #ifdef STRATA_NO_MALLOC
 
-bool malloc_is_own(void)
+void *own_malloc(size_t size)
 {
-	return false;
+	return allocate16(size);
 }
 
 #else
@@ -42,12 +42,7 @@ STRATA_PUBLIC STRATA_ENTRY void *malloc(size_t size)
 	return allocate16(size);
 }
 
-extern STRATA_HIDDEN __typeof__(malloc) own_malloc __attribute__((alias("malloc")));
-
-bool malloc_is_own(void)
-{
-	return malloc == own_malloc;
-}
+__typeof__(malloc) own_malloc __attribute__((alias("malloc")));
 
 STRATA_PUBLIC STRATA_ENTRY void free(void *block)
 {

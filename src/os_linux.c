@@ -100,17 +100,24 @@ void *os_reserve(size_t size, size_t alignment)
 	return aligned;
 }
 
+/* Kernels before 4.17, and emulators, take the address for a hint: where something lies there, they map elsewhere. */
+static int map_at(void *start, size_t size, int access)
+{
+	int saved_errno = errno;
+	void *got = os.map(start, size, access, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	int result = result_of(got == MAP_FAILED, saved_errno);
+	if (result != 0 || got == start)
+		return result;
+	os_release(got, size);
+	return -EEXIST;
+}
+
 int os_reserve_at(void *start, size_t size)
 {
 	int saved_errno = errno;
 	if (pretend_refusal())
 		return -ENOMEM;
-	void *got = os.map(start, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-	int result = result_of(got == MAP_FAILED, saved_errno);
-	if (result == 0 && got != start) {
-		os_release(got, size);
-		return -EEXIST;
-	}
+	int result = map_at(start, size, PROT_NONE);
 	if (result == 0)
 		as_reserved(start, size);
 	errno = saved_errno;
@@ -228,10 +235,10 @@ static bool is_one_mapping(void *start, size_t size)
 /* Where nothing was changed there is no hole, and this does nothing. Memory that cannot be written is charged to nobody. */
 static int fill_hole(void *start, size_t size, int result)
 {
-	const int kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
-	if (os.map(start, size, PROT_READ | PROT_WRITE, kind, -1, 0) == start || errno == EEXIST)
+	int filled = map_at(start, size, PROT_READ | PROT_WRITE);
+	if (filled == 0 || filled == -EEXIST)
 		return result;
-	os.map(start, size, PROT_READ, kind, -1, 0);
+	map_at(start, size, PROT_READ);
 	return -EACCES;
 }
 

@@ -87,7 +87,7 @@ __attribute__((constructor(101))) static void begin(void)
 __attribute__((constructor)) static void begin_with_stacks(void)
 {
 	call_stack_allow();
-	if (malloc_is_own())
+	if (malloc == own_malloc)
 		profile_prepare();
 	profile_begin();
 }

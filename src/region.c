@@ -146,6 +146,12 @@ static void release(uintptr_t mine)
 		__atomic_compare_exchange_n(&(field), &unknown_, (value), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE); \
 	})
 
+static void publish_bound(_Atomic uint32_t *bound, uint32_t value)
+{
+	uint32_t unknown = 0;
+	atomic_compare_exchange_strong(bound, &unknown, value);
+}
+
 /* ThreadSanitizer takes a compare-and-swap that fails for a write. */
 __attribute__((noinline, no_sanitize("thread"))) static int finish(uintptr_t won)
 {
@@ -166,8 +172,8 @@ __attribute__((noinline, no_sanitize("thread"))) static int finish(uintptr_t won
 	}
 	publish(region.arena_limit, (uint32_t)(plan.region / ARENA_SIZE));
 	publish(region.heap_limit, (uint32_t)plan.heap_limit);
-	publish(region_most.arenas, region.arena_limit);
-	publish(region_most.heaps, region.heap_limit);
+	publish_bound(&region_most.heaps, region.heap_limit);
+	publish_bound(&region_most.arenas, region.arena_limit);
 	publish(region.reserved_bytes, plan.total);
 	publish(owner, (int)getpid());
 	publish(region_base, start);

@@ -12,7 +12,9 @@ failed=0
 
 for name in malloc free strata_malloc strata_free _Znwm _ZdlPv strata_domain_malloc strata_domain_free \
 	strata_type_alloc strata_type_free strata_tuple_alloc strata_tuple_free; do
-	"$OBJDUMP" -d --no-show-raw-insn --disassemble=$name "$STRATA_LIBRARY" |
+	# By address: a function may have several names.
+	set -- $("${READELF:-readelf}" -sW "$STRATA_LIBRARY" | awk -v name="$name" '{ sub(/@.*/, "", $8) } $8 == name { print $2, $3; exit }')
+	"$OBJDUMP" -d --no-show-raw-insn --start-address=0x$1 --stop-address=$((0x$1 + $2)) "$STRATA_LIBRARY" |
 		sed -n 's/^ *[0-9a-f]*:\t\([a-z].*\)/\1/p' >"$work/code"
 	count=$(sed '/^ret/q' "$work/code" | wc -l)
 	if ! grep -q '^ret' "$work/code"; then
