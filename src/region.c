@@ -38,10 +38,28 @@ struct region_most region_most;
 static _Atomic uint32_t heaps_committed;   /* heaps below are memory */
 static _Atomic uint32_t records_committed; /* records of domains */
 
+/* The arrays, in the order in which they lie behind the chunks, and what each has for a chunk, or for a heap. */
+enum array { CHUNKS, ARENAS, HEAPS, RECORDS, TAGS, BACKS, POOLS, ARRAYS };
+
+static const struct {
+	size_t unit;
+	bool of_heaps;
+} arrays[ARRAYS] = {
+	[CHUNKS] = { sizeof(struct chunk), false },
+	[ARENAS] = { sizeof(struct arena) * CHUNK_ARENAS, false },
+	[HEAPS] = { HEAP_STRIDE, true },
+	[RECORDS] = { sizeof(struct domain_record), true },
+	[TAGS] = { sizeof(page_tag) * CHUNK_ARENAS * ARENA_PAGES, false },
+	[BACKS] = { sizeof(uint8_t) * CHUNK_ARENAS * ARENA_PAGES, false },
+	[POOLS] = { sizeof(struct pool) * CHUNK_ARENAS * ARENA_PAGES, false },
+};
+_Static_assert(ARRAYS + 1 == REGION_PARTS, "the arrays, and the chunks themselves");
+
 struct plan {
-	size_t chunks, arenas, heaps, records, tags, backs, pools, node_arenas, node_listed; /* bytes of each array */
-	size_t heap_limit;
-	size_t region;   /* bytes of the chunks, in front of the arrays */
+	struct extent whole;
+	size_t region;           /* bytes of the chunks, in front of the arrays */
+	size_t array[ARRAYS];    /* bytes of each */
+	size_t node_arenas, node_listed; /* and of those there are with several nodes, behind them */
 	size_t total;
 };
 
@@ -65,22 +83,19 @@ size_t region_heaps_for(size_t chunk_count, bool few)
 static struct plan plan_for(uintptr_t shape)
 {
 	size_t chunk_count = shape & (FEW_HEAPS - 1);
-	size_t heap_limit = region_heaps_for(chunk_count, (shape & FEW_HEAPS) != 0);
 	struct plan plan = {
-		.heap_limit = heap_limit,
+		.whole = { chunk_count, region_heaps_for(chunk_count, (shape & FEW_HEAPS) != 0) },
 		.region = chunk_count * CHUNK_SIZE,
-		.chunks = round_up(chunk_count * sizeof(struct chunk), PAGE_SIZE),
-		.arenas = round_up(chunk_count * CHUNK_ARENAS * sizeof(struct arena), PAGE_SIZE),
-		.heaps = heap_limit * HEAP_STRIDE,
-		.records = round_up(heap_limit * sizeof(struct domain_record), PAGE_SIZE),
-		.tags = chunk_count * CHUNK_ARENAS * ARENA_PAGES * sizeof(page_tag),
-		.backs = chunk_count * CHUNK_ARENAS * ARENA_PAGES,
-		.pools = chunk_count * CHUNK_ARENAS * ARENA_PAGES * sizeof(struct pool),
 		.node_arenas = round_up(chunk_count * node_arenas_unit(), PAGE_SIZE),
 		.node_listed = round_up(node_listed_bytes(chunk_count), PAGE_SIZE),
 	};
-	plan.total = round_up(plan.region + plan.chunks + plan.arenas + plan.heaps + plan.records + plan.tags + plan.backs + plan.pools +
-			      plan.node_arenas + plan.node_listed, os_page_size());
+	plan.total = plan.region + plan.node_arenas + plan.node_listed;
+	for (unsigned i = 0; i < ARRAYS; i++) {
+		size_t count = arrays[i].of_heaps ? plan.whole.heaps : plan.whole.chunks;
+		plan.array[i] = round_up(count * arrays[i].unit, PAGE_SIZE);
+		plan.total += plan.array[i];
+	}
+	plan.total = round_up(plan.total, os_page_size());
 	return plan;
 }
 
@@ -98,7 +113,8 @@ static uintptr_t wanted_shape(void)
 	return chunk_count | FEW_HEAPS;
 }
 
-/* The process whose memory it is. */
+/* The process whose memory it is. Written by who makes the region, and by the child of a fork, which is alone; read by who fits it.
+ * Relaxed: it orders nothing. */
 static int owner;
 
 /* Threads in reserve; written and read by all that make a first call. What one of them has just mapped is what another, under a limit, is
@@ -159,19 +175,22 @@ __attribute__((noinline, no_sanitize("thread"))) static int finish(uintptr_t won
 	struct plan plan = plan_for(won % CHUNK_SIZE);
 
 	char *at = (char *)start + plan.region;
-	publish(region.chunks, (struct chunk *)at);
-	publish(region.arenas, (struct arena *)(at += plan.chunks));
-	publish(region.heaps, (struct heap *)(at += plan.arenas));
-	publish(region.records, (struct domain_record *)(at += plan.heaps));
-	publish(region_tags, (_Atomic page_tag *)(at += plan.records));
-	publish(region.backs, (uint8_t *)(at += plan.tags));
-	publish(region.pools, (struct pool *)(at += plan.backs));
+	char *begin[ARRAYS];
+	for (unsigned i = 0; i < ARRAYS; at += plan.array[i++])
+		begin[i] = at;
+	publish(region.chunks, (struct chunk *)begin[CHUNKS]);
+	publish(region.arenas, (struct arena *)begin[ARENAS]);
+	publish(region.heaps, (struct heap *)begin[HEAPS]);
+	publish(region.records, (struct domain_record *)begin[RECORDS]);
+	publish(region_tags, (_Atomic page_tag *)begin[TAGS]);
+	publish(region.backs, (uint8_t *)begin[BACKS]);
+	publish(region.pools, (struct pool *)begin[POOLS]);
 	if (unlikely(plan.node_arenas != 0)) {
-		publish(region.node_arenas, (_Atomic uint64_t *)(at += plan.pools));
-		publish(region.node_listed, (_Atomic uint64_t *)(at += plan.node_arenas));
+		publish(region.node_arenas, (_Atomic uint64_t *)at);
+		publish(region.node_listed, (_Atomic uint64_t *)(at + plan.node_arenas));
 	}
 	publish(region.arena_limit, (uint32_t)(plan.region / ARENA_SIZE));
-	publish(region.heap_limit, (uint32_t)plan.heap_limit);
+	publish(region.heap_limit, (uint32_t)plan.whole.heaps);
 	publish_bound(&region_most.heaps, region.heap_limit);
 	publish_bound(&region_most.arenas, region.arena_limit);
 	publish(region.reserved_bytes, plan.total);
@@ -209,6 +228,17 @@ void region_become_own(void)
 	__atomic_store_n(&owner, (int)getpid(), __ATOMIC_RELAXED);
 }
 
+void region_list_parts(struct region_part parts[REGION_PARTS])
+{
+	struct plan plan = plan_for(atomic_load_explicit(&reservation, memory_order_relaxed) % CHUNK_SIZE);
+	char *at = (char *)region_base;
+	parts[0] = (struct region_part){ at, CHUNK_SIZE, plan.whole.chunks, false };
+	at += plan.region;
+	for (unsigned i = 0; i < ARRAYS; at += plan.array[i++])
+		parts[i + 1] = (struct region_part){ at, arrays[i].unit, arrays[i].of_heaps ? plan.whole.heaps : plan.whole.chunks,
+						     arrays[i].of_heaps };
+}
+
 static int commit_array(void *array, size_t unit, size_t from, size_t to)
 {
 	char *start = (char *)((uintptr_t)((char *)array + from * unit) & ~(os_page_size() - 1));
@@ -228,15 +258,12 @@ static int commit_nodes(size_t from, size_t to)
 /* Makes the descriptions of chunks [from, to) memory. */
 static int commit_metadata(size_t from, size_t to)
 {
-	int result = commit_array(region.chunks, sizeof(struct chunk), from, to);
-	if (result == 0)
-		result = commit_array(region.arenas, sizeof(struct arena) * CHUNK_ARENAS, from, to);
-	if (result == 0)
-		result = commit_array(region_tags, sizeof(page_tag) * CHUNK_ARENAS * ARENA_PAGES, from, to);
-	if (result == 0)
-		result = commit_array(region.backs, CHUNK_ARENAS * ARENA_PAGES, from, to);
-	if (result == 0)
-		result = commit_array(region.pools, sizeof(struct pool) * CHUNK_ARENAS * ARENA_PAGES, from, to);
+	int result = 0;
+	struct region_part parts[REGION_PARTS];
+	region_list_parts(parts);
+	for (unsigned i = 1; i < REGION_PARTS && result == 0; i++)
+		if (!parts[i].of_heaps)
+			result = commit_array(parts[i].start, parts[i].unit, from, to);
 	if (unlikely(region.node_arenas != NULL) && result == 0)
 		result = commit_nodes(from, to);
 	return result;
@@ -347,20 +374,21 @@ struct extent region_committed(void)
 
 int region_extend_heaps(uint32_t number)
 {
-	return extend_array(region.heaps, HEAP_STRIDE, HEAPS_STEP, number, &heaps_committed);
+	return extend_array(region.heaps, arrays[HEAPS].unit, HEAPS_STEP, number, &heaps_committed);
 }
 
 int region_extend_records(uint32_t number)
 {
-	return extend_array(region.records, sizeof(struct domain_record), RECORDS_STEP, number, &records_committed);
+	return extend_array(region.records, arrays[RECORDS].unit, RECORDS_STEP, number, &records_committed);
 }
 
 size_t region_metadata_bytes(void)
 {
 	size_t chunk_count = chunks_below(others_read(region_span));
-	size_t per_chunk = sizeof(struct chunk) + CHUNK_ARENAS * (sizeof(struct arena) +
-			   ARENA_PAGES * (sizeof(page_tag) + 1 + sizeof(struct pool))) + node_arenas_unit();
-	return chunk_count * per_chunk + node_listed_bytes(region.arena_limit / CHUNK_ARENAS) +
-	       (size_t)atomic_load_explicit(&heaps_committed, memory_order_relaxed) * HEAP_STRIDE +
-	       (size_t)atomic_load_explicit(&records_committed, memory_order_relaxed) * sizeof(struct domain_record);
+	size_t bytes = chunk_count * node_arenas_unit() + node_listed_bytes(region.arena_limit / CHUNK_ARENAS);
+	for (unsigned i = 0; i < ARRAYS; i++)
+		if (!arrays[i].of_heaps)
+			bytes += chunk_count * arrays[i].unit;
+	return bytes + atomic_load_explicit(&heaps_committed, memory_order_relaxed) * arrays[HEAPS].unit +
+	       atomic_load_explicit(&records_committed, memory_order_relaxed) * arrays[RECORDS].unit;
 }

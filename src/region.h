@@ -12,14 +12,27 @@ struct extent {
 	size_t chunks, heaps;
 };
 
+/* The chunks, and each array that describes them or the heaps. */
+struct region_part {
+	char *start;
+	size_t unit;  /* bytes for each chunk, or heap */
+	size_t whole; /* units that were reserved */
+	bool of_heaps;
+};
+#define REGION_PARTS 8u
+
+/* Of a region that is ready. */
+void region_list_parts(struct region_part parts[REGION_PARTS]);
+
 /* Reserves the region unless that was done. 0 or -ENOMEM. May run in several threads at once; one of them wins. */
 int region_ready(void);
 
 /* How far it may be made memory: all of it, or less while a limit on address space leaves no room for that (region_fit.c). Set when the
- * region is made, then by who fits it; read by who extends. */
+ * region is made, then by who fits it; read by who extends, sequentially consistent with extending: region_fit.c says why. Read relaxed by
+ * who asks whether a request can fit at all. */
 struct region_most {
 	_Atomic uint32_t arenas, heaps;
-	_Atomic uint32_t extending; /* so many threads are in the middle of making more of it memory */
+	_Atomic uint32_t extending; /* so many threads are in the middle of making more of it memory: counted by them, read by who fits */
 };
 extern STRATA_HIDDEN struct region_most region_most;
 

@@ -14,33 +14,6 @@
 
 #include <sched.h>
 
-struct part {
-	char *start;
-	size_t unit;  /* bytes for each chunk, or heap */
-	size_t whole; /* units that were reserved */
-	bool of_heaps;
-};
-
-#define PARTS 8u
-
-static void list_parts(struct part parts[PARTS])
-{
-	size_t chunks = region.arena_limit / CHUNK_ARENAS;
-	const size_t pages = CHUNK_ARENAS * ARENA_PAGES;
-	const struct part all[PARTS] = {
-		{ (char *)region_base, CHUNK_SIZE, chunks, false },
-		{ (char *)region.chunks, sizeof *region.chunks, chunks, false },
-		{ (char *)region.arenas, sizeof *region.arenas * CHUNK_ARENAS, chunks, false },
-		{ (char *)region_tags, sizeof *region_tags * pages, chunks, false },
-		{ (char *)region.backs, sizeof *region.backs * pages, chunks, false },
-		{ (char *)region.pools, sizeof *region.pools * pages, chunks, false },
-		{ (char *)region.heaps, HEAP_STRIDE, region.heap_limit, true },
-		{ (char *)region.records, sizeof *region.records, region.heap_limit, true },
-	};
-	for (unsigned i = 0; i < PARTS; i++)
-		parts[i] = all[i];
-}
-
 /* ---- How much --------------------------------------------------------------------------------------------------------- */
 
 /* Written by who fits, one at a time. 0: all of it. */
@@ -51,15 +24,15 @@ static struct extent whole(void)
 	return (struct extent){ region.arena_limit / CHUNK_ARENAS, region.heap_limit };
 }
 
-static size_t units_of(const struct part *part, struct extent extent)
+static size_t units_of(const struct region_part *part, struct extent extent)
 {
 	return part->of_heaps ? extent.heaps : extent.chunks;
 }
 
-static size_t bytes_of(const struct part parts[PARTS], struct extent extent)
+static size_t bytes_of(const struct region_part parts[REGION_PARTS], struct extent extent)
 {
 	size_t bytes = 0;
-	for (unsigned i = 0; i < PARTS; i++)
+	for (unsigned i = 0; i < REGION_PARTS; i++)
 		bytes += parts[i].unit * units_of(&parts[i], extent);
 	return bytes;
 }
@@ -75,7 +48,7 @@ static struct extent extent_of(size_t chunks)
 }
 
 /* As when it is made under a limit: a quarter of what the others leave is for what they will have. */
-static struct extent wanted(const struct part parts[PARTS], size_t limit)
+static struct extent wanted(const struct region_part parts[REGION_PARTS], size_t limit)
 {
 	size_t own = bytes_of(parts, kept);
 	size_t used = os_address_space_used();
@@ -91,7 +64,7 @@ static struct extent wanted(const struct part parts[PARTS], size_t limit)
 /* ---- To it ------------------------------------------------------------------------------------------------------------ */
 
 /* Where the part ends when so many of its units are kept, on a page of the system's. */
-static char *edge(const struct part *part, struct extent extent)
+static char *edge(const struct region_part *part, struct extent extent)
 {
 	size_t page = os_page_size();
 	uintptr_t end = (uintptr_t)part->start + part->unit * units_of(part, extent);
@@ -116,7 +89,7 @@ static bool nobody_extends(void)
 	return false;
 }
 
-static bool shrink(const struct part parts[PARTS], struct extent to)
+static bool shrink(const struct region_part parts[REGION_PARTS], struct extent to)
 {
 	set_bound(to);
 	struct extent least = nobody_extends() ? region_committed() : whole();
@@ -124,15 +97,15 @@ static bool shrink(const struct part parts[PARTS], struct extent to)
 		set_bound(kept);
 		return false;
 	}
-	for (unsigned i = 0; i < PARTS; i++)
+	for (unsigned i = 0; i < REGION_PARTS; i++)
 		if (edge(&parts[i], to) < edge(&parts[i], kept))
 			os_release(edge(&parts[i], to), (size_t)(edge(&parts[i], kept) - edge(&parts[i], to)));
 	return true;
 }
 
-static bool grow(const struct part parts[PARTS], struct extent to)
+static bool grow(const struct region_part parts[REGION_PARTS], struct extent to)
 {
-	for (unsigned i = 0; i < PARTS; i++) {
+	for (unsigned i = 0; i < REGION_PARTS; i++) {
 		char *from = edge(&parts[i], kept);
 		if (from >= edge(&parts[i], to) || os_reserve_at(from, (size_t)(edge(&parts[i], to) - from)) == 0)
 			continue;
@@ -146,7 +119,7 @@ static bool grow(const struct part parts[PARTS], struct extent to)
 }
 
 /* What was mapped meanwhile lies at the upper end of the holes. */
-static void grow_as_far(const struct part parts[PARTS], struct extent to)
+static void grow_as_far(const struct region_part parts[REGION_PARTS], struct extent to)
 {
 	for (; to.chunks > kept.chunks; to.chunks -= (to.chunks - kept.chunks + 1) / 2, to.heaps -= (to.heaps - kept.heaps + 1) / 2)
 		if (grow(parts, to)) {
@@ -157,8 +130,8 @@ static void grow_as_far(const struct part parts[PARTS], struct extent to)
 
 static void fit(size_t limit)
 {
-	struct part parts[PARTS];
-	list_parts(parts);
+	struct region_part parts[REGION_PARTS];
+	region_list_parts(parts);
 	if (kept.chunks == 0)
 		kept = whole();
 	struct extent to = wanted(parts, limit);
