@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The operating system, as strata needs it. os_linux.c has the system calls, but sched_yield where the control plane waits, and the
- * write of an exception's message; os_code.c asks the loader. Functions that can fail return 0 or -errno, or NULL where they return
- * memory; none sets errno, none allocates.
+ * The operating system, as strata needs it. os_memory.c and os_linux.c have the system calls, but sched_yield where the control plane
+ * waits, the write of an exception's message, and the one that stands for libc's setrlimit; os_code.c asks the loader. Functions that
+ * can fail return 0 or -errno, or NULL where they return memory; none sets errno, none allocates.
  */
 #ifndef STRATA_OS_H
 #define STRATA_OS_H
@@ -44,6 +44,9 @@ int os_move(void *from, void *to, size_t size);
 
 /* Says that huge pages are welcome in the range. */
 void os_advise_huge(void *start, size_t size);
+
+/* The process, by number; the child's own in a vfork. */
+int os_process(void);
 
 /* Milliseconds of a clock that does not jump; cheap and coarse (a few ms). */
 uint64_t os_clock_ms(void);

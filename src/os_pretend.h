@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What os_linux.c asks before it asks the system: in test builds the system may refuse, or be another one (os.h says what tests
+ * What the os_*.c ask before they ask the system: in test builds the system may refuse, or be another one (os.h says what tests
  * can have it pretend). In all others there is nothing here.
  */
 #ifndef STRATA_OS_PRETEND_H

@@ -17,7 +17,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- Which blocks --------------------------------------------------------------------------------------------------- */
 
@@ -258,7 +257,7 @@ static void write_if_wanted(void)
 	if (likely(!atomic_load_explicit(&wanted, memory_order_relaxed)) || !atomic_exchange(&wanted, false))
 		return;
 	unsigned number = atomic_fetch_add_explicit(&files_written, 1, memory_order_relaxed) + 1;
-	snprintf(path, sizeof path, "strata.%d.%u.heap", (int)getpid(), number);
+	snprintf(path, sizeof path, "strata.%d.%u.heap", os_process(), number);
 	write_file(path);
 }
 
@@ -286,6 +285,6 @@ void profile_end(void)
 	char path[64];
 	if (!options()->profile_exit || options()->profile_bytes == 0)
 		return;
-	snprintf(path, sizeof path, "strata.%d.heap", (int)getpid());
+	snprintf(path, sizeof path, "strata.%d.heap", os_process());
 	write_file(path);
 }

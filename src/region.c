@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <unistd.h>
 
 STRATA_READ_MOSTLY STRATA_ALIGNED(CACHE_LINE) struct region region;
 
@@ -194,7 +193,7 @@ __attribute__((noinline, no_sanitize("thread"))) static int finish(uintptr_t won
 	publish_bound(&region_most.heaps, region.heap_limit);
 	publish_bound(&region_most.arenas, region.arena_limit);
 	publish(region.reserved_bytes, plan.total);
-	publish(owner, (int)getpid());
+	publish(owner, os_process());
 	publish(region_base, start);
 	return region_extend(1);
 }
@@ -219,13 +218,13 @@ int region_ready(void)
 
 bool region_is_own(void)
 {
-	return __atomic_load_n(&owner, __ATOMIC_RELAXED) == (int)getpid();
+	return __atomic_load_n(&owner, __ATOMIC_RELAXED) == os_process();
 }
 
 void region_become_own(void)
 {
 	atomic_store(&region_most.extending, 0);
-	__atomic_store_n(&owner, (int)getpid(), __ATOMIC_RELAXED);
+	__atomic_store_n(&owner, os_process(), __ATOMIC_RELAXED);
 }
 
 void region_list_parts(struct region_part parts[REGION_PARTS])

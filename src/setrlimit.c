@@ -29,7 +29,7 @@ static size_t bytes_of(const struct rlimit *limit)
 
 STRATA_PUBLIC int prlimit(pid_t pid, int resource, const struct rlimit *next, struct rlimit *former)
 {
-	bool ours = next != NULL && resource == RLIMIT_AS && (pid == 0 || pid == getpid());
+	bool ours = next != NULL && resource == RLIMIT_AS && (pid == 0 || pid == os_process());
 	if (ours && bytes_of(next) < os_address_limit())
 		region_fit(bytes_of(next));
 	int result = (int)syscall(SYS_prlimit64, pid, resource, next, former);
