@@ -72,15 +72,6 @@ STRATA_PUBLIC void cfree(void *block)
 	fast_free(block);
 }
 
-/* glibc exports these besides. Who wraps malloc calls them, and may free what they gave by free. A static program has no second malloc. */
-#ifdef PIC
-#define ALSO(name, function) STRATA_PUBLIC __typeof__(function) name __attribute__((alias(#function)))
-ALSO(__libc_malloc, malloc);
-ALSO(__libc_free, free);
-ALSO(__libc_calloc, calloc);
-ALSO(__libc_realloc, realloc);
-#endif
-
 /* ---- C23 ------------------------------------------------------------------------------------------------------------ */
 
 STRATA_PUBLIC void free_sized(void *block, size_t size)
@@ -153,15 +144,23 @@ STRATA_PUBLIC void *pvalloc(size_t size)
 	return core_aligned(page, size_max(round_up(size, page), page));
 }
 
-#ifdef PIC
-ALSO(__libc_memalign, memalign);
-ALSO(__libc_valloc, valloc);
-ALSO(__libc_pvalloc, pvalloc);
-#endif
-
 STRATA_PUBLIC size_t malloc_usable_size(void *block)
 {
 	return core_public_usable(block, "malloc_usable_size");
 }
+
+/* ---- libc's second names -------------------------------------------------------------------------------------------- */
+
+/* glibc exports these besides. Who wraps malloc calls them, and may free what they gave by free. A static program has no second malloc. */
+#ifdef PIC
+#define ALSO(name, function) STRATA_PUBLIC __typeof__(function) name __attribute__((alias(#function)))
+ALSO(__libc_malloc, malloc);
+ALSO(__libc_free, free);
+ALSO(__libc_calloc, calloc);
+ALSO(__libc_realloc, realloc);
+ALSO(__libc_memalign, memalign);
+ALSO(__libc_valloc, valloc);
+ALSO(__libc_pvalloc, pvalloc);
+#endif
 
 #endif
