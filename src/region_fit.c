@@ -5,7 +5,7 @@
  *
  * Against who makes more of it memory meanwhile: he counts himself in, then reads how far he may go; who lowers that does so first, and
  * then looks whether anybody is in. So either he is seen, or he sees the new bound. Nobody waits for long: if there is always somebody,
- * the reservation stays as it was.
+ * the reservation stays as it was. docs/models/region_fit.pml goes through all interleavings, and fails without any of these steps.
  */
 #include "region_fit.h"
 

@@ -36,4 +36,8 @@ breaks "the look within the read section" '/within the section/d' table_exchange
 breaks "the second look of who takes a record" 's/:: in_force == seen -> break/:: true -> break/' table_exchange NEXT=2 LAST=1
 breaks "the walk after the store" \
 	's/in_force = table; .*publish.*/skip;/; s/.*after the walk.*/in_force = table;/' table_exchange NEXT=0 LAST=1
+holds region_fit
+for step in COUNT BOUND LOWER LOOK COMMITTED; do
+	finds "region_fit, without $step" WITHOUT=$step
+done
 exit $failed
