@@ -7,7 +7,6 @@
 #include "os.h"
 
 #include <errno.h>
-#include <sched.h>
 
 STRATA_READ_MOSTLY STRATA_ALIGNED(CACHE_LINE) struct region region;
 
@@ -116,41 +115,48 @@ static uintptr_t wanted_shape(void)
  * Relaxed: it orders nothing. */
 static int owner;
 
-/* Threads in reserve; written and read by all that make a first call. What one of them has just mapped is what another, under a limit, is
- * refused: then that is waited for a little. Orders nothing. */
-static _Atomic unsigned reserving;
-#define RESERVE_LOOKS 100
+/* Threads that ask the system for the reservation, or have it and did not publish it yet. Sequentially consistent, like reservation: who
+ * sees the count fallen sees what was published before. */
+static _Atomic uint32_t reserving;
+#define LOOKS 1000
 
-static bool another_has_it(void)
+/* What one thread has just mapped is what another, under a limit, is refused. It is published at once, unless that thread is held up: then
+ * others wait, but not for ever. -EAGAIN: nobody has it, and nobody is about to. */
+static int await_another(void)
 {
-	for (int look = 0; look < RESERVE_LOOKS; look++) {
+	for (int look = 0; look < LOOKS; look++) {
+		uint32_t others = atomic_load(&reserving);
 		if (atomic_load(&reservation) != 0)
-			return true;
-		if (atomic_load(&reserving) < 2)
-			return false;
-		sched_yield();
+			return 0;
+		if (others == 0)
+			return -EAGAIN;
+		os_wait(&reserving, others, 1);
 	}
-	return false;
+	return -ENOMEM;
+}
+
+static int reserve(uintptr_t shape)
+{
+	uintptr_t none = 0;
+	size_t size = plan_for(shape).total;
+	atomic_fetch_add(&reserving, 1);
+	void *start = os_reserve(size, CHUNK_SIZE);
+	if (start != NULL && !atomic_compare_exchange_strong(&reservation, &none, (uintptr_t)start | shape))
+		os_release(start, size);
+	atomic_fetch_sub(&reserving, 1);
+	return start != NULL ? 0 : await_another();
 }
 
 /* As much of it as the system gives. */
-static uintptr_t reserve(void)
+static int reserve_most(void)
 {
-	uintptr_t shape = wanted_shape();
-	for (uintptr_t count = shape & (FEW_HEAPS - 1); count > 0; count -= size_max(count / 8, 1)) {
-		shape = (shape & FEW_HEAPS) | count;
-		void *start = os_reserve(plan_for(shape).total, CHUNK_SIZE);
-		if (start != NULL)
-			return (uintptr_t)start | shape;
-		if (another_has_it())
-			return 0;
+	uintptr_t shape = wanted_shape(), few = shape & FEW_HEAPS;
+	for (uintptr_t count = shape - few; count > 0; count -= size_max(count / 8, 1)) {
+		int result = reserve(few | count);
+		if (result != -EAGAIN)
+			return result;
 	}
-	return 0;
-}
-
-static void release(uintptr_t mine)
-{
-	os_release((void *)(mine / CHUNK_SIZE * CHUNK_SIZE), plan_for(mine % CHUNK_SIZE).total);
+	return -ENOMEM;
 }
 
 /* Everyone who comes here before all is known has the same values; the first to write one is the only one, since those that are
@@ -202,18 +208,12 @@ int region_ready(void)
 {
 	if (likely(__atomic_load_n(&region_span, __ATOMIC_ACQUIRE) != 0))
 		return 0;
-	uintptr_t won = atomic_load_explicit(&reservation, memory_order_acquire);
-	if (won == 0) {
-		atomic_fetch_add(&reserving, 1);
-		uintptr_t mine = reserve();
-		if (mine != 0 && !atomic_compare_exchange_strong(&reservation, &won, mine))
-			release(mine);
-		atomic_fetch_sub(&reserving, 1);
-		won = atomic_load(&reservation);
-		if (won == 0)
-			return -ENOMEM;
+	if (atomic_load(&reservation) == 0) {
+		int result = reserve_most();
+		if (result != 0)
+			return result;
 	}
-	return finish(won);
+	return finish(atomic_load(&reservation));
 }
 
 bool region_is_own(void)
@@ -223,6 +223,7 @@ bool region_is_own(void)
 
 void region_become_own(void)
 {
+	atomic_store(&reserving, 0);
 	atomic_store(&region_most.extending, 0);
 	__atomic_store_n(&owner, os_process(), __ATOMIC_RELAXED);
 }

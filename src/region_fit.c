@@ -4,15 +4,13 @@
  * each array that describes them; and comes back when the limit is gone, as far as nothing else lies there by then.
  *
  * Against who makes more of it memory meanwhile: he counts himself in, then reads how far he may go; who lowers that does so first, and
- * then looks whether anybody is in. So either he is seen, or he sees the new bound. Nobody waits for long: if there is always somebody,
+ * then looks whether anybody is in. So either he is seen, or he sees the new bound. Nobody waits for ever: if there is always somebody,
  * the reservation stays as it was. docs/models/region_fit.pml goes through all interleavings, and fails without any of these steps.
  */
 #include "region_fit.h"
 
 #include "os.h"
 #include "region.h"
-
-#include <sched.h>
 
 /* ---- How much --------------------------------------------------------------------------------------------------------- */
 
@@ -77,14 +75,15 @@ static void set_bound(struct extent extent)
 	atomic_store(&region_most.arenas, (uint32_t)(extent.chunks * CHUNK_ARENAS));
 }
 
-#define LOOKS 100
+#define LOOKS 1000
 
 static bool nobody_extends(void)
 {
 	for (int look = 0; look < LOOKS; look++) {
-		if (atomic_load(&region_most.extending) == 0)
+		uint32_t who = atomic_load(&region_most.extending);
+		if (who == 0)
 			return true;
-		sched_yield();
+		os_wait(&region_most.extending, who, 1);
 	}
 	return false;
 }

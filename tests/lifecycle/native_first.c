@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Loads strata (argv[1]) with a local name space, and many threads make their first calls at the same time under a limit on
- * address space: each tries to reserve most of what is left, one of them has it, and the others find it. None is refused.
- * In many children, since a process has one first call.
+ * address space: each tries to reserve most of what is left, one of them has it, and the others find it. None is refused,
+ * though in some the one that has it is held up before it says so. In many children, since a process has one first call.
  */
 #include "lifecycle.h"
 
@@ -10,13 +10,30 @@
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <stdbool.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
-enum { CHILDREN = 200, THREADS = 16, STACK = 128 << 10, LEFT = 60 << 20 };
+enum { CHILDREN = 200, HELD_UP_EVERY = 40, HELD_UP_MS = 100, THREADS = 16, STACK = 128 << 10, LEFT = 60 << 20 };
 
 static void *(*native_malloc)(size_t size);
 static pthread_barrier_t together;
+
+static bool hold_up;
+
+/* The library's as well. */
+void *mmap(void *place, size_t size, int access, int flags, int file, off_t offset)
+{
+	const struct timespec time = { 0, HELD_UP_MS * 1000000L };
+	void *start = (void *)syscall(SYS_mmap, place, size, access, flags, file, offset);
+
+	if (hold_up && start != MAP_FAILED && size > LEFT / 2)
+		nanosleep(&time, NULL);
+	return start;
+}
 
 static void *call_first(void *unused)
 {
@@ -77,8 +94,10 @@ int main(int argc, char **argv)
 	/* An arena of libc's own for each thread would take the room. */
 	check(mallopt(M_ARENA_MAX, 1) == 1);
 	for (unsigned i = 0; i < CHILDREN; i++) {
-		const pid_t child = fork();
+		pid_t child;
 
+		hold_up = i % HELD_UP_EVERY == 0;
+		child = fork();
 		check(child >= 0);
 		if (child == 0)
 			be_child();

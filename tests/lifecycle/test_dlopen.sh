@@ -8,5 +8,5 @@ need_library
 $CC $flags -o "$work/native_dlopen" "$sources/native_dlopen.c" -ldl
 "$work/native_dlopen" "$library" || fail "native_dlopen"
 STRATA_OPTIONS=check:1 "$work/native_dlopen" "$library" || fail "native_dlopen, check:1"
-$CC $flags -o "$work/native_first" "$sources/native_first.c" -ldl
+$CC $flags -rdynamic -o "$work/native_first" "$sources/native_first.c" -ldl
 "$work/native_first" "$library" || fail "native_first"
