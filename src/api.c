@@ -6,6 +6,7 @@
 #include "core.h"
 #include "decay.h"
 #include "entry.h"
+#include "limit.h"
 #include "trim.h"
 #include "typed.h"
 
@@ -95,14 +96,17 @@ STRATA_PUBLIC void strata_free_batch(void *const *blocks, size_t count)
 STRATA_PUBLIC size_t strata_trim(void)
 {
 	background_consider(NULL);
-	return trim_all(CALLBACKS_MAY_RUN);
+	size_t bytes = trim_all(CALLBACKS_MAY_RUN);
+	limit_settle_freed();
+	return bytes;
 }
 
 STRATA_PUBLIC size_t strata_maintain(void)
 {
 	background_consider(NULL);
-	size_t bytes = typed_maintain(CALLBACKS_MAY_RUN);
-	return bytes + decay_step();
+	size_t bytes = typed_maintain(CALLBACKS_MAY_RUN) + decay_step();
+	limit_settle_freed();
+	return bytes;
 }
 
 STRATA_PUBLIC const char *strata_version(void)

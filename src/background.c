@@ -5,6 +5,7 @@
 #include "claim.h"
 #include "decay.h"
 #include "heap.h"
+#include "limit.h"
 #include "os.h"
 #include "typed.h"
 
@@ -40,6 +41,7 @@ static bool keep_house(void)
 	bool did = false;
 	for (unsigned step = 0; step < STEPS_MOST && atomic_load(&stopping) == 0; step++) {
 		size_t bytes = typed_maintain(CALLBACKS_MAY_NOT) + decay_step();
+		limit_settle_freed();
 		did |= bytes != 0;
 		if (bytes == 0 && step >= least)
 			break;

@@ -90,14 +90,13 @@ static bool is_faulty(const void *block, const char *function)
 
 /* ---- Quarantine ----------------------------------------------------------------------------------------------------- */
 
-#define QUARANTINE_BLOCKS 8000u
+#define QUARANTINE_LEAST 1000u
 
 /* A ring of one thread's freed blocks, the oldest at first. */
 struct quarantine {
 	size_t bytes;
-	unsigned first;
-	unsigned count;
-	void *blocks[QUARANTINE_BLOCKS];
+	unsigned first, count, capacity;
+	void *blocks[];
 };
 
 /* What is kept back, and the ring itself, is not the program's: statistics take it for cached. */
@@ -122,21 +121,49 @@ static void let_go(void *block, const char *function)
 static void let_oldest_go(struct quarantine *quarantine, const char *function)
 {
 	void *block = quarantine->blocks[quarantine->first];
-	quarantine->first = (quarantine->first + 1) % QUARANTINE_BLOCKS;
+	quarantine->first = (quarantine->first + 1) % quarantine->capacity;
 	quarantine->count--;
 	quarantine->bytes -= core_usable(block, function);
 	count_aside(block, -1);
 	let_go(block, function);
 }
 
+static struct quarantine *make_quarantine(unsigned capacity)
+{
+	struct quarantine *made = core_allocate(sizeof *made + capacity * sizeof made->blocks[0], 16, false);
+	if (made == NULL)
+		return NULL;
+	*made = (struct quarantine){ .capacity = capacity };
+	count_aside(made, 1);
+	return made;
+}
+
+static void drop_quarantine(struct quarantine *quarantine, const char *function)
+{
+	count_aside(quarantine, -1);
+	core_free(quarantine, function);
+}
+
 static struct quarantine *own_quarantine(void)
 {
-	if (thread_self.quarantine == NULL && !thread_self.leaving) {
-		thread_self.quarantine = core_allocate(sizeof(struct quarantine), 16, true);
-		if (thread_self.quarantine != NULL)
-			count_aside(thread_self.quarantine, 1);
-	}
+	if (thread_self.quarantine == NULL && !thread_self.leaving)
+		thread_self.quarantine = make_quarantine(QUARANTINE_LEAST);
 	return thread_self.quarantine;
+}
+
+/* Twice as many blocks, while their bytes are what the setting allows: it alone is the bound. NULL: there is no memory for it. */
+static struct quarantine *grow_quarantine(struct quarantine *old, const char *function)
+{
+	struct quarantine *grown = old->capacity < UINT32_MAX / 2 ? make_quarantine(2 * old->capacity) : NULL;
+	if (grown == NULL)
+		return NULL;
+	for (unsigned i = 0; i < old->count; i++)
+		grown->blocks[i] = old->blocks[(old->first + i) % old->capacity];
+	grown->bytes = old->bytes;
+	grown->count = old->count;
+	thread_self.quarantine = grown;
+	drop_quarantine(old, function);
+	return grown;
 }
 
 static void keep_back(void *block, size_t usable, const char *function)
@@ -146,10 +173,16 @@ static void keep_back(void *block, size_t usable, const char *function)
 		let_go(block, function);
 		return;
 	}
-	while (quarantine->count == QUARANTINE_BLOCKS ||
-	       (quarantine->count > 0 && quarantine->bytes + usable > options()->quarantine_bytes))
+	while (quarantine->count > 0 && quarantine->bytes + usable > options()->quarantine_bytes)
 		let_oldest_go(quarantine, function);
-	quarantine->blocks[(quarantine->first + quarantine->count) % QUARANTINE_BLOCKS] = block;
+	if (quarantine->count == quarantine->capacity) {
+		struct quarantine *grown = grow_quarantine(quarantine, function);
+		if (grown == NULL)
+			let_oldest_go(quarantine, function);
+		else
+			quarantine = grown;
+	}
+	quarantine->blocks[(quarantine->first + quarantine->count) % quarantine->capacity] = block;
 	quarantine->count++;
 	quarantine->bytes += usable;
 	count_aside(block, 1);
@@ -163,8 +196,7 @@ static void let_all_go(const char *function)
 	while (quarantine->count > 0)
 		let_oldest_go(quarantine, function);
 	thread_self.quarantine = NULL;
-	count_aside(quarantine, -1);
-	core_free(quarantine, function);
+	drop_quarantine(quarantine, function);
 }
 
 void checked_thread_end(void)
@@ -182,7 +214,7 @@ void checked_process_end(void)
 void *checked_allocate(size_t size, size_t alignment, bool zero)
 {
 	void *block = NULL;
-	struct relief relief = { .size = size };
+	struct relief relief = { .size = size, .alignment = alignment };
 	if (size <= PTRDIFF_MAX - 2 * sizeof(struct trailer))
 		do {
 			block = core_allocate(size + sizeof(struct trailer), size_max(alignment, 16), zero);

@@ -17,7 +17,7 @@ static unsigned hunger_below(size_t used, size_t limit)
 	return (unsigned)((used - from) * HUNGER_MOST / (to - from));
 }
 
-/* The process's own: the soft one, where there are both. */
+/* The process's own: the lower one, where there are both. */
 static size_t own_limit(void)
 {
 	size_t soft = options()->limit_soft_bytes;

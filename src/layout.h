@@ -3,7 +3,7 @@
  * Every structure of strata, its invariants, and who may touch which field.
  *
  *   region   one reservation of address space, in pages of 4 KiB; flat arrays beside it say what each page is
- *   chunk    16 MiB of it: 64 arenas; the shared lists of arenas are words of bits here
+ *   chunk    16 MiB of it: 64 arenas; says of each, in a byte, on which shared list it is
  *   arena    256 KiB: 64 pages, one bit each
  *   pool     1 page (objects) or up to 64 (medium classes) of one arena, with blocks of one size class
  *   run      pages of one arena, or whole arenas, that are one block above 256 KiB (zeroed: 64 KiB); above 2 MiB we call it

@@ -6,6 +6,7 @@
 
 #define _GNU_SOURCE
 #include "libc_names.h"
+#include "limit.h"
 #include "run.h"
 #include "stats.h"
 #include "stats_copy.h"
@@ -54,7 +55,9 @@ STRATA_PUBLIC struct mallinfo mallinfo(void)
 STRATA_PUBLIC int malloc_trim(size_t pad)
 {
 	(void)pad;
-	return trim_all(CALLBACKS_MAY_RUN) > 0;
+	size_t bytes = trim_all(CALLBACKS_MAY_RUN);
+	limit_settle_freed();
+	return bytes > 0;
 }
 
 STRATA_PUBLIC void malloc_stats(void)

@@ -65,7 +65,10 @@ STRATA_PUBLIC int strata_option_set(const char *name, const struct strata_option
 		option_keep(option, value, in->word);
 		limit_look();
 		background_note_filters();
-		profile_prepare();
+		if (option->offset == offsetof(struct options, profile_bytes))
+			profile_prepare();
+		if (option->offset == offsetof(struct options, profile_signal))
+			profile_begin();
 	}
 	return result;
 }

@@ -35,7 +35,8 @@ int os_purge(void *start, size_t size, bool lazy);
 /* Whether the system has less than half of the range in memory: at most 64 pages of 4 KiB, mapped. False too where it does not say. */
 bool os_is_sparse(void *start, size_t size);
 
-/* Replaces the mapping by fresh zero pages, as os_commit made them. */
+/* Replaces the mapping by fresh zero pages, as os_commit made them. -ENOMEM and others: it is as it was, or zero. -EACCES: it can be read
+ * only, if at all. */
 int os_refresh(void *start, size_t size);
 
 /* Moves the pages of [from, from + size) to [to, to + size), both committed; from reads as zero afterwards. -EPERM (locked), -ENOSYS

@@ -202,5 +202,7 @@ int os_create(const char *path)
 
 void os_close(int file)
 {
+	int saved_errno = errno;
 	syscall(SYS_close, file);
+	errno = saved_errno;
 }

@@ -154,23 +154,6 @@ bool os_is_sparse(void *start, size_t size)
 	return 2 * resident < pages;
 }
 
-int os_refresh(void *start, size_t size)
-{
-	int saved_errno = errno;
-	if (pretend_refusal())
-		return -ENOMEM;
-	if (pretend_pages(start, &size) != 0)
-		return -EINVAL;
-	void *fresh = os.map(start, size, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-	int result = os_result(fresh == MAP_FAILED, saved_errno);
-	if (result == 0) {
-		os.advise(start, size, MADV_NOHUGEPAGE);
-		errno = saved_errno;
-	}
-	return result;
-}
-
 void os_advise_huge(void *start, size_t size)
 {
 	int saved_errno = errno;
@@ -261,14 +244,35 @@ static bool is_one_mapping(void *start, size_t size)
 	return true;
 }
 
-/* Where nothing was changed there is no hole, and this does nothing. Memory that cannot be written is charged to nobody. */
+/* After a call that would have put something there was refused: the kernel may have unmapped the place before. Where nothing was changed
+ * there is no hole, and this does nothing. Memory that cannot be written is charged to nobody. */
 static int fill_hole(void *start, size_t size, int result)
 {
+	int saved_errno = errno;
 	int filled = map_at(start, size, PROT_READ | PROT_WRITE);
-	if (filled == 0 || filled == -EEXIST)
-		return result;
-	map_at(start, size, PROT_READ);
-	return -EACCES;
+	if (filled != 0 && filled != -EEXIST) {
+		map_at(start, size, PROT_READ);
+		result = -EACCES;
+	}
+	errno = saved_errno;
+	return result;
+}
+
+int os_refresh(void *start, size_t size)
+{
+	int saved_errno = errno;
+	if (pretend_refusal())
+		return -ENOMEM;
+	if (pretend_pages(start, &size) != 0)
+		return -EINVAL;
+	void *fresh = os.map(start, size, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	int result = os_result(fresh == MAP_FAILED, saved_errno);
+	if (result != 0)
+		return fill_hole(start, size, result);
+	os.advise(start, size, MADV_NOHUGEPAGE);
+	errno = saved_errno;
+	return 0;
 }
 
 /* The kernel unmaps the place to go to first: before it looks at the limits, and before 6.17 at whether what is to move is one mapping.

@@ -40,6 +40,7 @@ static __thread struct heap *barred;
 static void before_fork(void)
 {
 	call_stack_before_fork();
+	region_fit_before_fork();
 	table_before_fork();
 	barred = thread_bar_heap();
 	fork_begin(barred);
@@ -52,6 +53,7 @@ static void after_fork_in_parent(void)
 	if (barred != NULL && (thread_self.own == barred || thread_self.home == barred))
 		claim_allow(barred);
 	table_after_fork_in_parent();
+	region_fit_after_fork_in_parent();
 	call_stack_after_fork_in_parent();
 }
 
@@ -59,7 +61,7 @@ static void after_fork_in_child(void)
 {
 	background_forget();
 	struct heap *mine = thread_self.own == barred ? barred : NULL;
-	region_fit_fork_child();
+	region_fit_after_fork_in_child();
 	fork_end_in_child(mine);
 	thread_in_child(mine);
 	if (mine != NULL)

@@ -5,8 +5,7 @@
  * with pages of its own, of which the record knows the sample's number (sample.h). So who frees one comes there by the page's tag, and
  * when it is off nothing is asked on any path that is hot.
  *
- * Not sampled: objects of types, blocks of domains (what they are made of would not be of the class that their tiers expect), anything
- * under check:1.
+ * Not sampled: objects of types (what they are made of would not be of the class that their tier expects), anything under check:1.
  */
 #ifndef STRATA_PROFILE_H
 #define STRATA_PROFILE_H
@@ -29,9 +28,9 @@ STRATA_COLD void *profile_allocate(size_t size, size_t alignment, bool zero, con
 STRATA_COLD void *profile_reallocate(void *block, size_t size, const void *caller);
 void profile_resume(void);
 
-/* From the constructor: the signal that asks for it. */
+/* From the constructor, and when the setting was changed: the signal that asks for it. */
 void profile_begin(void);
-/* There too, and when a setting may have been changed: what must not be done first in the middle of a call. */
+/* There too, likewise: what must not be done first in the middle of a call. */
 void profile_prepare(void);
 /* In the child of a fork: what its parent was asked for is not asked of it. */
 void profile_fork_child(void);

@@ -118,44 +118,49 @@ static int owner;
 /* Threads that ask the system for the reservation, or have it and did not publish it yet. Sequentially consistent, like reservation: who
  * sees the count fallen sees what was published before. */
 static _Atomic uint32_t reserving;
-#define LOOKS 1000
+#define LOOKS 1000 /* of a millisecond each, at most */
+
+/* This thread's part of it, which is all that is left of it in the child of its fork. */
+static __thread unsigned own_reserving, own_extending;
 
 /* What one thread has just mapped is what another, under a limit, is refused. It is published at once, unless that thread is held up: then
- * others wait, but not for ever. -EAGAIN: nobody has it, and nobody is about to. */
-static int await_another(void)
+ * others wait, but not for ever. Whether it is there; if not, nobody is about to publish it but one that was waited for in vain. */
+static bool comes_from_another(bool *patient)
 {
 	for (int look = 0; look < LOOKS; look++) {
 		uint32_t others = atomic_load(&reserving);
 		if (atomic_load(&reservation) != 0)
-			return 0;
-		if (others == 0)
-			return -EAGAIN;
+			return true;
+		if (others == own_reserving || !*patient)
+			return false;
 		os_wait(&reserving, others, 1);
 	}
-	return -ENOMEM;
+	*patient = false;
+	return false;
 }
 
-static int reserve(uintptr_t shape)
+static bool reserve(uintptr_t shape)
 {
 	uintptr_t none = 0;
 	size_t size = plan_for(shape).total;
+	own_reserving++;
 	atomic_fetch_add(&reserving, 1);
 	void *start = os_reserve(size, CHUNK_SIZE);
 	if (start != NULL && !atomic_compare_exchange_strong(&reservation, &none, (uintptr_t)start | shape))
 		os_release(start, size);
 	atomic_fetch_sub(&reserving, 1);
-	return start != NULL ? 0 : await_another();
+	own_reserving--;
+	return start != NULL;
 }
 
 /* As much of it as the system gives. */
 static int reserve_most(void)
 {
+	bool patient = true;
 	uintptr_t shape = wanted_shape(), few = shape & FEW_HEAPS;
-	for (uintptr_t count = shape - few; count > 0; count -= size_max(count / 8, 1)) {
-		int result = reserve(few | count);
-		if (result != -EAGAIN)
-			return result;
-	}
+	for (uintptr_t count = shape - few; count > 0; count -= size_max(count / 8, 1))
+		if (reserve(few | count) || comes_from_another(&patient))
+			return 0;
 	return -ENOMEM;
 }
 
@@ -223,8 +228,8 @@ bool region_is_own(void)
 
 void region_become_own(void)
 {
-	atomic_store(&reserving, 0);
-	atomic_store(&region_most.extending, 0);
+	atomic_store(&reserving, own_reserving);
+	atomic_store(&region_most.extending, own_extending);
 	__atomic_store_n(&owner, os_process(), __ATOMIC_RELAXED);
 }
 
@@ -308,6 +313,19 @@ static int commit_span(size_t from, size_t to)
 	return result;
 }
 
+/* A fork in a signal handler may come in between: the child goes on here. */
+static void begin_extending(void)
+{
+	own_extending++;
+	atomic_fetch_add(&region_most.extending, 1);
+}
+
+static void end_extending(void)
+{
+	atomic_fetch_sub(&region_most.extending, 1);
+	own_extending--;
+}
+
 static int extend_span(size_t span, size_t needed)
 {
 	size_t most = (size_t)atomic_load(&region_most.arenas) * ARENA_SIZE;
@@ -334,9 +352,9 @@ int region_extend(arena_index end)
 	size_t needed = (size_t)end * ARENA_SIZE;
 	if (needed <= span)
 		return 0;
-	atomic_fetch_add(&region_most.extending, 1);
+	begin_extending();
 	int result = extend_span(span, needed);
-	atomic_fetch_sub(&region_most.extending, 1);
+	end_extending();
 	return result;
 }
 
@@ -344,9 +362,10 @@ int region_extend(arena_index end)
 static int extend_units(void *array, size_t unit, uint32_t step, uint32_t number, _Atomic uint32_t *done)
 {
 	uint32_t committed = atomic_load_explicit(done, memory_order_acquire);
-	if (number >= atomic_load(&region_most.heaps))
+	uint32_t most = atomic_load(&region_most.heaps);
+	if (number >= most)
 		return -ENOMEM;
-	uint32_t target = (number / step + 1) * step;
+	uint32_t target = (uint32_t)size_min((number / step + 1) * step, most);
 	int result = commit_array(array, unit, committed, target);
 	if (result != 0)
 		return result;
@@ -360,9 +379,9 @@ static int extend_array(void *array, size_t unit, uint32_t step, uint32_t number
 {
 	if (number < atomic_load_explicit(done, memory_order_acquire))
 		return 0;
-	atomic_fetch_add(&region_most.extending, 1);
+	begin_extending();
 	int result = extend_units(array, unit, step, number, done);
-	atomic_fetch_sub(&region_most.extending, 1);
+	end_extending();
 	return result;
 }
 

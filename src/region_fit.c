@@ -12,14 +12,32 @@
 #include "os.h"
 #include "region.h"
 
+#include <errno.h>
+
 /* ---- How much --------------------------------------------------------------------------------------------------------- */
 
-/* Written by who fits, one at a time. 0: all of it. */
-static struct extent kept;
+/* What is reserved, and what that is about to become: equal while nobody fits. Written by who does, one at a time, and read by the child of
+ * a fork that came in the middle of it: of what lies between the two it cannot know. What is memory lies below both. */
+struct size {
+	_Atomic uint32_t chunks, heaps; /* 0: all of them */
+};
+static struct size kept_now, kept_next;
+
+static void set_size(struct size *size, struct extent extent)
+{
+	atomic_store(&size->chunks, (uint32_t)extent.chunks);
+	atomic_store(&size->heaps, (uint32_t)extent.heaps);
+}
 
 static struct extent whole(void)
 {
 	return (struct extent){ region.arena_limit / CHUNK_ARENAS, region.heap_limit };
+}
+
+static struct extent extent_of_size(const struct size *size)
+{
+	uint32_t chunks = atomic_load(&size->chunks), heaps = atomic_load(&size->heaps);
+	return (struct extent){ chunks != 0 ? chunks : whole().chunks, heaps != 0 ? heaps : whole().heaps };
 }
 
 static size_t units_of(const struct region_part *part, struct extent extent)
@@ -46,7 +64,7 @@ static struct extent extent_of(size_t chunks)
 }
 
 /* As when it is made under a limit: a quarter of what the others leave is for what they will have. */
-static struct extent wanted(const struct region_part parts[REGION_PARTS], size_t limit)
+static struct extent wanted(const struct region_part parts[REGION_PARTS], struct extent kept, size_t limit)
 {
 	size_t own = bytes_of(parts, kept);
 	size_t used = os_address_space_used();
@@ -75,7 +93,7 @@ static void set_bound(struct extent extent)
 	atomic_store(&region_most.arenas, (uint32_t)(extent.chunks * CHUNK_ARENAS));
 }
 
-#define LOOKS 1000
+#define LOOKS 1000 /* of a millisecond each, at most */
 
 static bool nobody_extends(void)
 {
@@ -88,21 +106,22 @@ static bool nobody_extends(void)
 	return false;
 }
 
-static bool shrink(const struct region_part parts[REGION_PARTS], struct extent to)
+static void shrink(const struct region_part parts[REGION_PARTS], struct extent kept, struct extent to)
 {
 	set_bound(to);
 	struct extent least = nobody_extends() ? region_committed() : whole();
 	if (least.chunks > to.chunks || least.heaps > to.heaps) {
 		set_bound(kept);
-		return false;
+		return;
 	}
+	set_size(&kept_next, to);
 	for (unsigned i = 0; i < REGION_PARTS; i++)
 		if (edge(&parts[i], to) < edge(&parts[i], kept))
 			os_release(edge(&parts[i], to), (size_t)(edge(&parts[i], kept) - edge(&parts[i], to)));
-	return true;
+	set_size(&kept_now, to);
 }
 
-static bool grow(const struct region_part parts[REGION_PARTS], struct extent to)
+static int reserve_parts(const struct region_part parts[REGION_PARTS], struct extent kept, struct extent to)
 {
 	for (unsigned i = 0; i < REGION_PARTS; i++) {
 		char *from = edge(&parts[i], kept);
@@ -111,52 +130,129 @@ static bool grow(const struct region_part parts[REGION_PARTS], struct extent to)
 		while (i-- > 0)
 			if (edge(&parts[i], kept) < edge(&parts[i], to))
 				os_release(edge(&parts[i], kept), (size_t)(edge(&parts[i], to) - edge(&parts[i], kept)));
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static bool grow(const struct region_part parts[REGION_PARTS], struct extent kept, struct extent to)
+{
+	set_size(&kept_next, to);
+	if (reserve_parts(parts, kept, to) != 0) {
+		set_size(&kept_next, kept);
 		return false;
 	}
+	set_size(&kept_now, to);
 	set_bound(to);
 	return true;
 }
 
-/* What was mapped meanwhile lies at the upper end of the holes. */
-static void grow_as_far(const struct region_part parts[REGION_PARTS], struct extent to)
+static struct extent midway(struct extent from, struct extent to)
 {
-	for (; to.chunks > kept.chunks; to.chunks -= (to.chunks - kept.chunks + 1) / 2, to.heaps -= (to.heaps - kept.heaps + 1) / 2)
-		if (grow(parts, to)) {
-			kept = to;
-			return;
-		}
+	return (struct extent){ from.chunks + (to.chunks - from.chunks) / 2, from.heaps + (to.heaps - from.heaps) / 2 };
+}
+
+/* Something may lie in the holes by now: to the chunk below it. */
+static void grow_as_far(const struct region_part parts[REGION_PARTS], struct extent kept, struct extent to)
+{
+	if (grow(parts, kept, to))
+		return;
+	for (struct extent some = midway(kept, to); some.chunks > kept.chunks; some = midway(kept, to))
+		if (grow(parts, kept, some))
+			kept = some;
+		else
+			to = some;
 }
 
 static void fit(size_t limit)
 {
 	struct region_part parts[REGION_PARTS];
 	region_list_parts(parts);
-	if (kept.chunks == 0)
-		kept = whole();
-	struct extent to = wanted(parts, limit);
+	struct extent kept = extent_of_size(&kept_now);
+	struct extent to = wanted(parts, kept, limit);
 	to.heaps = to.chunks < kept.chunks ? size_min(to.heaps, kept.heaps) : size_max(to.heaps, kept.heaps);
 	if (to.chunks > kept.chunks)
-		grow_as_far(parts, to);
-	else if (to.chunks < kept.chunks && shrink(parts, to))
-		kept = to;
+		grow_as_far(parts, kept, to);
+	else if (to.chunks < kept.chunks)
+		shrink(parts, kept, to);
 	else
 		return;
-	__atomic_store_n(&region.reserved_bytes, bytes_of(parts, kept), __ATOMIC_RELAXED);
+	__atomic_store_n(&region.reserved_bytes, bytes_of(parts, extent_of_size(&kept_now)), __ATOMIC_RELAXED);
 }
 
-/* Acquire and release: kept, from one to the next. */
-static _Atomic bool fitting;
+/* ---- Who -------------------------------------------------------------------------------------------------------------- */
+
+/* One at a time fits. Who finds somebody at it, or forks under way, leaves the wish, and whoever ends that fulfils it, by the limit in force
+ * then: sequentially consistent, so the limit that one has set who goes away is seen by the one who stays. A fork waits for who fits, so that
+ * its child knows what is reserved; but not for ever. */
+#define FITS 0x80000000u
+#define WISH 0x40000000u
+#define FORKS 0x3fffffffu /* so many are under way */
+static _Atomic uint32_t state;
+static __thread bool own_fitting;
+
+static bool may_begin(void)
+{
+	uint32_t was = atomic_load(&state);
+	while (!atomic_compare_exchange_weak(&state, &was, (was & (FITS | FORKS)) != 0 ? was | WISH : FITS))
+		;
+	return (was & (FITS | FORKS)) == 0;
+}
+
+/* Whether it is to be done once more: forks that began meanwhile do it when they are through. */
+static bool may_end(void)
+{
+	uint32_t was = atomic_load(&state);
+	while (!atomic_compare_exchange_weak(&state, &was, was == (FITS | WISH) ? FITS : was & ~FITS))
+		;
+	return was != (FITS | WISH);
+}
 
 void region_fit(size_t limit)
 {
-	if (region_arenas() == 0 || !region_is_own() || atomic_exchange_explicit(&fitting, true, memory_order_acquire))
+	if (region_arenas() == 0 || !region_is_own() || !may_begin())
 		return;
+	own_fitting = true;
 	fit(limit);
-	atomic_store_explicit(&fitting, false, memory_order_release);
+	while (!may_end())
+		fit(os_address_limit());
+	own_fitting = false;
 }
 
-/* Another thread may have been in the middle of it: what is reserved is then not known, and stays. */
-void region_fit_fork_child(void)
+/* ---- Fork ------------------------------------------------------------------------------------------------------------- */
+
+void region_fit_before_fork(void)
+{
+	uint32_t now = atomic_fetch_add(&state, 1) + 1;
+	for (int look = 0; look < LOOKS && (now & FITS) != 0 && !own_fitting; look++) {
+		os_wait(&state, now, 1);
+		now = atomic_load(&state);
+	}
+}
+
+void region_fit_after_fork_in_parent(void)
+{
+	if (atomic_fetch_sub(&state, 1) - 1 == WISH)
+		region_fit(os_address_limit());
+}
+
+/* Another thread that was in the middle of it all the same: what it was about to give up, or had just taken, stays as it is. */
+static void forget_what_is_in_doubt(void)
+{
+	struct extent now = extent_of_size(&kept_now), next = extent_of_size(&kept_next);
+	struct extent least = { size_min(now.chunks, next.chunks), size_min(now.heaps, next.heaps) };
+	set_size(&kept_now, least);
+	set_size(&kept_next, least);
+	set_bound(least);
+}
+
+void region_fit_after_fork_in_child(void)
 {
 	region_become_own();
+	uint32_t was = atomic_exchange(&state, own_fitting ? FITS : 0);
+	if (own_fitting || (was & (FITS | WISH)) == 0)
+		return;
+	if ((was & FITS) != 0)
+		forget_what_is_in_doubt();
+	region_fit(os_address_limit());
 }

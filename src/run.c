@@ -169,7 +169,10 @@ static void free_arenas(page_index first, size_t pages, size_t arenas, bool move
 {
 	if (moved) {
 		atomic_fetch_sub_explicit(&moved_runs, 1, memory_order_relaxed);
-		if (region_refresh(first / ARENA_PAGES, arenas) == 0)
+		int result = region_refresh(first / ARENA_PAGES, arenas);
+		if (unlikely(result == -EACCES))
+			return; /* not memory any more: nobody's from now on */
+		if (result == 0)
 			range_mark(first, arenas * ARENA_PAGES, arena_mark_purged);
 	} else if (!retain_has_room(pages)) {
 		range_purge(first, pages);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Page runs: blocks above 256 KiB, and zeroed or aligned ones below, each of pages of its own. Up to 256 KiB they share an
- * arena with others; above they take whole arenas, of which the tail that the block does not reach is never touched. Above
- * 2 MiB the documentation calls them direct mappings: they move by remapping, not by copying.
+ * arena with others; above they take whole arenas, of which the tail that the block does not reach is never touched. From
+ * 512 KiB on they move by remapping, not by copying. Above 2 MiB the documentation calls them direct mappings.
  */
 #ifndef STRATA_RUN_H
 #define STRATA_RUN_H

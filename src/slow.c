@@ -27,7 +27,8 @@ static void *out_of_memory(void)
 
 /* ---- Allocation ----------------------------------------------------------------------------------------------------- */
 
-void *core_allocate_class(unsigned class)
+/* A block of the class, or NULL; without: because there is no heap to take one from, which says nothing of memory. */
+static void *allocate_class(unsigned class, bool *without)
 {
 	struct heap *heap = thread_attach();
 	while (heap != NULL) {
@@ -43,13 +44,25 @@ void *core_allocate_class(unsigned class)
 		}
 		heap = thread_switch_heap();
 	}
+	*without = true;
 	return NULL;
 }
 
-/* Zeroed blocks that come here are large enough to be runs. */
-static void *take(size_t size, unsigned class, bool zero)
+/* Where address space is short there are few heaps. Who finds none has each block as a run. */
+void *core_allocate_class(unsigned class)
 {
-	return zero || size > MEDIUM_MAX ? run_allocate(size, 1, zero) : core_allocate_class(class);
+	bool without = false;
+	void *block = allocate_class(class, &without);
+	return likely(!without) ? block : run_allocate(size_classes[class].size, 1, false);
+}
+
+/* Zeroed blocks that come here are large enough to be runs. */
+static void *take(size_t size, unsigned class, bool zero, bool of_class)
+{
+	bool without;
+	if (zero || size > MEDIUM_MAX)
+		return run_allocate(size, 1, zero);
+	return of_class ? allocate_class(class, &without) : core_allocate_class(class);
 }
 
 /* For the call that returns to caller; NULL: for a tier that expects blocks of the class, which are not sampled. */
@@ -62,7 +75,7 @@ static void *allocate(size_t size, unsigned class, bool zero, const void *caller
 	struct relief relief = { .size = size };
 	void *block = profile_is_on() && caller != NULL ? profile_allocate(size, 1, zero, caller) : NULL;
 	while (block == NULL) {
-		block = take(size, class, zero);
+		block = take(size, class, zero, caller == NULL);
 		if (unlikely(block == NULL) && !relief_gave(&relief))
 			return out_of_memory();
 	}
@@ -194,6 +207,7 @@ void core_free_own(struct heap *heap, void *block, unsigned class)
 		free_to_busy(block, heap_tag(heap) | class * 2);
 	else
 		thread_watch();
+	limit_settle_freed();
 }
 
 void core_free(void *block, const char *function)
@@ -212,6 +226,7 @@ static bool free_watched(void *block)
 {
 	size_t code;
 	thread_look();
+	limit_settle_freed();
 	if (!fast_code(thread_self.own, block, &code) || code > TAG_CODE_MASK)
 		return false;
 	fast_push(thread_self.own, block, code);

@@ -182,11 +182,18 @@ STRATA_PUBLIC void strata_list_free(strata_type *type, void *list)
 	give_buffered(type, STRATA_LIST, list);
 }
 
+/* The type is of another shape, or none. */
+static STRATA_NOINLINE int misused(const strata_type *type, enum strata_shape shape, const char *function)
+{
+	typed_is(type, shape, function);
+	return EINVAL;
+}
+
 STRATA_PUBLIC int strata_list_reserve(strata_type *type, void *list, size_t items)
 {
 	const strata_type *record = type + 1;
 	if (unlikely(type->mark != STRATA_LIST))
-		return typed_is(type, STRATA_LIST, "strata_list_reserve") ? 0 : EINVAL;
+		return misused(type, STRATA_LIST, "strata_list_reserve");
 	void **buffer = buffer_of(record, list);
 	size_t *capacity = capacity_of(record, list);
 	if (items <= *capacity)
@@ -214,7 +221,7 @@ STRATA_PUBLIC int strata_dict_resize(strata_type *type, void *dict, size_t slots
 {
 	const strata_type *record = type + 1;
 	if (unlikely(type->mark != STRATA_DICT))
-		return typed_is(type, STRATA_DICT, "strata_dict_resize") ? 0 : EINVAL;
+		return misused(type, STRATA_DICT, "strata_dict_resize");
 	if (slots > PTRDIFF_MAX)
 		return ENOMEM;
 	size_t rounded = next_power_of_two(slots);

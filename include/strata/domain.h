@@ -7,8 +7,8 @@
  * signal handler unless "signal-safe" is written. The exceptions are the functions of the control plane
  * (strata_domain_set_table, strata_domain_set_quota), which wait and say for what.
  *
- * Wherever a domain is asked for, any value below 8 but those allowed gives EINVAL (and NULL). Of larger ones the calls that
- * allocate and free look at the three lowest bits alone.
+ * Wherever a domain is asked for, any value below 8 but those allowed gives EINVAL (and NULL), and to free does nothing. Of larger ones
+ * malloc, calloc and free look at the three lowest bits alone; the others give EINVAL.
  */
 #ifndef STRATA_DOMAIN_H
 #define STRATA_DOMAIN_H
@@ -154,7 +154,8 @@ int strata_domain_get_table(enum strata_domain domain, struct strata_domain_tabl
  *     block for 0 bytes. The functions may call any function of strata but the setters, this domain's calls too
  *     (which then come to the table again); they must not fork, and must return (no longjmp, no exception, no
  *     pthread_exit) to leave the read section that they are called in;
- *   - while a thread registers with liburcu, or when it cannot, its calls take the built-in table.
+ *   - while a thread registers with liburcu its calls take the built-in table; where it cannot, for want of memory, liburcu ends
+ *     the program.
  *
  * fork: once a table was set, strata calls liburcu-bp's handlers around fork. A program that calls urcu_bp_before_fork
  * and its partners itself sets STRATA_OPTIONS=urcu_fork:0.
@@ -172,7 +173,7 @@ int strata_domain_set_table(enum strata_domain domain, const struct strata_domai
  * calls are looked up.
  *
  * Switched on for the life of the process by STRATA_OPTIONS=domain_debug:1, or by this call before any block was
- * allocated in any domain. Returns 0, or EBUSY: too late, and it is not what it is.
+ * allocated in any domain. Returns 0, or EBUSY: it was decided before, and otherwise.
  */
 int strata_domain_debug(int on);
 

@@ -142,9 +142,10 @@ int strata_option_get(const char *name, struct strata_option *out);
  *   EINVAL  a pointer is NULL, the type is not the setting's, or the word not one that it takes
  *   ENOENT  no setting has this name
  *   ERANGE  the number is above what the setting allows
- *   EBUSY   the setting (check, reserve, cgroup, numa, domain_debug) can be changed only before the first allocation, and
- *           that has been
- * and leaves the setting as it was unless it returns 0. Never waits, and does not set errno.
+ *   EBUSY   the setting (check, reserve, cgroup, numa, domain_debug, profile_signal) can be changed only before the first
+ *           allocation, and that has been
+ * and leaves the setting as it was unless it returns 0. Waits for nobody, but with the setting profile for the loader's lock: the library that walks stacks
+ * is loaded. Does not set errno.
  */
 int strata_option_set(const char *name, const struct strata_option *in);
 
@@ -162,12 +163,13 @@ int strata_option_set(const char *name, const struct strata_option *in);
  *               back sooner, and less of it is kept.
  *   emergency   so much is held back (counted towards the limit, but never touched). When a call would fail for the first
  *               time it is let go, and the call succeeds: what a server needs to log, and to shed load. It is taken back
- *               when the process has freed as much again.
+ *               when the process has freed as much again, or a quarter of what it costs, if that is less.
  */
 enum strata_pressure {
 	STRATA_PRESSURE_SOFT = 1,  /* limit_soft was passed; told again only after the sum fell by a sixteenth */
 	STRATA_PRESSURE_EMERGENCY, /* the reserve was let go */
-	STRATA_PRESSURE_REFUSED    /* a call is about to fail; it is tried once more after the handler returns */
+	STRATA_PRESSURE_REFUSED    /* a call is about to fail; it is tried once more after the handler returns. Not for what could never be
+	                          * served: above the limit, the reservation or the machine */
 };
 
 struct strata_pressure_handler {
@@ -201,8 +203,7 @@ struct strata_message_handler *strata_on_message(struct strata_message_handler *
 
 /* Writes the heap profile to file: the blocks in use that are watched (setting profile), each with the stack of calls that allocated it,
  * and the process's mappings. The format is that of gperftools (heap_v2), which pprof and jeprof read; they reckon from the sample what
- * all blocks in use are, by the setting's present value. Blocks of malloc's family, new and the functions above; objects of types and
- * blocks of domains are not among them. Stops nobody; what others allocate and free meanwhile may be in it or not. 0, or the errno of
+ * all blocks in use are, by the setting's present value: write it before switching the profile off. Objects of types are not among them. Stops nobody; what others allocate and free meanwhile may be in it or not. 0, or the errno of
  * write(2). May block where that does. */
 int strata_profile_write(int file);
 

@@ -14,6 +14,10 @@
 #ifndef STRATA_HPP
 #define STRATA_HPP
 
+#if __cplusplus < 201703L
+#error "strata.hpp needs C++17"
+#endif
+
 #include <strata/domain.h>
 #include <strata/typed.h>
 

@@ -118,8 +118,8 @@ void strata_tuple_free(strata_type *type, void *tuple, size_t length);
 void *strata_list_alloc(strata_type *type, size_t items) STRATA_ATTRIBUTE(warn_unused_result);
 
 /* Makes room for at least items items, keeping those there; by half more than there was, rounded up to what a block holds
- * anyway (strata_good_size), so that appending one by one is linear. Never shrinks. The buffer may move. 0, or ENOMEM and
- * the list is as it was. */
+ * anyway (strata_good_size), so that appending one by one is linear. Never shrinks. The buffer may move. 0, or ENOMEM,
+ * or EINVAL after a misuse that was told of (misuse:warn), and the list is as it was. */
 int strata_list_reserve(strata_type *type, void *list, size_t items);
 
 /* Frees a list, which is not NULL, with its buffer. */
@@ -132,7 +132,7 @@ void *strata_dict_alloc(strata_type *type, size_t slots) STRATA_ATTRIBUTE(warn_u
 
 /* Gives the dict a zeroed table of at least slots slots (a power of two; it may be smaller than the former one), and the
  * former table, which may be NULL, to the caller, who moves its entries and then passes it to strata_dict_release.
- * 0, or ENOMEM and the dict is as it was. */
+ * 0, or ENOMEM, or EINVAL after a misuse that was told of (misuse:warn), and the dict is as it was. */
 int strata_dict_resize(strata_type *type, void *dict, size_t slots, void **old_table, size_t *old_slots);
 
 /* Frees a table that strata_dict_resize gave out; NULL is ignored. */
