@@ -31,6 +31,7 @@ EXTRA_DIST += \
 	tests/lifecycle/build.sh \
 	tests/lifecycle/lifecycle.h \
 	tests/lifecycle/address_limit.c \
+	tests/lifecycle/address_limit_races.c \
 	tests/lifecycle/domain_fork.c \
 	tests/lifecycle/background.c \
 	tests/lifecycle/early_library.c \

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The heap under a limit on address space that is set while the program runs. See address_limit.c.
+# The heap under a limit on address space that is set while the program runs. See address_limit.c and address_limit_races.c.
 . "${top_srcdir:-.}/tests/lifecycle/build.sh"
 
 need_library
@@ -10,3 +10,13 @@ for way in preloaded shared; do
 	run $way address_limit
 done
 STRATA_OPTIONS=check:1 run preloaded address_limit
+
+build preloaded address_limit_races -rdynamic
+for name in two_set_it forks_meanwhile a_fork_in_the_middle what_lies_beyond_stays; do
+	run preloaded address_limit_races $name || fail "$name"
+done
+STRATA_OPTIONS=reserve:16G run preloaded address_limit_races all_comes_back || fail "all_comes_back"
+(
+	ulimit -v 131072
+	run preloaded address_limit_races more_threads_than_heaps
+) || fail "more_threads_than_heaps"
