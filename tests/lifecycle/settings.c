@@ -6,6 +6,8 @@
 
 #include <strata/strata.h>
 
+#include <signal.h>
+
 const char strata_options[] = "retain:3M,nonsense,decay_ms:77";
 
 static char said[1000];
@@ -25,6 +27,10 @@ int main(int argc, char **argv)
 	char *block;
 
 	check(argc == 2);
+	check(strata_option_get("profile_signal", &option) == 0);
+	option.number = SIGUSR2;
+	if (strata_option_set("profile_signal", &option) == 0)
+		check(raise(SIGUSR2) == 0); /* and does not end the program */
 	check(strata_option_get("retain", &option) == 0 && option.number == strtoull(argv[1], NULL, 10));
 	check(strata_option_get("decay_ms", &option) == 0 && option.number == 77);
 	check(strata_on_message(&handler) == NULL);

@@ -55,6 +55,7 @@ MISUSE_CASES = \
 	tests/misuse/typed_unregistered_tuple \
 	tests/misuse/written_after_free \
 	tests/misuse/written_after_free_evicted \
+	tests/misuse/written_after_free_kept \
 	tests/misuse/written_past_end \
 	tests/misuse/written_past_end_full \
 	tests/misuse/written_past_end_realloc \

@@ -103,6 +103,7 @@ static const struct misuse_case cases[] = {
 	{"written_after_free", "exit", AFTER_FREE, ABORTS, "check:1"},
 	{"link_overwritten", "exit", AFTER_FREE, ABORTS, "check:1"},
 	{"written_after_free_evicted", "free", AFTER_FREE, ABORTS, "check:1"},
+	{"written_after_free_kept", "exit", AFTER_FREE, ABORTS, "check:1,quarantine:4M"},
 	{"written_past_end", "free", PAST_END, ABORTS, "check:1"},
 	{"written_past_end_full", "free", PAST_END, ABORTS, "check:1"},
 	{"written_past_end_realloc", "realloc", PAST_END, ABORTS, "check:1"},

@@ -90,6 +90,32 @@ static void a_fall_between_two_allocations_counts(void **state)
 	assert_ptr_equal(strata_on_pressure(NULL), &told.handler);
 }
 
+static void a_fall_by_small_blocks_counts(void **state)
+{
+	static void *blocks[60000];
+
+	(void)state;
+	strata_trim();
+	set("limit_soft", totals().heap_bytes + 20 * MIB);
+	listen();
+	for (unsigned round = 1; round < 9; round += 2) {
+		void *large;
+
+		for (size_t i = 0; i < 60000; i++)
+			assert_non_null(blocks[i] = malloc(1000));
+		assert_int_equal(told.times[STRATA_PRESSURE_SOFT], round);
+		for (size_t i = 0; i < 60000; i++)
+			free(blocks[i]);
+		if (round > 4)
+			strata_trim();
+		large = malloc(60 * MIB);
+		assert_non_null(large);
+		assert_int_equal(told.times[STRATA_PRESSURE_SOFT], round + 1);
+		free(large);
+	}
+	assert_ptr_equal(strata_on_pressure(NULL), &told.handler);
+}
+
 /* Whatever it was before, and whoever was told. */
 static void a_soft_limit_that_is_set_is_told_anew(void **state)
 {
@@ -307,6 +333,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(the_soft_limit_is_told_once_until_it_falls, no_limits),
 		cmocka_unit_test_teardown(a_fall_between_two_allocations_counts, no_limits),
+		cmocka_unit_test_teardown(a_fall_by_small_blocks_counts, no_limits),
 		cmocka_unit_test_teardown(a_soft_limit_that_is_set_is_told_anew, no_limits),
 		cmocka_unit_test_teardown(what_cannot_be_is_refused_at_once, no_limits),
 		cmocka_unit_test_teardown(a_refused_call_destroys_no_object, no_limits),
