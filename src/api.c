@@ -55,7 +55,7 @@ STRATA_PUBLIC void strata_free_sized(void *block, size_t size)
 
 STRATA_PUBLIC void *strata_aligned_alloc(size_t alignment, size_t size)
 {
-	if (alignment == 0 || (alignment & (alignment - 1)) != 0) {
+	if (!is_power_of_two(alignment)) {
 		errno = EINVAL;
 		return NULL;
 	}

@@ -130,6 +130,11 @@ static inline bool is_older(uint32_t now, uint32_t since, uint32_t ms)
 	return ms == 0 || (age >= ms && age < -AHEAD_MOST);
 }
 
+static inline bool is_power_of_two(size_t n)
+{
+	return n != 0 && (n & (n - 1)) == 0;
+}
+
 static inline size_t round_up(size_t value, size_t power_of_two)
 {
 	return (value + power_of_two - 1) & ~(power_of_two - 1);

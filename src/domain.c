@@ -192,7 +192,7 @@ static void *table_aligned(const struct strata_domain_table *table, size_t align
 
 STRATA_PUBLIC void *strata_domain_aligned_alloc(enum strata_domain domain, size_t alignment, size_t size)
 {
-	if (domain >= DOMAINS || alignment == 0 || (alignment & (alignment - 1)) != 0)
+	if (domain >= DOMAINS || !is_power_of_two(alignment))
 		return fail(EINVAL);
 	const struct strata_domain_table *table = table_enter(domain);
 	if (likely(table == NULL))

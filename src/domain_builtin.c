@@ -144,7 +144,7 @@ static void table_free(void *ctx, void *block)
 
 static void *table_aligned_alloc(void *ctx, size_t alignment, size_t size)
 {
-	if (alignment == 0 || (alignment & (alignment - 1)) != 0) {
+	if (!is_power_of_two(alignment)) {
 		errno = EINVAL;
 		return NULL;
 	}

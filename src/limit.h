@@ -10,6 +10,7 @@
 #ifndef STRATA_LIMIT_H
 #define STRATA_LIMIT_H
 
+#include "compiler.h"
 #include "options.h"
 
 struct relief {
@@ -29,7 +30,7 @@ void limit_look(void);
 static inline void limit_settle(void)
 {
 	const struct options *in_force = options();
-	if (__builtin_expect(in_force->limit_soft_bytes != 0 || in_force->emergency_bytes != 0, 0))
+	if (unlikely(in_force->limit_soft_bytes != 0 || in_force->emergency_bytes != 0))
 		limit_look();
 }
 
@@ -38,7 +39,7 @@ void limit_look_down(void);
 /* After pages were freed: whether what the handler was told of is past. Else a fall between two allocations would not be seen. */
 static inline void limit_settle_freed(void)
 {
-	if (__builtin_expect(options()->limit_soft_bytes != 0, 0))
+	if (unlikely(options()->limit_soft_bytes != 0))
 		limit_look_down();
 }
 

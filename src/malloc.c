@@ -87,11 +87,6 @@ STRATA_PUBLIC void free_aligned_sized(void *block, size_t alignment, size_t size
 
 /* ---- Aligned -------------------------------------------------------------------------------------------------------- */
 
-static bool is_power_of_two(size_t n)
-{
-	return n != 0 && (n & (n - 1)) == 0;
-}
-
 /* C17 7.22.3.1 as amended by DR 460: an alignment that is not supported fails; size need not be a multiple of it. */
 STRATA_PUBLIC void *aligned_alloc(size_t alignment, size_t size)
 {

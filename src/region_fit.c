@@ -184,7 +184,7 @@ static void fit(size_t limit)
 
 /* One at a time fits. Who finds somebody at it, or forks under way, leaves the wish, and whoever ends that fulfils it, by the limit in force
  * then: sequentially consistent, so the limit that one has set who goes away is seen by the one who stays. A fork waits for who fits, so that
- * its child knows what is reserved; but not for ever. */
+ * its child knows what is reserved; but not for ever. docs/models/region_who.pml goes through all interleavings. */
 #define FITS 0x80000000u
 #define WISH 0x40000000u
 #define FORKS 0x3fffffffu /* so many are under way */

@@ -135,7 +135,7 @@ static bool is_sound(const struct strata_type_info *info)
 	if (info->name == NULL || (unsigned)info->shape > STRATA_DICT || info->size > UINT32_MAX ||
 	    (info->size == 0 && info->shape != STRATA_TUPLE))
 		return false;
-	if ((alignment & (alignment - 1)) != 0 || alignment > PAGE_SIZE || info->max_length > MOST_LENGTH)
+	if (!is_power_of_two(alignment) || alignment > PAGE_SIZE || info->max_length > MOST_LENGTH)
 		return false;
 	if (info->shape == STRATA_FIXED)
 		return true;

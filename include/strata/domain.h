@@ -139,7 +139,7 @@ int strata_domain_get_table(enum strata_domain domain, struct strata_domain_tabl
  *
  * After it returns, no thread runs in the former table (unless that was the built-in one), and none will: its ctx may
  * be freed. Every call that begins after it returns takes the new one. It waits for the calls in the former table and
- * for a grace period of RCU, and setters wait for each other.
+ * for a grace period of RCU, setters wait for each other, and the first one for forks under way.
  *
  * Returns 0; EINVAL: no such domain, or a function missing; EDEADLK: the calling thread is in a read section of
  * liburcu-bp, which a function of a table always is.
