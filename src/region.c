@@ -118,7 +118,7 @@ static int owner;
 /* Threads that ask the system for the reservation, or have it and did not publish it yet. Sequentially consistent, like reservation: who
  * sees the count fallen sees what was published before. */
 static _Atomic uint32_t reserving;
-#define LOOKS 1000 /* of a millisecond each, at most */
+#define WAIT_MS_MOST 2000
 
 /* This thread's part of it, which is all that is left of it in the child of its fork. */
 static __thread unsigned own_reserving, own_extending;
@@ -127,7 +127,7 @@ static __thread unsigned own_reserving, own_extending;
  * others wait, but not for ever. Whether it is there; if not, nobody is about to publish it but one that was waited for in vain. */
 static bool comes_from_another(bool *patient)
 {
-	for (int look = 0; look < LOOKS; look++) {
+	for (uint64_t begun = os_clock_ms(); os_clock_ms() - begun < WAIT_MS_MOST;) {
 		uint32_t others = atomic_load(&reserving);
 		if (atomic_load(&reservation) != 0)
 			return true;

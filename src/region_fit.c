@@ -93,11 +93,11 @@ static void set_bound(struct extent extent)
 	atomic_store(&region_most.arenas, (uint32_t)(extent.chunks * CHUNK_ARENAS));
 }
 
-#define LOOKS 1000 /* of a millisecond each, at most */
+#define WAIT_MS_MOST 1000
 
 static bool nobody_extends(void)
 {
-	for (int look = 0; look < LOOKS; look++) {
+	for (uint64_t begun = os_clock_ms(); os_clock_ms() - begun < WAIT_MS_MOST;) {
 		uint32_t who = atomic_load(&region_most.extending);
 		if (who == 0)
 			return true;
@@ -224,10 +224,9 @@ void region_fit(size_t limit)
 void region_fit_before_fork(void)
 {
 	uint32_t now = atomic_fetch_add(&state, 1) + 1;
-	for (int look = 0; look < LOOKS && (now & FITS) != 0 && !own_fitting; look++) {
+	uint64_t begun = os_clock_ms();
+	for (; (now & FITS) != 0 && !own_fitting && os_clock_ms() - begun < WAIT_MS_MOST; now = atomic_load(&state))
 		os_wait(&state, now, 1);
-		now = atomic_load(&state);
-	}
 }
 
 void region_fit_after_fork_in_parent(void)

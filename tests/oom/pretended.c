@@ -76,7 +76,7 @@ static void on_large_pages(size_t page)
 	peak = resident_bytes();
 	free_all();
 	strata_trim();
-	if (resident_bytes() - base > (peak - base) / 2)
+	if (resident_bytes() > base + (peak - base) / 2)
 		fatal("%zu of %zu bytes stay resident", resident_bytes(), peak);
 	printf("pretended: pages of %zu KiB: %zu KiB resident, then %zu\n", page / KIB, peak / KIB, resident_bytes() / KIB);
 }

@@ -14,7 +14,7 @@ TESTS="test_list test_dict test_bytes test_unicode test_gc test_weakref test_gen
 regression_tests() {
 	# shellcheck disable=SC2086
 	preloaded "$PYTHON" -m test -v -j2 --tempdir "$RUN/tmp" -i '*timeout*' -i '*Barrier*' -i '*LockTests*' \
-		-i '*Semaphore*' -i '*deepcopy*' -i '*dict_copy*' $TESTS
+		-i '*Semaphore*' -i '*ConditionTests*' -i '*EventTests*' -i '*deepcopy*' -i '*dict_copy*' $TESTS
 }
 
 workload() {

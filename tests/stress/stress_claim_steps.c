@@ -310,8 +310,11 @@ static unsigned hold(pid_t thread, unsigned round, unsigned steps)
 	shared->go = round;
 	while (shared->inside < round)
 		step(thread);
-	for (; taken < steps && shared->done < round; taken++)
+	for (; taken < steps && shared->done < round; taken++) {
+		if (taken % 1000 == 0)
+			alarm(WATCHDOG_SECONDS);
 		step(thread);
+	}
 	return taken;
 }
 

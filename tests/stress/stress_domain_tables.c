@@ -9,6 +9,7 @@
 #include "stress.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <time.h>
 
@@ -45,11 +46,14 @@ static void leave(struct wrapper *wrapper)
 	atomic_fetch_sub(&wrapper->inside, 1);
 }
 
+static atomic_bool came; /* a call, to a wrapper */
+
 static void *wrapped_malloc(void *ctx, size_t size)
 {
 	struct wrapper *wrapper = enter(ctx);
 	void *block = wrapper->former.malloc(wrapper->former.ctx, size);
 
+	atomic_store_explicit(&came, true, memory_order_relaxed);
 	leave(wrapper);
 	return block;
 }
@@ -224,6 +228,8 @@ int main(void)
 		threads[i] = stress_thread(keeps_a_place, (void *)i);
 	for (size_t i = 0; i < SETTERS; i++)
 		setters[i] = stress_thread(exchanges_tables, (void *)i);
+	while (!atomic_load(&came))
+		sched_yield();
 	stress_run_for(1);
 	for (size_t i = 0; i < SETTERS; i++)
 		stress_join(setters[i]);

@@ -147,20 +147,31 @@ size_t interesting_sizes(const size_t **out)
 	return count;
 }
 
-size_t resident_bytes(void)
+/* 0: there is none. */
+static size_t value_in(const char *path, const char *name)
 {
 	char text[4096];
-	int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	int file = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
 	const char *line;
 
 	if (file >= 0)
 		close(file);
 	text[length < 0 ? 0 : length] = '\0';
-	line = strstr(text, "VmRSS:");
-	if (line == NULL)
+	line = strstr(text, name);
+	return line == NULL ? 0 : strtoul(line + strlen(name), NULL, 10);
+}
+
+size_t resident_bytes(void)
+{
+	/* Counted, where the other is a sum of what each thread, or processor, may be a little behind with. */
+	size_t kib = value_in("/proc/self/smaps_rollup", "\nRss:");
+
+	if (kib == 0)
+		kib = value_in("/proc/self/status", "\nVmRSS:");
+	if (kib == 0)
 		fatal("no VmRSS in /proc/self/status");
-	return strtoul(line + strlen("VmRSS:"), NULL, 10) * KIB;
+	return kib * KIB;
 }
 
 struct strata_stats totals(void)
@@ -194,10 +205,10 @@ bool comes(bool (*is_there)(size_t bound), size_t bound, const char *what)
 	struct timespec begun, now;
 
 	clock_gettime(CLOCK_MONOTONIC, &begun);
-	while (!is_there(bound)) {
+	for (size_t looks = 0; !is_there(bound); looks++) {
 		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (now.tv_sec - begun.tv_sec > 120) {
-			fprintf(stderr, "awaited for two minutes, and not come: %s (%zu)\n", what, bound);
+		if (now.tv_sec - begun.tv_sec > 120 && looks > 20000) {
+			fprintf(stderr, "awaited for two minutes and 20000 looks, and not come: %s (%zu)\n", what, bound);
 			return false;
 		}
 		usleep(2000);

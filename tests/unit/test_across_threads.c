@@ -385,7 +385,7 @@ static void a_sleepers_pools_do_not_stay_half_empty(void **state)
 		strata_free(set_up[i]);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(of_one_size),
@@ -399,5 +399,7 @@ int main(void)
 		cmocka_unit_test(a_sleepers_pools_do_not_stay_half_empty),
 	};
 
+	(void)argc;
+	leave_out_the_container(argv);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

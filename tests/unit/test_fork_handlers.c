@@ -106,6 +106,7 @@ static void caches_are_claimed_after_forks_that_overlap(void **state)
 	(void)state;
 	if (checked_mode())
 		skip();
+	set_decay(STOPPED);
 	pthread_barrier_init(&together, NULL, THREADS + 1);
 	for (size_t i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, fork_and_sleep, (void *)i), 0);

@@ -214,6 +214,7 @@ static void a_refused_call_destroys_no_object(void **state)
 	info.destroy = destroy;
 	watched = strata_type_register(&info, sizeof info);
 	assert_true(plain && watched);
+	set_decay(STOPPED);
 	if (!checked_mode()) {
 		limit_with_room(ROOM);
 		assert_int_equal(cached_after(plain, ask_for_too_much), 0);
@@ -336,7 +337,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(a_fall_by_small_blocks_counts, no_limits),
 		cmocka_unit_test_teardown(a_soft_limit_that_is_set_is_told_anew, no_limits),
 		cmocka_unit_test_teardown(what_cannot_be_is_refused_at_once, no_limits),
-		cmocka_unit_test_teardown(a_refused_call_destroys_no_object, no_limits),
+		cmocka_unit_test_teardown(a_refused_call_destroys_no_object, no_limits_and_the_clock_runs),
 		cmocka_unit_test_teardown(a_handler_that_frees_saves_the_call, no_limits),
 		cmocka_unit_test_teardown(the_emergency_reserve_serves_once_and_is_taken_back, no_limits),
 		cmocka_unit_test_teardown(a_reserve_that_cannot_be_is_not_told_of, no_limits),
