@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* What os_*.c return for a call of the system. */
 #ifndef STRATA_OS_RESULT_H
 #define STRATA_OS_RESULT_H
 

@@ -78,5 +78,4 @@ static inline bool pool_is_start(const void *p, const struct size_class *class)
 	return block_begins(class, (size_t)((const char *)p - first), class->capacity, &index);
 }
 
-
 #endif

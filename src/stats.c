@@ -51,49 +51,67 @@ static void move_typed(struct strata_stats *stats)
 	stats->cached_bytes += typed.held_bytes;
 }
 
-static void fill(struct strata_stats *stats)
+/* Blocks that left their pools, and which of them no program has: in bins, and on their way home. */
+struct pooled {
+	int64_t out_bytes, out_blocks;
+	uint64_t cached_bytes, cached_blocks;
+};
+
+static struct pooled add_classes(const struct heap_sums *sums)
 {
-	static const struct strata_stats none;
-	struct heap_sums sums;
-	*stats = none;
-	/* The totals first: what a heap tells them meanwhile is not counted twice. */
-	int64_t used_pages;
-	int64_t dirty_pages;
-	arena_totals(&used_pages, &dirty_pages);
-	stats_sum(&sums);
-	int64_t out_bytes = 0;
-	int64_t out_blocks = 0;
-	uint64_t cached_blocks = sums.travelling_blocks;
-	stats->cached_bytes = sums.travelling_bytes;
+	struct pooled pooled = { .cached_bytes = sums->travelling_bytes, .cached_blocks = sums->travelling_blocks };
 	for (unsigned class = 1; class < CLASS_COUNT; class++) {
-		out_blocks += (int64_t)sums.classes[class].out;
-		out_bytes += (int64_t)(sums.classes[class].out * size_classes[class].size);
-		cached_blocks += sums.classes[class].cached;
-		stats->cached_bytes += sums.classes[class].cached * size_classes[class].size;
+		const size_t size = size_classes[class].size;
+		pooled.out_blocks += (int64_t)sums->classes[class].out;
+		pooled.out_bytes += (int64_t)(sums->classes[class].out * size);
+		pooled.cached_blocks += sums->classes[class].cached;
+		pooled.cached_bytes += sums->classes[class].cached * size;
 	}
-	struct run_counters runs = run_count();
-	struct arena_counters arenas = arena_counters_of(used_pages + sums.used_pages, dirty_pages + sums.dirty_pages);
-	uint64_t pooled_live = at_least_zero(out_bytes - (int64_t)stats->cached_bytes);
-	stats->run_bytes = runs.bytes;
-	stats->live_bytes = at_least_zero((int64_t)(pooled_live + runs.bytes) - sums.aside_bytes);
-	stats->live_blocks = at_least_zero(out_blocks - (int64_t)cached_blocks + (int64_t)runs.blocks - sums.aside_blocks);
-	stats->cached_bytes += (uint64_t)sums.aside_bytes;
+	return pooled;
+}
+
+static void fill_blocks(struct strata_stats *stats, const struct heap_sums *sums, const struct pooled *pooled,
+			const struct run_counters *runs)
+{
+	uint64_t pooled_live = at_least_zero(pooled->out_bytes - (int64_t)pooled->cached_bytes);
+	stats->run_bytes = runs->bytes;
+	stats->live_bytes = at_least_zero((int64_t)(pooled_live + runs->bytes) - sums->aside_bytes);
+	stats->live_blocks = at_least_zero(pooled->out_blocks - (int64_t)pooled->cached_blocks + (int64_t)runs->blocks -
+					   sums->aside_blocks);
+	stats->cached_bytes = pooled->cached_bytes + (uint64_t)sums->aside_bytes;
 	move_typed(stats);
+}
+
+/* The reserve and the slots have pages, which are neither the program's nor free. */
+static void fill_pages(struct strata_stats *stats, struct arena_counters arenas, const struct pooled *pooled,
+		       const struct run_counters *runs)
+{
 	uint64_t cached_runs = run_cache_bytes();
-	stats->free_bytes = arenas.dirty_pages * PAGE_SIZE + cached_runs;
-	uint64_t emergency = limit_emergency_bytes();
-	arenas.used_pages -= size_min(emergency / PAGE_SIZE, arenas.used_pages);
-	stats->emergency_bytes = emergency;
 	size_t slots = slots_pages();
-	arenas.used_pages -= size_min(slots, arenas.used_pages);
+	stats->emergency_bytes = limit_emergency_bytes();
+	arenas.used_pages -= size_min(stats->emergency_bytes / PAGE_SIZE + slots, arenas.used_pages);
+	stats->free_bytes = arenas.dirty_pages * PAGE_SIZE + cached_runs;
 	stats->heap_bytes = (arenas.used_pages + arenas.dirty_pages) * PAGE_SIZE;
-	stats->pooled_bytes = at_least_zero((int64_t)(arenas.used_pages * PAGE_SIZE) - (int64_t)(runs.bytes + cached_runs) -
-					    out_bytes);
+	stats->pooled_bytes = at_least_zero((int64_t)(arenas.used_pages * PAGE_SIZE) - (int64_t)(runs->bytes + cached_runs) -
+					    pooled->out_bytes);
 	stats->purged_bytes = arenas.purged_bytes;
 	stats->metadata_bytes = region_metadata_bytes() + slots * PAGE_SIZE;
 	stats->reserved_bytes = others_read(region.reserved_bytes);
-	stats->threads = sums.threads;
-	stats->heaps = heap_count();
+}
+
+/* The totals first: what a heap tells them meanwhile is not counted twice. */
+static void fill(struct strata_stats *stats)
+{
+	struct heap_sums sums;
+	int64_t used_pages, dirty_pages;
+	arena_totals(&used_pages, &dirty_pages);
+	stats_sum(&sums);
+	struct pooled pooled = add_classes(&sums);
+	struct run_counters runs = run_count();
+	struct arena_counters arenas = arena_counters_of(used_pages + sums.used_pages, dirty_pages + sums.dirty_pages);
+	*stats = (struct strata_stats){ .threads = sums.threads, .heaps = heap_count() };
+	fill_blocks(stats, &sums, &pooled, &runs);
+	fill_pages(stats, arenas, &pooled, &runs);
 }
 
 STRATA_PUBLIC int strata_stats_read(struct strata_stats *out, size_t size)

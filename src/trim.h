@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Everything that can go back to the system, at one call. */
 #ifndef STRATA_TRIM_H
 #define STRATA_TRIM_H
 
