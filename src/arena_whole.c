@@ -4,6 +4,7 @@
 #include "arena_count.h"
 #include "arena_node.h"
 #include "bit_word.h"
+#include "page_range.h"
 #include "region.h"
 #include "run.h"
 #include "walk.h"
@@ -39,6 +40,17 @@ static void release_range(arena_index first, size_t count)
 		atomic_fetch_and(&region.chunks[at].used, ~bits_in_chunk(at, first, count));
 }
 
+/* What memory a whole arena has on another node goes back for as much on the own one: in all it is the same, and near for as long as it is
+ * used; else threads of both nodes would have pages on either of them in it. */
+static STRATA_NOINLINE void bring_near(arena_index first, size_t count)
+{
+	unsigned here = numa_here();
+	for (arena_index index = first; index < first + count && here != ANY_NODE; index++)
+		if (arena_costly_pages(index) != 0 && arena_node(index) != here)
+			range_purge(index * ARENA_PAGES, ARENA_PAGES);
+	arena_node_note(first, count);
+}
+
 /* 0, -EBUSY: somebody has one of them, or -ENOMEM: they cannot be made memory. */
 static int claim_range(arena_index first, size_t count)
 {
@@ -53,9 +65,9 @@ static int claim_range(arena_index first, size_t count)
 		return -EBUSY;
 	}
 	walk_untagged(first * ARENA_PAGES, count * ARENA_PAGES);
-	if (unlikely(numa_nodes() > 1))
-		arena_node_note(first, count);
 	arena_count_claim_whole(first, count);
+	if (unlikely(numa_nodes() > 1))
+		bring_near(first, count);
 	return 0;
 }
 

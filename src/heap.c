@@ -7,6 +7,7 @@
 #include "bin_slots.h"
 #include "check.h"
 #include "claim.h"
+#include "numa.h"
 #include "number_stack.h"
 #include "pool.h"
 #include "pool_purge.h"
@@ -20,9 +21,23 @@ struct heap empty_heap = { .tag = TAG_CLOSED, .bins = { [0 ... CLASS_COUNT - 1] 
 
 /* ---- The registry --------------------------------------------------------------------------------------------------- */
 
-/* Heaps without a thread. Spares are kept apart, so that none becomes a thread's for good (fork.h). */
-static number_stack dead_stack;
+/* Heaps without a thread, by the node on which their memory mostly lies. Spares are kept apart, so that none becomes a thread's for good
+ * (fork.h). */
+static number_stack dead_stacks[NODES_MOST];
 static number_stack spare_stack;
+
+static unsigned node_here(void)
+{
+	unsigned node = numa_here();
+	return node != ANY_NODE ? node : 0;
+}
+
+/* The own node's first (0), then the others': whatever there is serves before more memory is taken. */
+static number_stack *dead_stack(unsigned distance)
+{
+	unsigned nodes = numa_nodes();
+	return likely(nodes == 1) ? &dead_stacks[0] : &dead_stacks[(node_here() + distance) % nodes];
+}
 
 static _Atomic uint32_t *next_of(uint32_t number)
 {
@@ -31,7 +46,7 @@ static _Atomic uint32_t *next_of(uint32_t number)
 
 static void dead_push(struct heap *heap)
 {
-	number_stack_push(heap->spare ? &spare_stack : &dead_stack, heap->number, next_of);
+	number_stack_push(heap->spare ? &spare_stack : &dead_stacks[heap->node], heap->number, next_of);
 }
 
 static struct heap *dead_pop(number_stack *stack)
@@ -42,7 +57,8 @@ static struct heap *dead_pop(number_stack *stack)
 
 void heap_forget_dead(void)
 {
-	atomic_store(&dead_stack, 0);
+	for (unsigned node = 0; node < NODES_MOST; node++)
+		atomic_store(&dead_stacks[node], 0);
 	atomic_store(&spare_stack, 0);
 }
 
@@ -198,14 +214,24 @@ static struct heap *revive(number_stack *stack)
 	return NULL;
 }
 
+static struct heap *revive_dead(void)
+{
+	struct heap *heap = NULL;
+	for (unsigned i = 0; i < numa_nodes() && heap == NULL; i++)
+		heap = revive(dead_stack(i));
+	return heap;
+}
+
 struct heap *heap_acquire(bool new_is_spare)
 {
 	if (region_ready() != 0)
 		return NULL;
-	struct heap *heap = revive(&dead_stack);
-	if (heap != NULL)
-		return heap;
-	return new_is_spare ? heap_acquire_spare() : create(false);
+	struct heap *heap = revive_dead();
+	if (heap == NULL)
+		heap = new_is_spare ? heap_acquire_spare() : create(false);
+	if (likely(heap != NULL))
+		heap->node = (uint8_t)node_here();
+	return heap;
 }
 
 struct heap *heap_acquire_spare(void)
@@ -254,6 +280,7 @@ void heap_wake(struct heap *heap)
 void heap_release(struct heap *heap)
 {
 	claim_allow(heap);
+	heap->node = (uint8_t)node_here();
 	if (heap_try_lock_own(heap)) {
 		remote_flush(heap);
 		bring_all_home(heap);
@@ -350,6 +377,8 @@ static unsigned adopt_along(number_stack *stack, struct heap *heap, unsigned cla
 
 unsigned heap_adopt(struct heap *heap, unsigned class)
 {
-	unsigned adopted = adopt_along(&dead_stack, heap, class);
+	unsigned adopted = 0;
+	for (unsigned i = 0; i < numa_nodes() && adopted == 0; i++)
+		adopted = adopt_along(dead_stack(i), heap, class);
 	return adopted > 0 ? adopted : adopt_along(&spare_stack, heap, class);
 }

@@ -16,6 +16,7 @@ LIFECYCLE_TESTS = \
 	tests/lifecycle/test_seccomp.sh \
 	tests/lifecycle/test_locked.sh \
 	tests/lifecycle/test_address_limit.sh \
+	tests/lifecycle/test_nodes.sh \
 	tests/lifecycle/test_stopped.sh \
 	tests/lifecycle/test_background.sh \
 	tests/lifecycle/test_settings.sh \
@@ -43,6 +44,7 @@ EXTRA_DIST += \
 	tests/lifecycle/native_first.c \
 	tests/lifecycle/own_malloc.c \
 	tests/lifecycle/python_memory.py \
+	tests/lifecycle/nodes.c \
 	tests/lifecycle/plain.c \
 	tests/lifecycle/profiled.c \
 	tests/lifecycle/sandbox.c \
