@@ -144,9 +144,10 @@ static void drop_quarantine(struct quarantine *quarantine, const char *function)
 	core_free(quarantine, function);
 }
 
+/* A thread without a heap is not told of its end, and nobody would let go of what it kept back. */
 static struct quarantine *own_quarantine(void)
 {
-	if (thread_self.quarantine == NULL && !thread_self.leaving)
+	if (thread_self.quarantine == NULL && !thread_self.leaving && thread_attach() != NULL)
 		thread_self.quarantine = make_quarantine(QUARANTINE_LEAST);
 	return thread_self.quarantine;
 }

@@ -99,10 +99,10 @@ static void *allocate_class(unsigned class, bool *without)
 	return NULL;
 }
 
-void *core_allocate_of_class(unsigned class)
+void *core_allocate_of_class(unsigned class, bool *without)
 {
-	bool without;
-	return allocate_class(class, &without);
+	*without = false;
+	return allocate_class(class, without);
 }
 
 /* Where address space is short there are few heaps. Who finds none has each block as a run. */
@@ -240,7 +240,6 @@ void core_free_own(struct heap *heap, void *block, unsigned class)
 		free_to_busy(block, heap_tag(heap) | class * 2);
 	else
 		thread_watch();
-	limit_settle_freed();
 }
 
 void core_free(void *block, const char *function)
@@ -248,10 +247,9 @@ void core_free(void *block, const char *function)
 	page_tag tag = core_tag(block);
 	if (likely(tag >> TAG_OWNER_SHIFT != 0 && tag != TAG_FOREIGN))
 		free_pooled(block, tag);
-	else if (likely(tag == TAG_RUN && run_free(block)))
-		limit_settle_freed();
-	else
+	else if (unlikely(tag != TAG_RUN || !run_free(block)))
 		misuse(function, block, core_fault(block));
+	limit_settle_freed();
 }
 
 /* ---- Resizing ------------------------------------------------------------------------------------------------------- */

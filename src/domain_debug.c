@@ -307,7 +307,7 @@ void debug_free(void *block)
 	}
 	kept.last = head;
 	kept.bytes += weight_of(head);
-	while (kept.first != NULL && (thread_self.leaving || kept.bytes > options()->quarantine_bytes))
+	while (kept.first != NULL && (thread_self.leaving || thread_attach() == NULL || kept.bytes > options()->quarantine_bytes))
 		let_oldest_go("domain_free");
 }
 

@@ -50,6 +50,27 @@ static int value_for(const struct option *option, const struct strata_option *in
 	return in->number <= option->most ? 0 : ERANGE;
 }
 
+static bool is_setting(const struct option *option, size_t offset)
+{
+	return option->offset == offset;
+}
+
+/* What follows from a setting that is not just looked at the next time. */
+static int change(const struct option *option, size_t value, const char *word)
+{
+	size_t former = option_value(option);
+	option_keep(option, value, word);
+	if (is_setting(option, offsetof(struct options, profile_signal)) && profile_begin() != 0) {
+		option_keep(option, former, NULL);
+		return EINVAL;
+	}
+	if (is_setting(option, offsetof(struct options, profile_bytes)))
+		profile_prepare();
+	limit_look();
+	background_note_filters();
+	return 0;
+}
+
 STRATA_PUBLIC int strata_option_set(const char *name, const struct strata_option *in)
 {
 	size_t value;
@@ -61,14 +82,5 @@ STRATA_PUBLIC int strata_option_set(const char *name, const struct strata_option
 	int result = value_for(option, in, &value);
 	if (result == 0 && is_fixed(option))
 		result = EBUSY;
-	if (result == 0) {
-		option_keep(option, value, in->word);
-		limit_look();
-		background_note_filters();
-		if (option->offset == offsetof(struct options, profile_bytes))
-			profile_prepare();
-		if (option->offset == offsetof(struct options, profile_signal))
-			profile_begin();
-	}
-	return result;
+	return result == 0 ? change(option, value, in->word) : result;
 }

@@ -261,11 +261,22 @@ static void write_if_wanted(void)
 	write_file(path);
 }
 
-void profile_begin(void)
+/* The signal that is ours, and what it did before. By who sets it: the constructor, and the program before its first allocation. */
+static int own_signal;
+static struct sigaction former_action;
+
+int profile_begin(void)
 {
 	struct sigaction action = { .sa_handler = want, .sa_flags = SA_RESTART | SA_ONSTACK };
-	if (options()->profile_signal != 0)
-		sigaction((int)options()->profile_signal, &action, NULL);
+	int wanted_signal = (int)options()->profile_signal;
+	int saved_errno = errno, result = 0;
+	if (own_signal != 0 && own_signal != wanted_signal)
+		sigaction(own_signal, &former_action, NULL);
+	if (wanted_signal != 0 && wanted_signal != own_signal && sigaction(wanted_signal, &action, &former_action) != 0)
+		result = errno;
+	own_signal = result == 0 ? wanted_signal : 0;
+	errno = saved_errno;
+	return result;
 }
 
 void profile_prepare(void)

@@ -28,8 +28,8 @@ STRATA_COLD void *profile_allocate(size_t size, size_t alignment, bool zero, con
 STRATA_COLD void *profile_reallocate(void *block, size_t size, const void *caller);
 void profile_resume(void);
 
-/* From the constructor, and when the setting was changed: the signal that asks for it. */
-void profile_begin(void);
+/* From the constructor, and when the setting was changed: the signal that asks for it. 0, or EINVAL: it cannot be. */
+int profile_begin(void);
 /* There too, likewise: what must not be done first in the middle of a call. */
 void profile_prepare(void);
 /* In the child of a fork: what its parent was asked for is not asked of it. */

@@ -123,20 +123,24 @@ static _Atomic uint32_t reserving;
 /* This thread's part of it, which is all that is left of it in the child of its fork. */
 static __thread unsigned own_reserving, own_extending;
 
+/* So many were waited for in vain: not again, unless there are others. Written by who has, read by who would; orders nothing. */
+static _Atomic uint32_t held_up;
+
 /* What one thread has just mapped is what another, under a limit, is refused. It is published at once, unless that thread is held up: then
- * others wait, but not for ever. Whether it is there; if not, nobody is about to publish it but one that was waited for in vain. */
-static bool comes_from_another(bool *patient)
+ * others wait, but not for ever. Whether it is there; if not, nobody is about to publish it but who was waited for in vain. */
+static bool comes_from_another(void)
 {
-	for (uint64_t begun = os_clock_ms(); os_clock_ms() - begun < WAIT_MS_MOST;) {
+	for (uint64_t begun = os_clock_ms();;) {
 		uint32_t others = atomic_load(&reserving);
 		if (atomic_load(&reservation) != 0)
 			return true;
-		if (others == own_reserving || !*patient)
+		if (others <= own_reserving || others == atomic_load(&held_up))
 			return false;
-		os_wait(&reserving, others, 1);
+		if (os_clock_ms() - begun >= WAIT_MS_MOST)
+			atomic_store(&held_up, others);
+		else
+			os_wait(&reserving, others, 1);
 	}
-	*patient = false;
-	return false;
 }
 
 static bool reserve(uintptr_t shape)
@@ -156,10 +160,9 @@ static bool reserve(uintptr_t shape)
 /* As much of it as the system gives. */
 static int reserve_most(void)
 {
-	bool patient = true;
 	uintptr_t shape = wanted_shape(), few = shape & FEW_HEAPS;
 	for (uintptr_t count = shape - few; count > 0; count -= size_max(count / 8, 1))
-		if (reserve(few | count) || comes_from_another(&patient))
+		if (reserve(few | count) || comes_from_another())
 			return 0;
 	return -ENOMEM;
 }
@@ -363,6 +366,8 @@ static int extend_units(void *array, size_t unit, uint32_t step, uint32_t number
 {
 	uint32_t committed = atomic_load_explicit(done, memory_order_acquire);
 	uint32_t most = atomic_load(&region_most.heaps);
+	if (number < committed)
+		return 0;
 	if (number >= most)
 		return -ENOMEM;
 	uint32_t target = (uint32_t)size_min((number / step + 1) * step, most);

@@ -182,8 +182,8 @@ static void fit(size_t limit)
 
 /* ---- Who -------------------------------------------------------------------------------------------------------------- */
 
-/* One at a time fits. Who finds somebody at it, or forks under way, leaves the wish, and whoever ends that fulfils it, by the limit in force
- * then: sequentially consistent, so the limit that one has set who goes away is seen by the one who stays. A fork waits for who fits, so that
+/* One at a time fits. Who finds somebody at it, or forks under way, leaves the wish, and waits; whoever ends that fulfils it, by the limit in
+ * force then, if nobody waits any more: sequentially consistent, so the limit that one has set who goes away is seen by the one who stays. A fork waits for who fits, so that
  * its child knows what is reserved; but not for ever. docs/models/region_who.pml goes through all interleavings. */
 #define FITS 0x80000000u
 #define WISH 0x40000000u
@@ -208,15 +208,39 @@ static bool may_end(void)
 	return was != (FITS | WISH);
 }
 
-void region_fit(size_t limit)
+static bool may_begin_soon(void)
 {
-	if (region_arenas() == 0 || !region_is_own() || !may_begin())
+	uint64_t begun = os_clock_ms();
+	while (!may_begin()) {
+		uint32_t now = atomic_load(&state);
+		if (own_fitting || os_clock_ms() - begun >= WAIT_MS_MOST)
+			return false;
+		if ((now & (FITS | FORKS)) != 0)
+			os_wait(&state, now, 1);
+	}
+	return true;
+}
+
+/* What is in force is asked only now: an older limit would undo what another did by a newer one. */
+static void fit_in_turn(const size_t *limit)
+{
+	if (region_arenas() == 0 || !region_is_own() || !may_begin_soon())
 		return;
 	own_fitting = true;
-	fit(limit);
+	fit(limit != NULL ? *limit : os_address_limit());
 	while (!may_end())
 		fit(os_address_limit());
 	own_fitting = false;
+}
+
+void region_fit(size_t limit)
+{
+	fit_in_turn(&limit);
+}
+
+void region_fit_to_limit(void)
+{
+	fit_in_turn(NULL);
 }
 
 /* ---- Fork ------------------------------------------------------------------------------------------------------------- */
@@ -232,7 +256,7 @@ void region_fit_before_fork(void)
 void region_fit_after_fork_in_parent(void)
 {
 	if (atomic_fetch_sub(&state, 1) - 1 == WISH)
-		region_fit(os_address_limit());
+		region_fit_to_limit();
 }
 
 /* Another thread that was in the middle of it all the same: what it was about to give up, or had just taken, stays as it is. */
@@ -243,15 +267,22 @@ static void forget_what_is_in_doubt(void)
 	set_size(&kept_now, least);
 	set_size(&kept_next, least);
 	set_bound(least);
+	struct region_part parts[REGION_PARTS];
+	region_list_parts(parts);
+	__atomic_store_n(&region.reserved_bytes, bytes_of(parts, least), __ATOMIC_RELAXED);
 }
 
+/* A thread that the child does not have may have made room for a limit that it did not set any more, or the other way round. */
 void region_fit_after_fork_in_child(void)
 {
 	region_become_own();
-	uint32_t was = atomic_exchange(&state, own_fitting ? FITS : 0);
-	if (own_fitting || (was & (FITS | WISH)) == 0)
+	uint32_t was = atomic_load(&state);
+	own_fitting = own_fitting && (was & FITS) != 0;
+	atomic_store(&state, own_fitting ? was & (FITS | WISH) : 0);
+	if (own_fitting)
 		return;
 	if ((was & FITS) != 0)
 		forget_what_is_in_doubt();
-	region_fit(os_address_limit());
+	if ((was & (FITS | WISH)) != 0 || extent_of_size(&kept_now).chunks != whole().chunks)
+		region_fit_to_limit();
 }

@@ -7,9 +7,12 @@
 
 #include <stddef.h>
 
-/* The limit is about to be lowered to so many bytes, or has been raised; SIZE_MAX: none. Where another thread is just doing that, or a fork
- * is under way, they do it. Does nothing in a process that has not forked as usual (vfork: the memory is another's). */
+/* The limit is about to be so many bytes, SIZE_MAX: none. Waits for another thread that is just doing that, and for forks under way, but not
+ * for ever: then whoever is last of those does it. Nothing in a process that has not forked as usual (vfork: the memory is another's). */
 void region_fit(size_t limit);
+
+/* The same, to the limit that is in force. */
+void region_fit_to_limit(void);
 
 void region_fit_before_fork(void);
 void region_fit_after_fork_in_parent(void);

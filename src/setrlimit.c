@@ -35,7 +35,7 @@ STRATA_PUBLIC int prlimit(pid_t pid, int resource, const struct rlimit *next, st
 	int result = (int)syscall(SYS_prlimit64, pid, resource, next, former);
 	int saved_errno = errno;
 	if (ours)
-		region_fit(os_address_limit());
+		region_fit_to_limit();
 	errno = saved_errno;
 	return result;
 }

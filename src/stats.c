@@ -78,7 +78,7 @@ static void fill_blocks(struct strata_stats *stats, const struct heap_sums *sums
 	stats->live_bytes = at_least_zero((int64_t)(pooled_live + runs->bytes) - sums->aside_bytes);
 	stats->live_blocks = at_least_zero(pooled->out_blocks - (int64_t)pooled->cached_blocks + (int64_t)runs->blocks -
 					   sums->aside_blocks);
-	stats->cached_bytes = pooled->cached_bytes + (uint64_t)sums->aside_bytes;
+	stats->cached_bytes = pooled->cached_bytes + at_least_zero(sums->aside_bytes);
 	move_typed(stats);
 }
 

@@ -41,7 +41,7 @@ for step in COUNT BOUND LOWER LOOK COMMITTED; do
 	finds "region_fit, without $step" WITHOUT=$step
 done
 holds region_who
-for step in WISH AGAIN FORK_END ANEW COUNT; do
+for step in WISH AGAIN FORK_END ANEW COUNT LATE; do
 	finds "region_who, without $step" WITHOUT=$step
 done
 exit $failed

@@ -5,6 +5,7 @@
 #include "options.h"
 #include "os.h"
 #include "typed_below.h"
+#include "thread.h"
 #include "typed_depot.h"
 
 #include <string.h>
@@ -73,7 +74,7 @@ static struct type_cache *create(void)
 
 static struct type_cache *attach(void)
 {
-	if (typed_self.ended || options()->check)
+	if (typed_self.ended || options()->check || thread_attach() == NULL)
 		return NULL;
 	struct type_cache *cache = revive();
 	if (cache == NULL && (cache = create()) == NULL)

@@ -5,13 +5,15 @@
  * Shown: when all are through, the reservation is that of the limit in force; and a fork that waited comes when nobody is in the middle
  * of it. All words are sequentially consistent, as in the code. Forks wait for who fits, but not for ever: one may give up. The search must
  * fail WITHOUT: the wish that is left, the look of who fits whether there is one, that of the fork's end, the limit being read anew for it,
- * and the forks being counted before one looks whether somebody fits. src/test_model.sh tries that.
+ * the limit being asked for only after one has begun, and the
+ * forks being counted before one looks whether somebody fits. src/test_model.sh tries that.
  */
 #define WISH 1
 #define AGAIN 2
 #define FORK_END 3
 #define ANEW 4
 #define COUNT 5
+#define LATE 6
 
 #ifndef WITHOUT
 #define WITHOUT 0
@@ -25,6 +27,10 @@ byte forks;     /* and its count */
 
 inline fit()
 {
+	if
+	:: WITHOUT == LATE -> seen = limit
+	:: else -> skip
+	fi;
 	atomic {
 		if
 		:: fits || forks > 0 ->
@@ -36,7 +42,10 @@ inline fit()
 		:: else -> fits = 1; wish = 0; done = 0
 		fi
 	};
-	seen = limit;
+	if
+	:: WITHOUT != LATE -> seen = limit
+	:: else -> skip
+	fi;
 	do
 	:: done -> break
 	:: else ->

@@ -139,14 +139,14 @@ int strata_option_get(const char *name, struct strata_option *out);
  * Changes a setting; what was allocated before stays valid. Each takes effect the next time that it is looked at: memory
  * that a smaller bound no longer allows is given up as threads come to it, or by strata_trim(). Returns
  *   0
- *   EINVAL  a pointer is NULL, the type is not the setting's, or the word not one that it takes
+ *   EINVAL  a pointer is NULL, the type is not the setting's, or the word not one that it takes, or the signal one that
+ *           cannot be handled
  *   ENOENT  no setting has this name
  *   ERANGE  the number is above what the setting allows
  *   EBUSY   the setting (check, reserve, cgroup, numa, domain_debug, profile_signal) can be changed only before the first
  *           allocation, and that has been
  * and leaves the setting as it was unless it returns 0. Waits for nobody, but with the setting profile for the loader's lock:
-   the library that walks stacks
- * is loaded. Does not set errno.
+ * the library that walks stacks is loaded. Does not set errno.
  */
 int strata_option_set(const char *name, const struct strata_option *in);
 
@@ -205,7 +205,7 @@ struct strata_message_handler *strata_on_message(struct strata_message_handler *
 /* Writes the heap profile to file: the blocks in use that are watched (setting profile), each with the stack of calls that allocated it,
  * and the process's mappings. The format is that of gperftools (heap_v2), which pprof and jeprof read; they reckon from the sample what
  * all blocks in use are, by the setting's present value: write it before switching the profile off. Objects of types are not
-   among them. Stops nobody; what others allocate and free meanwhile may be in it or not. 0, or the errno of
+ * among them. Stops nobody; what others allocate and free meanwhile may be in it or not. 0, or the errno of
  * write(2). May block where that does. */
 int strata_profile_write(int file);
 

@@ -17,6 +17,6 @@ for name in two_set_it forks_meanwhile a_fork_in_the_middle what_lies_beyond_sta
 done
 STRATA_OPTIONS=reserve:16G run preloaded address_limit_races all_comes_back || fail "all_comes_back"
 (
-	ulimit -v 131072
-	run preloaded address_limit_races more_threads_than_heaps
+	ulimit -v 200000
+	STRATA_OPTIONS=reserve:64M run preloaded address_limit_races more_threads_than_heaps
 ) || fail "more_threads_than_heaps"
