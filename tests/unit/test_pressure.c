@@ -4,6 +4,7 @@
  * is kept free.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #include <strata/typed.h>
@@ -90,22 +91,36 @@ static void a_fall_between_two_allocations_counts(void **state)
 	assert_ptr_equal(strata_on_pressure(NULL), &told.handler);
 }
 
+static void *small_blocks[60000];
+
+static void *allocate_small_blocks(void *unused)
+{
+	for (size_t i = 0; i < 60000; i++)
+		if ((small_blocks[i] = malloc(1000)) == NULL)
+			fatal("no memory");
+	return unused;
+}
+
+/* The thread's own, or another's that has ended. */
 static void a_fall_by_small_blocks_counts(void **state)
 {
-	static void *blocks[60000];
-
 	(void)state;
 	strata_trim();
 	set("limit_soft", totals().heap_bytes + 20 * MIB);
 	listen();
 	for (unsigned round = 1; round < 9; round += 2) {
+		pthread_t thread;
 		void *large;
 
-		for (size_t i = 0; i < 60000; i++)
-			assert_non_null(blocks[i] = malloc(1000));
+		if (round % 4 == 1) {
+			allocate_small_blocks(NULL);
+		} else {
+			assert_int_equal(pthread_create(&thread, NULL, allocate_small_blocks, NULL), 0);
+			assert_int_equal(pthread_join(thread, NULL), 0);
+		}
 		assert_int_equal(told.times[STRATA_PRESSURE_SOFT], round);
 		for (size_t i = 0; i < 60000; i++)
-			free(blocks[i]);
+			free(small_blocks[i]);
 		if (round > 4)
 			strata_trim();
 		large = malloc(60 * MIB);
