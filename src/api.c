@@ -4,11 +4,8 @@
 
 #include "background.h"
 #include "core.h"
-#include "decay.h"
 #include "entry.h"
 #include "limit.h"
-#include "trim.h"
-#include "typed.h"
 
 #include <errno.h>
 
@@ -96,17 +93,13 @@ STRATA_PUBLIC void strata_free_batch(void *const *blocks, size_t count)
 STRATA_PUBLIC size_t strata_trim(void)
 {
 	background_consider(NULL);
-	size_t bytes = trim_all(CALLBACKS_MAY_RUN);
-	limit_settle_freed();
-	return bytes;
+	return limit_trim();
 }
 
 STRATA_PUBLIC size_t strata_maintain(void)
 {
 	background_consider(NULL);
-	size_t bytes = typed_maintain(CALLBACKS_MAY_RUN) + decay_step();
-	limit_settle_freed();
-	return bytes;
+	return limit_maintain(CALLBACKS_MAY_RUN);
 }
 
 STRATA_PUBLIC const char *strata_version(void)

@@ -40,8 +40,7 @@ static bool keep_house(void)
 	unsigned least = heap_count() / CLAIM_HEAPS + 1;
 	bool did = false;
 	for (unsigned step = 0; step < STEPS_MOST && atomic_load(&stopping) == 0; step++) {
-		size_t bytes = typed_maintain(CALLBACKS_MAY_NOT) + decay_step();
-		limit_settle_freed();
+		size_t bytes = limit_maintain(CALLBACKS_MAY_NOT);
 		did |= bytes != 0;
 		if (bytes == 0 && step >= least)
 			break;

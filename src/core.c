@@ -78,10 +78,10 @@ size_t core_good_size(size_t size)
 
 /* ---- Blocks of a class ---------------------------------------------------------------------------------------------- */
 
-/* A block of the class, or NULL; without: because there is no heap to take one from, which says nothing of memory. */
-static void *allocate_class(unsigned class, bool *without)
+void *core_allocate_of_class(unsigned class, bool *without_heap)
 {
 	struct heap *heap = thread_attach();
+	*without_heap = false;
 	while (heap != NULL) {
 		void *block = bin_pop(heap, &heap->bins[class]);
 		if (block != NULL)
@@ -95,22 +95,16 @@ static void *allocate_class(unsigned class, bool *without)
 		}
 		heap = thread_switch_heap();
 	}
-	*without = true;
+	*without_heap = true;
 	return NULL;
-}
-
-void *core_allocate_of_class(unsigned class, bool *without)
-{
-	*without = false;
-	return allocate_class(class, without);
 }
 
 /* Where address space is short there are few heaps. Who finds none has each block as a run. */
 void *core_allocate_class(unsigned class)
 {
-	bool without = false;
-	void *block = allocate_class(class, &without);
-	return likely(!without) ? block : run_allocate(size_classes[class].size, 1, false);
+	bool without_heap;
+	void *block = core_allocate_of_class(class, &without_heap);
+	return likely(!without_heap) ? block : run_allocate(size_classes[class].size, 1, false);
 }
 
 /* ---- Aligned allocation --------------------------------------------------------------------------------------------- */

@@ -16,7 +16,7 @@ page_tag core_tag(const void *block);
 /* A block of the class; where there is no heap to take it from, a run as large. NULL when memory is refused; errno is not set. */
 void *core_allocate_class(unsigned class);
 
-/* The same, and never a run: NULL if there is no heap. */
+/* The same, and never a run: NULL also because there is no heap, which says nothing of memory. */
 void *core_allocate_of_class(unsigned class, bool *without_heap);
 
 /* A block of size bytes at a multiple of alignment (a power of two), zeroed if wanted. NULL when memory is refused; errno

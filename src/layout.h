@@ -321,7 +321,9 @@ struct heap {
 	/* Pages went back to arenas since the owner last asked. Set under busy, cleared by the owner without: a hint. */
 	bool returned;
 	bool spare;                    /* serves only while forks are under way (fork.h); written when it is made */
-	uint8_t node;                  /* of the thread that has it, or last had it, when that came or went; by that thread */
+	/* Of the thread that has it, or last had it, when that came or went. Written by that thread; read by who puts the heap on the stack of
+	 * the dead, after the exchange of unlisted, or as the child of a fork. */
+	uint8_t node;
 	/* Dead, on no stack, and to be put there: set by who leaves the heap, or popped it and found somebody in it, cleared by an
 	 * exchange by who pushes it then. Not guarded by busy: sequentially consistent, as heap_list_if_wanted says (heap.c). */
 	_Atomic bool unlisted;

@@ -4,6 +4,7 @@
 #include "arena_count.h"
 #include "arena_purge.h"
 #include "arena_whole.h"
+#include "decay.h"
 #include "heap.h"
 #include "os.h"
 #include "region.h"
@@ -238,4 +239,20 @@ bool relief_gave(struct relief *relief)
 	default:
 		return false;
 	}
+}
+
+/* ---- What the program asks for --------------------------------------------------------------------------------------- */
+
+size_t limit_trim(void)
+{
+	size_t bytes = trim_all(CALLBACKS_MAY_RUN);
+	limit_settle_freed();
+	return bytes;
+}
+
+size_t limit_maintain(enum typed_callbacks callbacks)
+{
+	size_t bytes = typed_maintain(callbacks) + decay_step();
+	limit_settle_freed();
+	return bytes;
 }

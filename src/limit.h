@@ -12,6 +12,7 @@
 
 #include "compiler.h"
 #include "options.h"
+#include "typed.h"
 
 struct relief {
 	size_t size; /* of the request that was refused, */
@@ -42,6 +43,11 @@ static inline void limit_settle_freed(void)
 	if (unlikely(options()->limit_soft_bytes != 0))
 		limit_look_down();
 }
+
+/* As the program asks: all that can go back, now (trim.h), or what is due, a part of it. What the handler was told of may be past then.
+ * Return the bytes that went. */
+size_t limit_trim(void);
+size_t limit_maintain(enum typed_callbacks callbacks);
 
 /* Held in reserve. */
 size_t limit_emergency_bytes(void);

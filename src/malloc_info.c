@@ -10,7 +10,6 @@
 #include "run.h"
 #include "stats.h"
 #include "stats_copy.h"
-#include "trim.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -55,9 +54,7 @@ STRATA_PUBLIC struct mallinfo mallinfo(void)
 STRATA_PUBLIC int malloc_trim(size_t pad)
 {
 	(void)pad;
-	size_t bytes = trim_all(CALLBACKS_MAY_RUN);
-	limit_settle_freed();
-	return bytes > 0;
+	return limit_trim() > 0;
 }
 
 STRATA_PUBLIC void malloc_stats(void)

@@ -2,8 +2,8 @@
 /*
  * The operating system, as strata needs it. os_memory.c and os_linux.c have the system calls, but for: sched_yield where the control plane,
  * or a fork, waits; the clock of the background thread's timed wait; sigaction for the profile's signal; the write of an exception's
- * message; and the one that stands for libc's setrlimit. os_code.c asks the loader. Functions that
- * can fail return 0 or -errno, or NULL where they return memory; none sets errno, none allocates.
+ * message; and the one that stands for libc's setrlimit. os_code.c asks the loader. Functions that can fail return 0 or -errno, or NULL
+ * where they return memory; none sets errno, none allocates.
  */
 #ifndef STRATA_OS_H
 #define STRATA_OS_H
@@ -79,6 +79,10 @@ int os_barrier_all(void);
 /* Waits until the word is no longer value, and os_wake was called, or for ms milliseconds; may return early. */
 void os_wait(_Atomic uint32_t *word, uint32_t value, unsigned ms);
 void os_wake(_Atomic uint32_t *word);
+
+/* For a loop that waits until somebody has changed the word, but not for ever: likewise, for a ms, and true; false when it is later than the
+ * deadline (os_clock_ms). Wants no os_wake. */
+bool os_wait_until(_Atomic uint32_t *word, uint32_t value, uint64_t deadline);
 
 /* To be called once before the next; may take the loader's lock. */
 void os_learn_system_code(void);

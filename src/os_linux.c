@@ -162,6 +162,14 @@ void os_wait(_Atomic uint32_t *word, uint32_t value, unsigned ms)
 	errno = saved_errno;
 }
 
+bool os_wait_until(_Atomic uint32_t *word, uint32_t value, uint64_t deadline)
+{
+	if (os_clock_ms() >= deadline)
+		return false;
+	os_wait(word, value, 1);
+	return true;
+}
+
 void os_wake(_Atomic uint32_t *word)
 {
 	int saved_errno = errno;

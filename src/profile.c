@@ -261,7 +261,8 @@ static void write_if_wanted(void)
 	write_file(path);
 }
 
-/* The signal that is ours, and what it did before. By who sets it: the constructor, and the program before its first allocation. */
+/* The signal that is ours, and what it did before. Written and read by who sets it: the constructor, and the program before its first
+ * allocation, and so before it has threads. */
 static int own_signal;
 static struct sigaction former_action;
 
@@ -269,14 +270,19 @@ int profile_begin(void)
 {
 	struct sigaction action = { .sa_handler = want, .sa_flags = SA_RESTART | SA_ONSTACK };
 	int wanted_signal = (int)options()->profile_signal;
-	int saved_errno = errno, result = 0;
-	if (own_signal != 0 && own_signal != wanted_signal)
+	int saved_errno = errno;
+	struct sigaction former = { .sa_handler = SIG_DFL };
+	if (wanted_signal == own_signal)
+		return 0;
+	if (wanted_signal != 0 && sigaction(wanted_signal, &action, &former) != 0) {
+		errno = saved_errno;
+		return EINVAL;
+	}
+	if (own_signal != 0)
 		sigaction(own_signal, &former_action, NULL);
-	if (wanted_signal != 0 && wanted_signal != own_signal && sigaction(wanted_signal, &action, &former_action) != 0)
-		result = errno;
-	own_signal = result == 0 ? wanted_signal : 0;
-	errno = saved_errno;
-	return result;
+	own_signal = wanted_signal;
+	former_action = former;
+	return 0;
 }
 
 void profile_prepare(void)

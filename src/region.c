@@ -115,31 +115,32 @@ static uintptr_t wanted_shape(void)
  * Relaxed: it orders nothing. */
 static int owner;
 
-/* Threads that ask the system for the reservation, or have it and did not publish it yet. Sequentially consistent, like reservation: who
- * sees the count fallen sees what was published before. */
+/* Threads that ask the system for the reservation, or have it and did not publish it yet. Counted by them, read by who was refused, and set
+ * by the child of a fork. Sequentially consistent, like reservation: who sees the count fallen sees what was published before. */
 static _Atomic uint32_t reserving;
 #define WAIT_MS_MOST 2000
 
-/* This thread's part of it, which is all that is left of it in the child of its fork. */
+/* This thread's part of it, and of region_most.extending: all that is left of them in the child of its fork. A fork by a signal handler
+ * between the two additions leaves the child one too many, which is on the safe side: a wait in vain. */
 static __thread unsigned own_reserving, own_extending;
 
-/* So many were waited for in vain: not again, unless there are others. Written by who has, read by who would; orders nothing. */
+/* So many were waited for in vain: not again, unless there are others. Written by who has waited, read by who would, and set by the child of
+ * a fork; orders nothing. */
 static _Atomic uint32_t held_up;
 
 /* What one thread has just mapped is what another, under a limit, is refused. It is published at once, unless that thread is held up: then
  * others wait, but not for ever. Whether it is there; if not, nobody is about to publish it but who was waited for in vain. */
 static bool comes_from_another(void)
 {
-	for (uint64_t begun = os_clock_ms();;) {
+	uint64_t deadline = os_clock_ms() + WAIT_MS_MOST;
+	for (;;) {
 		uint32_t others = atomic_load(&reserving);
 		if (atomic_load(&reservation) != 0)
 			return true;
 		if (others <= own_reserving || others == atomic_load(&held_up))
 			return false;
-		if (os_clock_ms() - begun >= WAIT_MS_MOST)
+		if (!os_wait_until(&reserving, others, deadline))
 			atomic_store(&held_up, others);
-		else
-			os_wait(&reserving, others, 1);
 	}
 }
 
@@ -232,6 +233,7 @@ bool region_is_own(void)
 void region_become_own(void)
 {
 	atomic_store(&reserving, own_reserving);
+	atomic_store(&held_up, 0);
 	atomic_store(&region_most.extending, own_extending);
 	__atomic_store_n(&owner, os_process(), __ATOMIC_RELAXED);
 }

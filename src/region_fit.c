@@ -16,17 +16,18 @@
 
 /* ---- How much --------------------------------------------------------------------------------------------------------- */
 
-/* What is reserved, and what that is about to become: equal while nobody fits. Written by who does, one at a time, and read by the child of
- * a fork that came in the middle of it: of what lies between the two it cannot know. What is memory lies below both. */
-struct size {
+/* What is reserved, and what that is about to become: equal while nobody fits. Written by who does, one at a time; read by him, and by the
+ * child of a fork that came in the middle of it: of what lies between the two it cannot know. What is memory lies below both. Who fits next
+ * reads what the former wrote by the exchange of state. */
+struct kept {
 	_Atomic uint32_t chunks, heaps; /* 0: all of them */
 };
-static struct size kept_now, kept_next;
+static struct kept kept_now, kept_next;
 
-static void set_size(struct size *size, struct extent extent)
+static void set_kept(struct kept *kept, struct extent extent)
 {
-	atomic_store(&size->chunks, (uint32_t)extent.chunks);
-	atomic_store(&size->heaps, (uint32_t)extent.heaps);
+	atomic_store(&kept->chunks, (uint32_t)extent.chunks);
+	atomic_store(&kept->heaps, (uint32_t)extent.heaps);
 }
 
 static struct extent whole(void)
@@ -34,9 +35,9 @@ static struct extent whole(void)
 	return (struct extent){ region.arena_limit / CHUNK_ARENAS, region.heap_limit };
 }
 
-static struct extent extent_of_size(const struct size *size)
+static struct extent extent_kept(const struct kept *kept)
 {
-	uint32_t chunks = atomic_load(&size->chunks), heaps = atomic_load(&size->heaps);
+	uint32_t chunks = atomic_load(&kept->chunks), heaps = atomic_load(&kept->heaps);
 	return (struct extent){ chunks != 0 ? chunks : whole().chunks, heaps != 0 ? heaps : whole().heaps };
 }
 
@@ -97,13 +98,12 @@ static void set_bound(struct extent extent)
 
 static bool nobody_extends(void)
 {
-	for (uint64_t begun = os_clock_ms(); os_clock_ms() - begun < WAIT_MS_MOST;) {
-		uint32_t who = atomic_load(&region_most.extending);
-		if (who == 0)
-			return true;
-		os_wait(&region_most.extending, who, 1);
-	}
-	return false;
+	uint64_t deadline = os_clock_ms() + WAIT_MS_MOST;
+	uint32_t who;
+	while ((who = atomic_load(&region_most.extending)) != 0)
+		if (!os_wait_until(&region_most.extending, who, deadline))
+			return false;
+	return true;
 }
 
 static void shrink(const struct region_part parts[REGION_PARTS], struct extent kept, struct extent to)
@@ -114,11 +114,11 @@ static void shrink(const struct region_part parts[REGION_PARTS], struct extent k
 		set_bound(kept);
 		return;
 	}
-	set_size(&kept_next, to);
+	set_kept(&kept_next, to);
 	for (unsigned i = 0; i < REGION_PARTS; i++)
 		if (edge(&parts[i], to) < edge(&parts[i], kept))
 			os_release(edge(&parts[i], to), (size_t)(edge(&parts[i], kept) - edge(&parts[i], to)));
-	set_size(&kept_now, to);
+	set_kept(&kept_now, to);
 }
 
 static int reserve_parts(const struct region_part parts[REGION_PARTS], struct extent kept, struct extent to)
@@ -137,12 +137,12 @@ static int reserve_parts(const struct region_part parts[REGION_PARTS], struct ex
 
 static bool grow(const struct region_part parts[REGION_PARTS], struct extent kept, struct extent to)
 {
-	set_size(&kept_next, to);
+	set_kept(&kept_next, to);
 	if (reserve_parts(parts, kept, to) != 0) {
-		set_size(&kept_next, kept);
+		set_kept(&kept_next, kept);
 		return false;
 	}
-	set_size(&kept_now, to);
+	set_kept(&kept_now, to);
 	set_bound(to);
 	return true;
 }
@@ -168,7 +168,7 @@ static void fit(size_t limit)
 {
 	struct region_part parts[REGION_PARTS];
 	region_list_parts(parts);
-	struct extent kept = extent_of_size(&kept_now);
+	struct extent kept = extent_kept(&kept_now);
 	struct extent to = wanted(parts, kept, limit);
 	to.heaps = to.chunks < kept.chunks ? size_min(to.heaps, kept.heaps) : size_max(to.heaps, kept.heaps);
 	if (to.chunks > kept.chunks)
@@ -177,26 +177,31 @@ static void fit(size_t limit)
 		shrink(parts, kept, to);
 	else
 		return;
-	__atomic_store_n(&region.reserved_bytes, bytes_of(parts, extent_of_size(&kept_now)), __ATOMIC_RELAXED);
+	__atomic_store_n(&region.reserved_bytes, bytes_of(parts, extent_kept(&kept_now)), __ATOMIC_RELAXED);
 }
 
 /* ---- Who -------------------------------------------------------------------------------------------------------------- */
 
-/* One at a time fits. Who finds somebody at it, or forks under way, leaves the wish, and waits; whoever ends that fulfils it, by the limit in
- * force then, if nobody waits any more: sequentially consistent, so the limit that one has set who goes away is seen by the one who stays. A fork waits for who fits, so that
- * its child knows what is reserved; but not for ever. docs/models/region_who.pml goes through all interleavings. */
+/* One at a time fits. Who finds somebody at it, or forks under way, leaves the wish and waits for his turn; if he waits in vain, whoever
+ * ends fulfils it, by the limit in force then: sequentially consistent, so the limit that one has set who goes away is seen by the one who
+ * stays. A fork waits for who fits, so that its child knows what is reserved; it may wait in vain as well. docs/models/region_who.pml goes
+ * through all interleavings. Changed and read by all of these. */
 #define FITS 0x80000000u
 #define WISH 0x40000000u
 #define FORKS 0x3fffffffu /* so many are under way */
 static _Atomic uint32_t state;
+
+/* Whether it is this thread that fits: a signal handler that has interrupted it sets no limit and forks without waiting. */
 static __thread bool own_fitting;
 
-static bool may_begin(void)
+/* If not: the state with the wish, as it is now. */
+static bool may_begin(uint32_t *now)
 {
 	uint32_t was = atomic_load(&state);
-	while (!atomic_compare_exchange_weak(&state, &was, (was & (FITS | FORKS)) != 0 ? was | WISH : FITS))
-		;
-	return (was & (FITS | FORKS)) == 0;
+	do
+		*now = (was & (FITS | FORKS)) != 0 ? was | WISH : FITS;
+	while (!atomic_compare_exchange_weak(&state, &was, *now));
+	return *now == FITS;
 }
 
 /* Whether it is to be done once more: forks that began meanwhile do it when they are through. */
@@ -210,14 +215,11 @@ static bool may_end(void)
 
 static bool may_begin_soon(void)
 {
-	uint64_t begun = os_clock_ms();
-	while (!may_begin()) {
-		uint32_t now = atomic_load(&state);
-		if (own_fitting || os_clock_ms() - begun >= WAIT_MS_MOST)
+	uint64_t deadline = os_clock_ms() + WAIT_MS_MOST;
+	uint32_t now;
+	while (!may_begin(&now))
+		if (own_fitting || !os_wait_until(&state, now, deadline))
 			return false;
-		if ((now & (FITS | FORKS)) != 0)
-			os_wait(&state, now, 1);
-	}
 	return true;
 }
 
@@ -247,10 +249,10 @@ void region_fit_to_limit(void)
 
 void region_fit_before_fork(void)
 {
+	uint64_t deadline = os_clock_ms() + WAIT_MS_MOST;
 	uint32_t now = atomic_fetch_add(&state, 1) + 1;
-	uint64_t begun = os_clock_ms();
-	for (; (now & FITS) != 0 && !own_fitting && os_clock_ms() - begun < WAIT_MS_MOST; now = atomic_load(&state))
-		os_wait(&state, now, 1);
+	while ((now & FITS) != 0 && !own_fitting && os_wait_until(&state, now, deadline))
+		now = atomic_load(&state);
 }
 
 void region_fit_after_fork_in_parent(void)
@@ -262,10 +264,10 @@ void region_fit_after_fork_in_parent(void)
 /* Another thread that was in the middle of it all the same: what it was about to give up, or had just taken, stays as it is. */
 static void forget_what_is_in_doubt(void)
 {
-	struct extent now = extent_of_size(&kept_now), next = extent_of_size(&kept_next);
+	struct extent now = extent_kept(&kept_now), next = extent_kept(&kept_next);
 	struct extent least = { size_min(now.chunks, next.chunks), size_min(now.heaps, next.heaps) };
-	set_size(&kept_now, least);
-	set_size(&kept_next, least);
+	set_kept(&kept_now, least);
+	set_kept(&kept_next, least);
 	set_bound(least);
 	struct region_part parts[REGION_PARTS];
 	region_list_parts(parts);
@@ -283,6 +285,6 @@ void region_fit_after_fork_in_child(void)
 		return;
 	if ((was & FITS) != 0)
 		forget_what_is_in_doubt();
-	if ((was & (FITS | WISH)) != 0 || extent_of_size(&kept_now).chunks != whole().chunks)
+	if ((was & (FITS | WISH)) != 0 || extent_kept(&kept_now).chunks != whole().chunks)
 		region_fit_to_limit();
 }

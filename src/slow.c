@@ -25,13 +25,15 @@ static void *out_of_memory(void)
 
 /* ---- Allocation ----------------------------------------------------------------------------------------------------- */
 
-/* Zeroed blocks that come here are large enough to be runs. */
-static void *take(size_t size, unsigned class, bool zero)
+/* Zeroed blocks that come here are large enough to be runs. A tier that expects blocks of the class gets no run of such a size. */
+static void *take(size_t size, unsigned class, bool zero, bool of_class, bool *without_heap)
 {
-	return zero || size > MEDIUM_MAX ? run_allocate(size, 1, zero) : core_allocate_class(class);
+	if (zero || size > MEDIUM_MAX)
+		return run_allocate(size, 1, zero);
+	return of_class ? core_allocate_of_class(class, without_heap) : core_allocate_class(class);
 }
 
-/* For the call that returns to caller; NULL: its blocks are not sampled. */
+/* For the call that returns to caller; NULL: for a tier that expects blocks of the class, which are not sampled. No relief makes a heap. */
 static void *allocate(size_t size, unsigned class, bool zero, const void *caller)
 {
 	if (unlikely(options()->check))
@@ -39,10 +41,11 @@ static void *allocate(size_t size, unsigned class, bool zero, const void *caller
 	if (size > PTRDIFF_MAX)
 		return out_of_memory();
 	struct relief relief = { .size = size };
+	bool without_heap = false;
 	void *block = profile_is_on() && caller != NULL ? profile_allocate(size, 1, zero, caller) : NULL;
 	while (block == NULL) {
-		block = take(size, class, zero);
-		if (unlikely(block == NULL) && !relief_gave(&relief))
+		block = take(size, class, zero, caller == NULL, &without_heap);
+		if (unlikely(block == NULL) && (without_heap || !relief_gave(&relief)))
 			return out_of_memory();
 	}
 	limit_settle();
@@ -74,28 +77,10 @@ void *allocate_slow_aligned16_for(size_t size, const void *caller)
 	return allocate(size, size <= LOOKED_UP_MAX ? code_aligned16[size] / 2 : class_for(size), false, caller);
 }
 
-/* For a tier that expects blocks of the class: they are not sampled, and where there is no heap, which no relief would make, there are
- * none. */
-static void *allocate_of_class(size_t size, unsigned class)
-{
-	struct relief relief = { .size = size };
-	bool without;
-	void *block = core_allocate_of_class(class, &without);
-	while (block == NULL && !without && relief_gave(&relief))
-		block = core_allocate_of_class(class, &without);
-	if (unlikely(block == NULL))
-		return out_of_memory();
-	limit_settle();
-	thread_settle();
-	return block;
-}
-
 void *allocate_slow_of_class(size_t size)
 {
 	background_consider(__builtin_return_address(0));
-	if (unlikely(size > MEDIUM_MAX || options()->check))
-		return allocate(size, class_for(size), false, NULL);
-	return allocate_of_class(size, class_of_size(size));
+	return allocate(size, class_for(size), false, NULL);
 }
 
 void *allocate_zeroed_slow(size_t size)
