@@ -4,37 +4,17 @@
  * stays; when it is lifted the heap may grow again; also while other threads allocate; and who only has this memory for a while
  * (vfork), or is another process (fork), changes nothing here.
  */
-#include "lifecycle.h"
+#include "address_space.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MIB ((size_t)1 << 20)
 #define LIMIT (1024 * MIB)
 #define PIECE (8 * MIB)
 #define MOST 1000
-
-static void limit_to(rlim_t bytes)
-{
-	struct rlimit limit = {bytes, RLIM_INFINITY};
-
-	check(setrlimit(RLIMIT_AS, &limit) == 0);
-	check(getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur == bytes);
-}
-
-static size_t address_space(void)
-{
-	size_t pages = 0;
-	FILE *file = fopen("/proc/self/statm", "r");
-
-	check(file != NULL && fscanf(file, "%zu", &pages) == 1);
-	fclose(file);
-	return pages * (size_t)sysconf(_SC_PAGESIZE);
-}
 
 static void *nothing(void *argument)
 {

@@ -3,40 +3,25 @@
  * Limits on address space that are set while something else goes on: by two threads, around forks, with mappings of the program's own
  * where the reservation was, and with more threads than there are heaps for. By argument, one of them: what each needs differs.
  */
-#include "lifecycle.h"
+#include "address_space.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define MIB ((size_t)1 << 20)
+#include <strata/strata.h>
+
 #define LIMIT (1024 * MIB)
-
-static void limit_to(rlim_t bytes)
-{
-	struct rlimit limit = {bytes, RLIM_INFINITY};
-
-	check(setrlimit(RLIMIT_AS, &limit) == 0);
-}
-
-static size_t address_space(void)
-{
-	size_t pages = 0;
-	FILE *file = fopen("/proc/self/statm", "r");
-
-	check(file != NULL && fscanf(file, "%zu", &pages) == 1);
-	fclose(file);
-	return pages * (size_t)sysconf(_SC_PAGESIZE);
-}
 
 /* Compilers leave out what is freed at once. */
 static void make_the_reservation(void)
@@ -62,7 +47,7 @@ static void *set_each_round(void *limit)
 {
 	for (;;) {
 		pthread_barrier_wait(&round_begins);
-		limit_to(*(rlim_t *)limit);
+		set_limit(*(rlim_t *)limit);
 		pthread_barrier_wait(&round_ends);
 	}
 	return NULL;
@@ -93,8 +78,8 @@ static void two_set_it(void)
 static void *set_again_and_again(void *unused)
 {
 	for (;;) {
-		limit_to(LIMIT);
-		limit_to(RLIM_INFINITY);
+		set_limit(LIMIT);
+		set_limit(RLIM_INFINITY);
 	}
 	return unused;
 }
@@ -119,6 +104,160 @@ static void forks_meanwhile(void)
 		wait_for(child);
 	}
 }
+
+/* ---- Held up ---------------------------------------------------------------------------------------------------------- */
+
+/* A thread that sets a limit stands where it said, until it may go. The functions below are the library's as well. */
+enum point { NOWHERE, IN_ITS_FIT, BEFORE_THE_LIMIT, AFTER_THE_LIMIT, WITH_WHAT_IT_READ };
+
+static __thread enum point hold_at;
+static __thread bool has_set;
+static sem_t held, may_go;
+static __thread bool lets_go; /* the other, as soon as it has to wait itself */
+
+static void hold(enum point here)
+{
+	if (hold_at != here)
+		return;
+	hold_at = NOWHERE;
+	check(sem_post(&held) == 0);
+	while (sem_wait(&may_go) != 0)
+		check(errno == EINTR);
+}
+
+long syscall(long number, ...)
+{
+	static long (*next)(long number, ...);
+	long result, argument[6];
+	bool sets;
+	va_list rest;
+
+	va_start(rest, number);
+	for (int i = 0; i < 6; i++)
+		argument[i] = va_arg(rest, long);
+	va_end(rest);
+	if (next == NULL)
+		next = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+	sets = number == SYS_prlimit64 && argument[2] != 0;
+	if (sets)
+		hold(BEFORE_THE_LIMIT);
+	if (number == SYS_futex && lets_go)
+		check(sem_post(&may_go) == 0);
+	result = next(number, argument[0], argument[1], argument[2], argument[3], argument[4], argument[5]);
+	has_set |= sets;
+	if (sets)
+		hold(AFTER_THE_LIMIT);
+	return result;
+}
+
+int getrlimit(__rlimit_resource_t resource, struct rlimit *limit)
+{
+	const long result = syscall(SYS_prlimit64, 0L, (long)resource, 0L, limit);
+
+	if (has_set)
+		hold(WITH_WHAT_IT_READ);
+	return (int)result;
+}
+
+int munmap(void *start, size_t size)
+{
+	if (size > 16 * MIB)
+		hold(IN_ITS_FIT);
+	return (int)syscall(SYS_munmap, start, size);
+}
+
+struct setter {
+	pthread_t thread;
+	enum point point;
+	rlim_t limit;
+};
+
+static void *set_and_stand(void *argument)
+{
+	const struct setter *setter = argument;
+
+	hold_at = setter->point;
+	set_limit(setter->limit);
+	return NULL;
+}
+
+static void begin_to_set(struct setter *setter)
+{
+	make_the_reservation();
+	sem_init(&held, 0, 0);
+	sem_init(&may_go, 0, 0);
+	check(pthread_create(&setter->thread, NULL, set_and_stand, setter) == 0);
+	while (sem_wait(&held) != 0)
+		check(errno == EINTR);
+}
+
+static void end_to_set(const struct setter *setter)
+{
+	check(sem_post(&may_go) == 0 && pthread_join(setter->thread, NULL) == 0);
+}
+
+/* What one has read is not in force any more when it comes to it. */
+static void an_older_limit_gives_way(void)
+{
+	struct setter one = {.point = WITH_WHAT_IT_READ, .limit = LIMIT};
+
+	begin_to_set(&one);
+	lets_go = true;
+	set_limit(RLIM_INFINITY);
+	end_to_set(&one);
+	check(address_space() > 100 * LIMIT);
+	lets_go = false;
+	limit_to(2 * LIMIT);
+	one.limit = RLIM_INFINITY;
+	begin_to_set(&one);
+	lets_go = true;
+	set_limit(LIMIT);
+	end_to_set(&one);
+	check(address_space() < LIMIT);
+}
+
+/* Who has set a limit has room for what it needs next, though another is in the middle of that. */
+static void each_has_its_turn(void)
+{
+	struct setter one = {.point = IN_ITS_FIT, .limit = 2 * LIMIT};
+
+	begin_to_set(&one);
+	lets_go = true;
+	set_limit(LIMIT);
+	check(address_space() < LIMIT);
+	end_to_set(&one);
+}
+
+static void check_that_a_child_has_all(void)
+{
+	pid_t child = fork();
+
+	check(child >= 0);
+	if (child == 0) {
+		check(address_space() > 100 * LIMIT);
+		_exit(0);
+	}
+	wait_for(child);
+}
+
+/* A thread that the child does not have had made room for a limit that it did not set, or lifted one and not taken back the room. */
+static void a_child_makes_good(void)
+{
+	struct setter one = {.point = BEFORE_THE_LIMIT, .limit = LIMIT};
+
+	begin_to_set(&one);
+	check(address_space() < LIMIT);
+	check_that_a_child_has_all();
+	end_to_set(&one);
+	one.point = AFTER_THE_LIMIT;
+	one.limit = RLIM_INFINITY;
+	begin_to_set(&one);
+	check(address_space() < LIMIT);
+	check_that_a_child_has_all();
+	end_to_set(&one);
+}
+
+/* ---- Interrupted ------------------------------------------------------------------------------------------------------ */
 
 /* A signal handler that forks has interrupted the thread while it made more of the reservation memory. */
 static volatile bool interrupt;
@@ -220,10 +359,34 @@ static void end_many(const pthread_t *threads, unsigned count)
 		check(pthread_join(threads[i], NULL) == 0);
 }
 
-/* Started below a limit. */
+static size_t live_bytes(void)
+{
+	static int (*read)(struct strata_stats *out, size_t size);
+	struct strata_stats stats;
+
+	if (read == NULL)
+		read = (int (*)(struct strata_stats *, size_t))dlsym(RTLD_DEFAULT, "strata_stats_read");
+	check(read != NULL && read(&stats, sizeof stats) == 0);
+	check(stats.cached_bytes < stats.heap_bytes + stats.metadata_bytes);
+	return stats.live_bytes;
+}
+
+static void *allocate_and_free(void *unused)
+{
+	for (int i = 0; i < 200; i++) {
+		void *volatile block = malloc(4000);
+
+		check(block != NULL);
+		free(block);
+	}
+	return unused;
+}
+
+/* Started below a limit. Under check:1 what a thread has kept back goes with it. */
 static void more_threads_than_heaps(void)
 {
 	static pthread_t threads[300];
+	size_t live;
 
 	start_many(threads, 300);
 	for (size_t size = 1; size < 20000; size += 50) {
@@ -232,7 +395,15 @@ static void more_threads_than_heaps(void)
 		check(block != NULL);
 		free(block);
 	}
+	live = live_bytes();
+	for (int i = 0; i < 20; i++) {
+		pthread_t thread;
+
+		check(pthread_create(&thread, NULL, allocate_and_free, NULL) == 0 && pthread_join(thread, NULL) == 0);
+	}
+	check(live_bytes() < live + MIB);
 	end_many(threads, 300);
+	check(live_bytes() <= live);
 }
 
 /* Where each part of the reservation ends now, the program maps something. */
@@ -300,6 +471,9 @@ static const struct {
 } cases[] = {
 	{"two_set_it", two_set_it},
 	{"forks_meanwhile", forks_meanwhile},
+	{"an_older_limit_gives_way", an_older_limit_gives_way},
+	{"each_has_its_turn", each_has_its_turn},
+	{"a_child_makes_good", a_child_makes_good},
 	{"a_fork_in_the_middle", a_fork_in_the_middle},
 	{"all_comes_back", all_comes_back},
 	{"more_threads_than_heaps", more_threads_than_heaps},

@@ -32,6 +32,7 @@ EXTRA_DIST += \
 	tests/lifecycle/build.sh \
 	tests/lifecycle/lifecycle.h \
 	tests/lifecycle/address_limit.c \
+	tests/lifecycle/address_space.h \
 	tests/lifecycle/address_limit_races.c \
 	tests/lifecycle/domain_fork.c \
 	tests/lifecycle/background.c \

@@ -4,7 +4,7 @@
  * address space: each tries to reserve most of what is left, one of them has it, and the others find it. None is refused,
  * though in some the one that has it is held up before it says so. In many children, since a process has one first call.
  */
-#include "lifecycle.h"
+#include "address_space.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -12,7 +12,6 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -42,20 +41,9 @@ static void *call_first(void *unused)
 	return native_malloc(100);
 }
 
-static rlim_t address_space(void)
-{
-	FILE *file = fopen("/proc/self/statm", "r");
-	unsigned long pages = 0;
-
-	check(file != NULL && fscanf(file, "%lu", &pages) == 1);
-	fclose(file);
-	return pages * (rlim_t)sysconf(_SC_PAGESIZE);
-}
-
 /* Their stacks are made before the limit is set, and count against it. */
 static void start_under_limit(pthread_t *threads)
 {
-	struct rlimit limit;
 	pthread_attr_t small;
 
 	pthread_attr_init(&small);
@@ -63,8 +51,7 @@ static void start_under_limit(pthread_t *threads)
 	pthread_barrier_init(&together, NULL, THREADS + 1);
 	for (unsigned i = 0; i < THREADS; i++)
 		check(pthread_create(&threads[i], &small, call_first, NULL) == 0);
-	limit.rlim_cur = limit.rlim_max = address_space() + LEFT;
-	check(setrlimit(RLIMIT_AS, &limit) == 0);
+	limit_to(address_space() + LEFT);
 	pthread_barrier_wait(&together);
 }
 

@@ -11,12 +11,14 @@ for way in preloaded shared; do
 done
 STRATA_OPTIONS=check:1 run preloaded address_limit
 
-build preloaded address_limit_races -rdynamic
-for name in two_set_it forks_meanwhile a_fork_in_the_middle what_lies_beyond_stays; do
+build preloaded address_limit_races -rdynamic -ldl
+for name in two_set_it forks_meanwhile an_older_limit_gives_way each_has_its_turn a_child_makes_good \
+	a_fork_in_the_middle what_lies_beyond_stays; do
 	run preloaded address_limit_races $name || fail "$name"
 done
 STRATA_OPTIONS=reserve:16G run preloaded address_limit_races all_comes_back || fail "all_comes_back"
 (
 	ulimit -v 200000
 	STRATA_OPTIONS=reserve:64M run preloaded address_limit_races more_threads_than_heaps
+	STRATA_OPTIONS=reserve:64M,check:1 run preloaded address_limit_races more_threads_than_heaps
 ) || fail "more_threads_than_heaps"

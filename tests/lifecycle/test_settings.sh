@@ -10,6 +10,7 @@ for each in shared archive static; do
 	run "$each" settings 3145728 >"$work/out" 2>&1 || { cat "$work/out"; fail "settings: $each"; }
 	grep -q '^strata: strata_options: "nonsense" not understood' "$work/out" || fail "settings: $each: nonsense passed"
 	[ "$(grep -c '^strata: free(' "$work/out")" -eq 1 ] || fail "settings: $each: stderr is not what it was"
+	[ "$each" = static ] || ! grep 'too late' "$work/out" || fail "settings: $each: something was allocated before main"
 	STRATA_OPTIONS=retain:5M run "$each" settings 5242880 >"$work/out" 2>&1 || fail "settings: $each: the environment"
 	echo "settings: $each: passed"
 done

@@ -21,6 +21,7 @@
 #include "arena_node.h"
 #include "arena_purge.h"
 #include "arena_whole.h"
+#include "heap.h"
 #include "numa.h"
 #include "numa_support.h"
 #include "region.h"
@@ -226,6 +227,39 @@ static void what_another_node_has_goes_back(void **state)
 	claim_from(2, arena, 1);
 }
 
+static struct heap *heap_from(int node)
+{
+	struct heap *heap;
+
+	node_now = node;
+	heap = heap_acquire(false);
+	assert_non_null(heap);
+	return heap;
+}
+
+static void leave_heap(int node, struct heap *heap)
+{
+	node_now = node;
+	heap_release(heap);
+}
+
+/* The last that was left comes first where nodes are not told apart. */
+static void the_heaps_of_threads_that_ended_are_found_on_their_node(void **state)
+{
+	struct heap *two = heap_from(2), *three = heap_from(3), *first;
+
+	(void)state;
+	leave_heap(2, two);
+	leave_heap(3, three);
+	assert_ptr_equal(heap_from(2), two);
+	leave_heap(2, two);
+	assert_ptr_equal(heap_from(3), three);
+	leave_heap(3, three);
+	first = heap_from(1);
+	assert_true(first == two || first == three);
+	leave_heap(1, first);
+}
+
 /* Neither known nor told apart: the lowest address, as without nodes. */
 static void a_thread_whose_node_is_not_known_is_served(void **state)
 {
@@ -316,6 +350,7 @@ static int on_four_nodes(void)
 		cmocka_unit_test_setup(whole_arenas_are_found_on_the_own_node, purged),
 		cmocka_unit_test_setup(an_unused_arena_comes_before_pages_of_another_node, purged),
 		cmocka_unit_test_setup(what_another_node_has_goes_back, purged),
+		cmocka_unit_test_setup(the_heaps_of_threads_that_ended_are_found_on_their_node, purged),
 		cmocka_unit_test_setup(a_thread_whose_node_is_not_known_is_served, purged),
 		cmocka_unit_test_setup(two_threads_that_grow_keep_apart, purged),
 	};
