@@ -228,6 +228,19 @@ static void each_has_its_turn(void)
 	end_to_set(&one);
 }
 
+/* That one stands for longer than others wait: it does what they wanted when it goes on. */
+static void a_wish_is_fulfilled(void)
+{
+	struct setter one = {.point = WITH_WHAT_IT_READ, .limit = RLIM_INFINITY};
+
+	make_the_reservation();
+	limit_to(2 * LIMIT);
+	begin_to_set(&one);
+	set_limit(LIMIT);
+	end_to_set(&one);
+	check(address_space() < LIMIT);
+}
+
 static void check_that_a_child_has_all(void)
 {
 	pid_t child = fork();
@@ -473,6 +486,7 @@ static const struct {
 	{"forks_meanwhile", forks_meanwhile},
 	{"an_older_limit_gives_way", an_older_limit_gives_way},
 	{"each_has_its_turn", each_has_its_turn},
+	{"a_wish_is_fulfilled", a_wish_is_fulfilled},
 	{"a_child_makes_good", a_child_makes_good},
 	{"a_fork_in_the_middle", a_fork_in_the_middle},
 	{"all_comes_back", all_comes_back},

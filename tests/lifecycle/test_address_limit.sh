@@ -12,8 +12,8 @@ done
 STRATA_OPTIONS=check:1 run preloaded address_limit
 
 build preloaded address_limit_races -rdynamic -ldl
-for name in two_set_it forks_meanwhile an_older_limit_gives_way each_has_its_turn a_child_makes_good \
-	a_fork_in_the_middle what_lies_beyond_stays; do
+for name in two_set_it forks_meanwhile an_older_limit_gives_way each_has_its_turn a_wish_is_fulfilled \
+	a_child_makes_good a_fork_in_the_middle what_lies_beyond_stays; do
 	run preloaded address_limit_races $name || fail "$name"
 done
 STRATA_OPTIONS=reserve:16G run preloaded address_limit_races all_comes_back || fail "all_comes_back"
