@@ -55,6 +55,19 @@ void *mremap(void *from, size_t old_size, size_t new_size, int flags, ...)
 	return (void *)syscall(SYS_mremap, from, old_size, new_size, flags, to);
 }
 
+/* The same of what is mapped over something. */
+void *mmap(void *place, size_t bytes, int access, int flags, int file, off_t offset)
+{
+	if (surprise != NOTHING && (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) == MAP_FIXED) {
+		munmap(place, bytes);
+		if (surprise == REFUSED_AND_LIMITED)
+			limit_data(4096);
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
+	return (void *)syscall(SYS_mmap, place, bytes, access, flags, file, offset);
+}
+
 static char *fresh(void)
 {
 	char *range = os_reserve(size, size);
@@ -139,6 +152,30 @@ static void a_place_that_was_lost_is_mapped_again(void **state)
 	let_go(from, to);
 }
 
+/* Where a mapping was to be made anew. */
+static void a_place_that_was_not_refreshed_is_there(void **state)
+{
+	char *range = fresh();
+
+	(void)state;
+	assert_int_equal(os_refresh(range, size), 0);
+	memset(range, 1, size);
+	surprise = REFUSED;
+	errno = 17;
+	assert_int_equal(os_refresh(range, size), -ENOMEM);
+	surprise = NOTHING;
+	assert_int_equal(errno, 17);
+	assert_true(is_mapped(range));
+	assert_true(all_zero(range, size));
+	memset(range, 1, size);
+	surprise = REFUSED_AND_LIMITED;
+	assert_int_equal(os_refresh(range, size), -EACCES);
+	surprise = NOTHING;
+	limit_data(RLIM_INFINITY);
+	assert_true(all_zero(range, size));
+	os_release(range, size);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +183,7 @@ int main(void)
 		cmocka_unit_test(what_is_several_mappings_stays),
 		cmocka_unit_test(where_nothing_may_be_mapped_nothing_moves),
 		cmocka_unit_test(a_place_that_was_lost_is_mapped_again),
+		cmocka_unit_test(a_place_that_was_not_refreshed_is_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
