@@ -20,9 +20,10 @@ static unsigned bucket_of(uint64_t free)
 
 const uint8_t arena_bucket_most[BUCKET_COUNT] = { 4, 16, 32, 56, 64 };
 
-/* Bit c of listed[b]: chunk c may have an arena in bucket b. Set after the arena's place; cleared by who finds the bucket
- * empty, who then looks at the bucket again. Sequentially consistent, as everything about the lists. */
-static STRATA_LARGE _Atomic uint64_t listed[BUCKET_COUNT][CHUNK_LIMIT / 64];
+/* Bit c of listed[w][b]: chunk 64 w + c may have an arena in bucket b. Set after the arena's place; cleared by who finds the
+ * bucket empty, who then looks at the bucket again. Sequentially consistent, as everything about the lists. The words of the buckets
+ * side by side: a search reads one line, and a small program writes to one page. */
+static STRATA_LARGE _Atomic uint64_t listed[CHUNK_LIMIT / 64][BUCKET_COUNT] STRATA_ALIGNED(CACHE_LINE);
 
 /*
  * The same by node: bit c says that chunk c may have an arena of that node in the bucket. A node's list is that of all, seen
@@ -36,22 +37,22 @@ static STRATA_LARGE _Atomic uint64_t listed[BUCKET_COUNT][CHUNK_LIMIT / 64];
  * its last life may have set that of the old node as well, and the next to walk there clears it.
  * (docs/models/arena_node.pml checks this exhaustively.)
  */
-STRATA_FAST _Atomic uint64_t *summary_of(unsigned node, unsigned bucket)
+STRATA_FAST _Atomic uint64_t *summary_word(unsigned node, unsigned bucket, uint32_t word)
 {
 	if (node == ANY_NODE)
-		return listed[bucket];
+		return &listed[word][bucket];
 	size_t words = (region.arena_limit + WORD_ARENAS - 1) / WORD_ARENAS;
-	return region.node_listed + (node * BUCKET_COUNT + bucket) * words;
+	return region.node_listed + (node * words + word) * BUCKET_COUNT + bucket;
 }
 
 static void note_chunk(arena_index index, unsigned bucket)
 {
 	uint32_t chunk = index / CHUNK_ARENAS;
 	uint64_t bit = UINT64_C(1) << (chunk % 64);
-	set_bit(&listed[bucket][chunk / 64], bit);
+	set_bit(&listed[chunk / 64][bucket], bit);
 	unsigned node = arena_node(index);
 	if (unlikely(node != ANY_NODE))
-		set_bit(&summary_of(node, bucket)[chunk / 64], bit);
+		set_bit(summary_word(node, bucket, chunk / 64), bit);
 }
 
 /*
@@ -137,7 +138,7 @@ STRATA_FAST bool walk_next_chunk(struct arena_walk *walk, unsigned node)
 	while (walk->chunks == 0) {
 		if (walk->word >= chunk_words())
 			return false;
-		walk->chunks = atomic_load(&summary_of(node, walk->bucket)[walk->word++]);
+		walk->chunks = atomic_load(summary_word(node, walk->bucket, walk->word++));
 	}
 	walk->chunk = (walk->word - 1) * 64 + bit_lowest(walk->chunks);
 	walk->chunks &= walk->chunks - 1;
@@ -151,7 +152,7 @@ STRATA_FAST uint64_t arenas_in_bucket(const struct arena_walk *walk, unsigned no
 
 STRATA_FAST void take_off_summary(const struct arena_walk *walk, unsigned node)
 {
-	_Atomic uint64_t *word = &summary_of(node, walk->bucket)[walk->chunk / 64];
+	_Atomic uint64_t *word = summary_word(node, walk->bucket, walk->chunk / 64);
 	uint64_t bit = UINT64_C(1) << (walk->chunk % 64);
 	clear_bit(word, bit);
 	if (arenas_in_bucket(walk, node) != 0)

@@ -88,7 +88,7 @@ struct region {
 	struct domain_record *records; /* [0] is never used; as many as heaps at most */
 	/* With several nodes, else NULL. For each chunk a word for each node: 1: the arena's memory lies there (arena_node.c). */
 	_Atomic uint64_t *node_arenas;
-	_Atomic uint64_t *node_listed; /* for each node and bucket the words of a summary (arena_list.c) */
+	_Atomic uint64_t *node_listed; /* for each node the words of its summary, those of the buckets side by side (arena_list.c) */
 	uint32_t arena_limit;    /* arenas in the reservation */
 	uint32_t heap_limit;
 	_Atomic uint32_t heaps_created; /* by the CAS in create (heap.c); read by all: heap_count */

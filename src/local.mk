@@ -80,7 +80,8 @@ STRATA_SOURCES = \
 # TLS is initial-exec: a call into the loader to find the thread's heap would cost more than the allocation, and may
 # allocate. -fno-builtin keeps the compiler from turning our own calloc into a call of calloc. -fexceptions: what operator new
 # throws passes through C.
-STRATA_LIBRARY_FLAGS = -fexceptions -fvisibility=hidden -ftls-model=initial-exec $(STRATA_HOT_CFLAGS) $(URCU_CFLAGS)
+STRATA_LIBRARY_FLAGS = -fexceptions -fvisibility=hidden -ftls-model=initial-exec $(STRATA_HOT_CFLAGS) $(STRATA_SMALL_CFLAGS) \
+	$(URCU_CFLAGS)
 
 # ---- For users ------------------------------------------------------------------------------------------------------
 lib_LTLIBRARIES += src/libstrata.la
@@ -91,7 +92,7 @@ src_libstrata_la_CXXFLAGS = $(AM_CXXFLAGS) $(STRATA_LIBRARY_FLAGS) -fno-rtti
 src_libstrata_la_LDFLAGS = \
 	-version-info $(STRATA_LIBRARY_VERSION) \
 	-Wl,--version-script=$(top_srcdir)/src/libstrata.map \
-	$(STRATA_HARDEN_LDFLAGS)
+	$(STRATA_HARDEN_LDFLAGS) $(STRATA_SMALL_LDFLAGS)
 src_libstrata_la_LIBADD = $(URCU_LIBS)
 src_libstrata_la_DEPENDENCIES = $(top_srcdir)/src/libstrata.map
 # Linked by the C compiler although one source is C++, so that libstdc++ is not pulled into C programs.
