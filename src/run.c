@@ -53,6 +53,12 @@ static void account(int64_t pages, int64_t blocks)
 	}
 }
 
+/* Where in the cache this thread looks first. */
+static unsigned near(void)
+{
+	return thread_self.own != NULL ? thread_self.own->number : 0;
+}
+
 struct run_counters run_count(void)
 {
 	int64_t bytes = atomic_load_explicit(&other_bytes, memory_order_relaxed);
@@ -146,20 +152,24 @@ static void *reuse(cached_run run, size_t pages, bool zero)
 	return page_start(first);
 }
 
-void *run_allocate(size_t size, size_t alignment, bool zero)
+static STRATA_NOINLINE void *allocate_anew(size_t size, size_t alignment, bool zero)
 {
 	size_t pages = pages_of(size);
-	if (region_ready() != 0 || unlikely(alignment > ALIGNMENT_MOST))
-		return NULL;
-	cached_run run = run_cache_take(pages, size_max(alignment / PAGE_SIZE, 1));
-	if (run != 0)
-		return reuse(run, pages, zero);
 	decay_tick();
 	if (unlikely(!run_may_fit(size, alignment)))
 		return NULL;
 	if (pages <= ARENA_PAGES && alignment <= ARENA_SIZE)
 		return allocate_span(pages, alignment, zero);
 	return allocate_arenas(pages, arenas_of(pages), alignment, zero);
+}
+
+void *run_allocate(size_t size, size_t alignment, bool zero)
+{
+	size_t pages = pages_of(size);
+	if (region_ready() != 0 || unlikely(alignment > ALIGNMENT_MOST))
+		return NULL;
+	cached_run run = run_cache_take(pages, size_max(alignment / PAGE_SIZE, 1), near());
+	return likely(run != 0) ? reuse(run, pages, zero) : allocate_anew(size, alignment, zero);
 }
 
 /* ---- Freeing -------------------------------------------------------------------------------------------------------- */
@@ -255,7 +265,7 @@ bool run_free(void *block)
 	/* A remapped run is a mapping of its own to the kernel: not to be kept for long. */
 	cached_run run = cached_run_of(first, pages);
 	if (!record->run.moved)
-		run = run_cache_put(run);
+		run = run_cache_put(run, near());
 	if (run != 0)
 		give_up(run);
 	/* Even those that stay in the cache look at the clock now and then. */

@@ -9,23 +9,52 @@
 
 #define SLOTS 16u
 
-/* Written by all. The times are hints, written by who fills the slot. */
-static _Atomic cached_run slots[SLOTS] STRATA_ALIGNED(CACHE_LINE);
-static _Atomic uint32_t filled_at[SLOTS] STRATA_ALIGNED(CACHE_LINE);
-static _Atomic uint32_t hand; /* the slot to replace next */
+/*
+ * A thread looks at one slot first, by the number of its heap, each in a line of its own: while a few threads free and want again, none
+ * writes to another's. The room is what has been granted to that slot: a run of so many pages enters again without adding up what is in
+ * the others. It lasts while the slot is in use, and is counted as if it were full.
+ *
+ * Written by all. The room and the time are hints, each by itself, written by who fills the slot and by who finds it idle.
+ */
+static struct slot {
+	_Atomic cached_run run STRATA_ALIGNED(CACHE_LINE);
+	_Atomic uint32_t room;      /* pages */
+	_Atomic uint32_t filled_at; /* decay_now() */
+} slots[SLOTS];
+static _Atomic uint32_t hand STRATA_ALIGNED(CACHE_LINE); /* the slot to replace next */
+
+static struct slot *slot_of(unsigned near)
+{
+	return &slots[near % SLOTS];
+}
+
+static cached_run run_in(const struct slot *slot)
+{
+	return atomic_load_explicit(&slot->run, memory_order_relaxed);
+}
+
+static size_t room_of(const struct slot *slot)
+{
+	return atomic_load_explicit(&slot->room, memory_order_relaxed);
+}
+
+static bool is_idle(const struct slot *slot, uint32_t now, uint32_t idle_ms)
+{
+	return is_older(now, atomic_load_explicit(&slot->filled_at, memory_order_relaxed), idle_ms);
+}
 
 /* The low halves of the words add up to what those of the runs do, since a region has less than 2^32 pages. */
 size_t run_cache_bytes(void)
 {
 	uint64_t sum = 0;
-	for (unsigned slot = 0; slot < SLOTS; slot++)
-		sum += atomic_load_explicit(&slots[slot], memory_order_relaxed);
+	for (unsigned i = 0; i < SLOTS; i++)
+		sum += run_in(&slots[i]);
 	return cached_run_pages(sum) * PAGE_SIZE;
 }
 
-static bool take(unsigned slot, cached_run run)
+static bool take(struct slot *slot, cached_run run)
 {
-	return atomic_compare_exchange_strong_explicit(&slots[slot], &run, 0, memory_order_acquire, memory_order_relaxed);
+	return atomic_compare_exchange_strong_explicit(&slot->run, &run, 0, memory_order_acquire, memory_order_relaxed);
 }
 
 /* A run within an arena must fit exactly: the rest would belong to nobody. One of whole arenas may be a little larger, its
@@ -41,12 +70,12 @@ static bool begins_at_multiple(cached_run run, size_t alignment)
 	return ((region_base >> PAGE_SHIFT) + cached_run_first(run)) % alignment == 0;
 }
 
-cached_run run_cache_take(size_t pages, size_t alignment)
+cached_run run_cache_take(size_t pages, size_t alignment, unsigned near)
 {
-	for (unsigned slot = 0; slot < SLOTS; slot++) {
-		cached_run run = atomic_load_explicit(&slots[slot], memory_order_relaxed);
-		size_t has = cached_run_pages(run);
-		if (serves(has, pages) && begins_at_multiple(run, alignment) && take(slot, run))
+	for (unsigned i = 0; i < SLOTS; i++) {
+		struct slot *slot = slot_of(near + i);
+		cached_run run = run_in(slot);
+		if (serves(cached_run_pages(run), pages) && begins_at_multiple(run, alignment) && take(slot, run))
 			return run;
 	}
 	return 0;
@@ -54,62 +83,121 @@ cached_run run_cache_take(size_t pages, size_t alignment)
 
 cached_run run_cache_take_least(size_t pages)
 {
-	unsigned found = 0;
+	struct slot *found = NULL;
 	cached_run least = 0;
-	for (unsigned slot = 0; slot < SLOTS; slot++) {
-		cached_run run = atomic_load_explicit(&slots[slot], memory_order_relaxed);
+	for (unsigned i = 0; i < SLOTS; i++) {
+		cached_run run = run_in(&slots[i]);
 		size_t has = cached_run_pages(run);
 		if (has > ARENA_PAGES && has >= pages && (least == 0 || has < cached_run_pages(least))) {
 			least = run;
-			found = slot;
+			found = &slots[i];
 		}
 	}
 	return least != 0 && take(found, least) ? least : 0;
 }
 
-/* Release: what the freeing thread did with the run; partners: the acquires in take and, of who replaces it, in
- * run_cache_put. */
-static bool fill(unsigned slot, cached_run run)
+/* Release: what the freeing thread did with the run; partners: the acquires in take and, of who replaces it, in replace. */
+static bool fill(struct slot *slot, cached_run run)
 {
 	cached_run none = 0;
-	if (atomic_load_explicit(&slots[slot], memory_order_relaxed) != 0)
+	if (run_in(slot) != 0)
 		return false;
-	atomic_store_explicit(&filled_at[slot], decay_now(), memory_order_relaxed);
-	return atomic_compare_exchange_strong_explicit(&slots[slot], &none, run, memory_order_release, memory_order_relaxed);
+	atomic_store_explicit(&slot->filled_at, decay_now(), memory_order_relaxed);
+	return atomic_compare_exchange_strong_explicit(&slot->run, &none, run, memory_order_release, memory_order_relaxed);
 }
 
-cached_run run_cache_put(cached_run run)
+/* How long a slot that stays empty keeps its room. */
+#define ROOM_MS 16u
+
+/* Bytes in the cache, or on their way back to it. */
+static size_t promised_bytes(void)
+{
+	uint32_t now = decay_now();
+	size_t pages = 0;
+	for (unsigned i = 0; i < SLOTS; i++) {
+		size_t has = cached_run_pages(run_in(&slots[i]));
+		size_t room = room_of(&slots[i]);
+		if (has == 0 && room != 0 && is_idle(&slots[i], now, ROOM_MS)) {
+			atomic_store_explicit(&slots[i].room, 0, memory_order_relaxed);
+			room = 0;
+		}
+		pages += size_max(has, room);
+	}
+	return pages * PAGE_SIZE;
+}
+
+/* In place of another: a larger one only if all together may be so much more. */
+static cached_run replace(cached_run run, size_t more_most)
+{
+	struct slot *slot = slot_of(atomic_fetch_add_explicit(&hand, 1, memory_order_relaxed));
+	size_t pages = cached_run_pages(run);
+	size_t replaced = cached_run_pages(run_in(slot));
+	if (pages > replaced && (pages - replaced) * PAGE_SIZE > more_most)
+		return run;
+	atomic_store_explicit(&slot->filled_at, decay_now(), memory_order_relaxed);
+	/* Release: as in fill. Acquire: what was done with the run that is replaced; partner: the release of who put it, in fill
+	 * or here. */
+	return atomic_exchange_explicit(&slot->run, run, memory_order_acq_rel);
+}
+
+/* Into a slot whose room was granted: no question of how much there is. */
+static bool put_into_room(cached_run run, unsigned near)
+{
+	for (unsigned i = 0; i < SLOTS; i++) {
+		struct slot *slot = slot_of(near + i);
+		if (cached_run_pages(run) <= room_of(slot) && fill(slot, run))
+			return true;
+	}
+	return false;
+}
+
+static STRATA_NOINLINE cached_run put_anywhere(cached_run run, unsigned near)
 {
 	size_t most = hunger_shrink(options()->retain_bytes);
 	size_t bytes = cached_run_pages(run) * PAGE_SIZE;
-	if (bytes > most / 4 || options()->decay_ms == 0)
+	if (bytes > most / 4)
 		return run;
-	size_t all = run_cache_bytes();
+	size_t all = promised_bytes();
 	/* What is in use includes what is here. It is asked for only where it matters. */
 	if (all + bytes > most / 4)
 		most = size_min(most, size_max(most / 4, arena_count().used_pages * PAGE_SIZE / 4));
 	if (all + bytes <= most)
-		for (unsigned slot = 0; slot < SLOTS; slot++)
-			if (fill(slot, run))
+		for (unsigned i = 0; i < SLOTS; i++) {
+			struct slot *slot = slot_of(near + i);
+			if (fill(slot, run)) {
+				atomic_store_explicit(&slot->room, (uint32_t)cached_run_pages(run), memory_order_relaxed);
 				return 0;
-	/* In place of another: a larger one only if all together may be so much more. */
-	unsigned slot = atomic_fetch_add_explicit(&hand, 1, memory_order_relaxed) % SLOTS;
-	size_t replaced = cached_run_pages(atomic_load_explicit(&slots[slot], memory_order_relaxed)) * PAGE_SIZE;
-	if (bytes > replaced && all + (bytes - replaced) > most)
+			}
+		}
+	return replace(run, most > all ? most - all : 0);
+}
+
+cached_run run_cache_put(cached_run run, unsigned near)
+{
+	if (unlikely(options()->decay_ms == 0))
 		return run;
-	atomic_store_explicit(&filled_at[slot], decay_now(), memory_order_relaxed);
-	/* Release: as in fill. Acquire: what was done with the run that is replaced; partner: the release of who put it, in fill
-	 * or here. */
-	return atomic_exchange_explicit(&slots[slot], run, memory_order_acq_rel);
+	return put_into_room(run, near) ? 0 : put_anywhere(run, near);
+}
+
+/* What was granted when there might be more. */
+static void take_rooms_back(void)
+{
+	if (promised_bytes() > hunger_shrink(options()->retain_bytes))
+		for (unsigned i = 0; i < SLOTS; i++)
+			atomic_store_explicit(&slots[i].room, 0, memory_order_relaxed);
 }
 
 cached_run run_cache_expire(uint32_t idle_ms)
 {
 	uint32_t now = (uint32_t)os_clock_ms();
-	for (unsigned slot = 0; slot < SLOTS; slot++) {
-		cached_run run = atomic_load_explicit(&slots[slot], memory_order_relaxed);
-		uint32_t since = atomic_load_explicit(&filled_at[slot], memory_order_relaxed);
-		if (run != 0 && is_older(now, since, idle_ms) && take(slot, run))
+	take_rooms_back();
+	for (unsigned i = 0; i < SLOTS; i++) {
+		struct slot *slot = &slots[i];
+		if ((run_in(slot) | room_of(slot)) == 0 || !is_idle(slot, now, idle_ms))
+			continue;
+		atomic_store_explicit(&slot->room, 0, memory_order_relaxed);
+		cached_run run = run_in(slot);
+		if (run != 0 && take(slot, run))
 			return run;
 	}
 	return 0;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Runs that were freed a moment ago, whole, for the next one of nearly their size: one atomic operation each way instead of
- * a dozen. Shared by all threads, bounded in number and bytes, emptied by the decay clock.
+ * a dozen. Shared by all threads, each of which looks at a slot of its own first; bounded in number and bytes, emptied by the decay clock.
  *
- * Each slot is one word, taken and filled by compare-and-swap or exchange; every pair of operations may run at the same time.
- * No ABA: the word names the run, and whoever has taken it out of the slot owns the run.
+ * The run of a slot is one word, taken and filled by compare-and-swap or exchange; every pair of operations may run at the same time.
+ * No ABA: the word names the run, and whoever has taken it out of the slot owns the run. What else a slot has are hints: threads that
+ * put at the same time may together exceed the bound by what each of them puts.
  */
 #ifndef STRATA_RUN_CACHE_H
 #define STRATA_RUN_CACHE_H
@@ -30,14 +31,14 @@ static inline size_t cached_run_pages(cached_run run)
 }
 
 /* Takes a run of so many pages, or, above an arena, of at most an eighth more, that begins at a multiple of alignment pages; 0 if there
- * is none. */
-cached_run run_cache_take(size_t pages, size_t alignment);
+ * is none. near is the same at each call of a thread, and another for each thread as far as that goes: what it put is found first. */
+cached_run run_cache_take(size_t pages, size_t alignment, unsigned near);
 
 /* Takes the smallest run of more than an arena that has at least so many pages; 0 if there is none. */
 cached_run run_cache_take_least(size_t pages);
 
 /* Puts a run into the cache. Returns the run that had to leave for it, or the run itself if it is too large, or 0. */
-cached_run run_cache_put(cached_run run);
+cached_run run_cache_put(cached_run run, unsigned near);
 
 /* Takes any run that has been in the cache for idle_ms; 0 if there is none. */
 cached_run run_cache_expire(uint32_t idle_ms);
