@@ -198,23 +198,11 @@ void slots_purge(struct heap *heap)
 
 /* ---- Set aside ------------------------------------------------------------------------------------------------------ */
 
-static unsigned far_pages_below(const struct heap *heap, unsigned end)
-{
-	unsigned pages = 0;
-	for (unsigned class = 1; class < end; class++)
-		pages += far_pages(heap, class);
-	return pages;
-}
-
-/* Behind each other: those near the heap, and those of deep bins, by class. */
-static size_t aside_bytes(const struct heap *heap)
-{
-	return (SLOT_PAGES + far_pages_below(heap, CLASS_COUNT)) * PAGE_SIZE;
-}
-
 static void count_far(const struct heap *heap, int sign)
 {
-	int64_t pages = sign * (int64_t)far_pages_below(heap, CLASS_COUNT);
+	int64_t pages = 0;
+	for (unsigned class = 1; class < CLASS_COUNT; class++)
+		pages += sign * (int64_t)far_pages(heap, class);
 	arena_recharge(pages);
 	atomic_fetch_add_explicit(&all_pages, (size_t)pages, memory_order_relaxed);
 }
@@ -227,52 +215,53 @@ bool slots_can_go(void)
 }
 
 /* Want of memory is no refusal: there may be some the next time. */
-static bool move_near(struct heap *heap, char *to)
+static char *take_near(struct heap *heap)
 {
-	int result = os_move(near_start(heap), to, SLOT_PAGES * PAGE_SIZE);
-	if (result != 0 && result != -ENOMEM && result != -EACCES)
+	void *near;
+	int result = os_take(near_start(heap), SLOT_PAGES * PAGE_SIZE, &near);
+	if (result != 0 && result != -ENOMEM)
 		atomic_store_explicit(&refused, true, memory_order_relaxed);
-	return result == 0;
+	return result == 0 ? near : NULL;
 }
 
-/* What could not be moved stays where it is, and reads as NULL where it was to go. */
-void *slots_set_aside(struct heap *heap)
+static char *take_far(const struct heap *heap, unsigned class)
 {
-	size_t bytes = aside_bytes(heap);
-	char *aside = slots_can_go() ? os_reserve(bytes, PAGE_SIZE) : NULL;
-	if (aside == NULL)
+	void *far;
+	size_t bytes = far_pages(heap, class) * PAGE_SIZE;
+	if (bytes == 0 || os_take(page_start(first_page(others_read(heap->bins[class].top))), bytes, &far) != 0)
 		return NULL;
-	if (os_commit(aside, bytes) != 0 || !move_near(heap, aside)) {
-		os_release(aside, bytes);
-		return NULL;
-	}
-	char *to = aside + SLOT_PAGES * PAGE_SIZE;
-	for (unsigned class = 1; class < CLASS_COUNT; class++) {
-		size_t far = far_pages(heap, class) * PAGE_SIZE;
-		if (far > 0)
-			os_move(page_start(first_page(others_read(heap->bins[class].top))), to, far);
-		to += far;
-	}
-	count_far(heap, -1);
-	return aside;
+	return far;
 }
 
-void *slots_aside(const struct heap *heap, const void *aside, unsigned class, void **slot)
+bool slots_set_aside(struct heap *heap, struct slots_aside *aside)
+{
+	aside->near = slots_can_go() ? take_near(heap) : NULL;
+	if (aside->near == NULL)
+		return false;
+	for (unsigned class = 1; class < CLASS_COUNT; class++)
+		aside->far[class] = take_far(heap, class);
+	count_far(heap, -1);
+	return true;
+}
+
+void *slots_look_aside(const struct heap *heap, const struct slots_aside *aside, unsigned class, void **slot)
 {
 	void **bottom = slots_bottom(heap, class);
 	if (slot < bottom || slot > bottom + slots_capacity(heap, class))
 		return NULL;
-	const char *from = aside;
 	if (far_pages(heap, class) == 0)
-		from += (const char *)slot - near_start(heap);
-	else
-		from += (SLOT_PAGES + far_pages_below(heap, class)) * PAGE_SIZE + (size_t)(slot - bottom + BELOW) * sizeof *slot;
-	return *(void *const *)from;
+		return *(void **)(aside->near + ((char *)slot - near_start(heap)));
+	if (aside->far[class] == NULL)
+		return NULL;
+	return *(void **)(aside->far[class] + (size_t)(slot - bottom + BELOW) * sizeof *slot);
 }
 
-void slots_let_go(const struct heap *heap, void *aside)
+void slots_let_go(const struct heap *heap, const struct slots_aside *aside)
 {
-	os_release(aside, aside_bytes(heap));
+	os_release(aside->near, SLOT_PAGES * PAGE_SIZE);
+	for (unsigned class = 1; class < CLASS_COUNT; class++)
+		if (aside->far[class] != NULL)
+			os_release(aside->far[class], far_pages(heap, class) * PAGE_SIZE);
 }
 
 void slots_wanted(const struct heap *heap)

@@ -33,17 +33,23 @@ void slots_purge(struct heap *heap);
 /* False: the system does not move pages for us, and slots stay where they are. */
 bool slots_can_go(void);
 
+/* Where the memory of a heap's slots is. */
+struct slots_aside {
+	char *near;
+	char *far[CLASS_COUNT]; /* of deep bins; NULL: the others', and what could not be moved */
+};
+
 /* Of a claimed heap: moves the memory of all slots elsewhere; they are NULL then. What the owner stores into one is in that memory if
- * it comes before, and in the slot if it comes after. Pages of an arena no longer count as used, until slots_wanted. NULL: nothing was
+ * it comes before, and in the slot if it comes after. Pages of an arena no longer count as used, until slots_wanted. False: nothing was
  * moved. */
-void *slots_set_aside(struct heap *heap);
+bool slots_set_aside(struct heap *heap, struct slots_aside *aside);
 void slots_wanted(const struct heap *heap);
 
-/* What was in the slot; NULL if it is none of the bin's. */
-void *slots_aside(const struct heap *heap, const void *aside, unsigned class, void **slot);
+/* What was in the slot; NULL if it is none of the bin's, or its memory could not be moved. */
+void *slots_look_aside(const struct heap *heap, const struct slots_aside *aside, unsigned class, void **slot);
 
 /* Gives that memory back. */
-void slots_let_go(const struct heap *heap, void *aside);
+void slots_let_go(const struct heap *heap, const struct slots_aside *aside);
 
 /* Pages that the slots of deep bins have, of all heaps. */
 size_t slots_pages(void);

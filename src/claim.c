@@ -340,19 +340,19 @@ static void purge_slots(struct heap *heap)
 		tops[class] = look_at(heap, class).top;
 	if (has_blocks(heap))
 		return;
-	void *aside = slots_set_aside(heap);
-	if (aside == NULL)
+	struct slots_aside aside;
+	if (!slots_set_aside(heap, &aside))
 		return;
 	owner_set(heap->slots_gone, true);
 	for (unsigned class = 1; class < CLASS_COUNT; class++) {
 		void **slot = tops[class];
-		void *block = unmarked(slots_aside(heap, aside, class, slot));
+		void *block = unmarked(slots_look_aside(heap, &aside, class, slot));
 		if (block == NULL)
-			block = unmarked(slots_aside(heap, aside, class, ++slot));
+			block = unmarked(slots_look_aside(heap, &aside, class, ++slot));
 		if (may_be_out(heap, class, block))
 			keep(heap, class, slot, block);
 	}
-	slots_let_go(heap, aside);
+	slots_let_go(heap, &aside);
 }
 
 static bool close_gates(struct claim_batch *batch)

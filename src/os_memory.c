@@ -275,17 +275,52 @@ int os_refresh(void *start, size_t size)
 	return 0;
 }
 
+/* Who moves something counts himself in and then looks whether he may; who sets a limit bars first and then looks whether anybody is in.
+ * Sequentially consistent: one of the two sees the other. */
+static _Atomic uint32_t moving, barring;
+static __thread uint32_t own_moving; /* a handler that interrupts it may set a limit, or fork */
+
+static bool begin_move(void)
+{
+	atomic_fetch_add(&moving, 1);
+	own_moving++;
+	return atomic_load(&barring) == 0;
+}
+
+static void end_move(void)
+{
+	own_moving--;
+	atomic_fetch_sub(&moving, 1);
+}
+
+#define MOVE_MS_MOST 1000
+
+void os_bar_moves(void)
+{
+	uint64_t deadline = os_clock_ms() + MOVE_MS_MOST;
+	uint32_t now;
+	atomic_fetch_add(&barring, 1);
+	while ((now = atomic_load(&moving)) != own_moving && os_wait_until(&moving, now, deadline))
+		;
+}
+
+void os_allow_moves(void)
+{
+	atomic_fetch_sub(&barring, 1);
+}
+
+void os_moves_after_fork_in_child(void)
+{
+	atomic_store(&moving, own_moving);
+	atomic_store(&barring, 0);
+}
+
 /* The kernel unmaps the place to go to first: before it looks at the limits, and before 6.17 at whether what is to move is one mapping.
- * Both are looked at here before that; what is left is another process that takes what was let go, under strict overcommit. */
-int os_move(void *from, void *to, size_t size)
+ * Both are looked at here before that; what is left is a limit that is set from outside in between, and another process that takes what
+ * was let go, under strict overcommit. */
+static int move(void *from, void *to, size_t size)
 {
 	int saved_errno = errno;
-	if (pretend_refusal())
-		return -ENOMEM;
-	if (pretend_pages(from, &size) != 0 || pretend_pages(to, &size) != 0)
-		return -EINVAL;
-	if (is_locked(from))
-		return -EPERM;
 	if (!may_map_more() || !is_one_mapping(from, size))
 		return os_result(true, saved_errno);
 	void *moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
@@ -294,4 +329,30 @@ int os_move(void *from, void *to, size_t size)
 		result = fill_hole(to, size, result);
 	errno = saved_errno;
 	return result;
+}
+
+int os_move(void *from, void *to, size_t size)
+{
+	if (pretend_refusal())
+		return -ENOMEM;
+	if (pretend_pages(from, &size) != 0 || pretend_pages(to, &size) != 0)
+		return -EINVAL;
+	if (is_locked(from))
+		return -EPERM;
+	int result = begin_move() ? move(from, to, size) : -ENOMEM;
+	end_move();
+	return result;
+}
+
+int os_take(void *from, size_t size, void **to)
+{
+	int saved_errno = errno;
+	if (pretend_refusal())
+		return -ENOMEM;
+	if (pretend_pages(from, &size) != 0)
+		return -EINVAL;
+	if (is_locked(from))
+		return -EPERM;
+	*to = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+	return os_result(*to == MAP_FAILED, saved_errno);
 }

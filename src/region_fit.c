@@ -278,6 +278,7 @@ static void forget_what_is_in_doubt(void)
 void region_fit_after_fork_in_child(void)
 {
 	region_become_own();
+	os_moves_after_fork_in_child();
 	uint32_t was = atomic_load(&state);
 	own_fitting = own_fitting && (was & FITS) != 0;
 	atomic_store(&state, own_fitting ? was & (FITS | WISH) : 0);

@@ -9,6 +9,7 @@
 #ifdef PIC
 
 #include "os.h"
+#include "region.h"
 #include "region_fit.h"
 
 #include <errno.h>
@@ -29,11 +30,17 @@ static size_t bytes_of(const struct rlimit *limit)
 
 STRATA_PUBLIC int prlimit(pid_t pid, int resource, const struct rlimit *next, struct rlimit *former)
 {
-	bool ours = next != NULL && resource == RLIMIT_AS && (pid == 0 || pid == os_process());
+	bool own = next != NULL && (pid == 0 || pid == os_process());
+	bool ours = own && resource == RLIMIT_AS;
+	bool barred = (ours || (own && resource == RLIMIT_DATA)) && region_is_own();
 	if (ours && bytes_of(next) < os_address_limit())
 		region_fit(bytes_of(next));
+	if (barred)
+		os_bar_moves();
 	int result = (int)syscall(SYS_prlimit64, pid, resource, next, former);
 	int saved_errno = errno;
+	if (barred)
+		os_allow_moves();
 	if (ours)
 		region_fit_to_limit();
 	errno = saved_errno;

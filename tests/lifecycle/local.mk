@@ -33,6 +33,7 @@ EXTRA_DIST += \
 	tests/lifecycle/lifecycle.h \
 	tests/lifecycle/address_limit.c \
 	tests/lifecycle/address_space.h \
+	tests/lifecycle/address_limit_moves.c \
 	tests/lifecycle/address_limit_races.c \
 	tests/lifecycle/domain_fork.c \
 	tests/lifecycle/background.c \

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The heap under a limit on address space that is set while the program runs. See address_limit.c and address_limit_races.c.
+# The heap under a limit on address space that is set while the program runs. See address_limit.c, address_limit_races.c
+# and address_limit_moves.c.
 . "${top_srcdir:-.}/tests/lifecycle/build.sh"
 
 need_library
@@ -15,6 +16,10 @@ build preloaded address_limit_races -rdynamic -ldl
 for name in two_set_it forks_meanwhile an_older_limit_gives_way each_has_its_turn a_wish_is_fulfilled \
 	a_child_makes_good a_fork_in_the_middle what_lies_beyond_stays; do
 	run preloaded address_limit_races $name || fail "$name"
+done
+build preloaded address_limit_moves -rdynamic
+for name in block caches; do
+	run preloaded address_limit_moves $name || fail "address_limit_moves $name"
 done
 STRATA_OPTIONS=reserve:16G run preloaded address_limit_races all_comes_back || fail "all_comes_back"
 (
