@@ -96,6 +96,10 @@ void message(const char *format, ...)
 	va_start(arguments, format);
 	put_format(&line, format, arguments);
 	va_end(arguments);
+	/* One line, whatever a name or a value is made of. */
+	for (size_t i = 0; i < line.length; i++)
+		if ((unsigned char)line.text[i] < ' ' || line.text[i] == 0x7f)
+			line.text[i] = '?';
 	line.text[line.length++] = '\n';
 	say(&line);
 }

@@ -99,16 +99,6 @@ struct quarantine {
 	void *blocks[];
 };
 
-/* What is kept back, and the ring itself, is not the program's: statistics take it for cached. */
-static void count_aside(const void *block, int64_t sign)
-{
-	struct heap *heap = thread_attach();
-	if (heap == NULL)
-		return;
-	owner_add(heap->aside_bytes, sign * (int64_t)core_usable(block, "free"));
-	owner_add(heap->aside_blocks, sign);
-}
-
 static void let_go(void *block, const char *function)
 {
 	const struct trailer *trailer = trailer_of(block);
@@ -124,7 +114,7 @@ static void let_oldest_go(struct quarantine *quarantine, const char *function)
 	quarantine->first = (quarantine->first + 1) % quarantine->capacity;
 	quarantine->count--;
 	quarantine->bytes -= core_usable(block, function);
-	count_aside(block, -1);
+	core_count_aside(block, -1);
 	let_go(block, function);
 }
 
@@ -134,13 +124,13 @@ static struct quarantine *make_quarantine(unsigned capacity)
 	if (made == NULL)
 		return NULL;
 	*made = (struct quarantine){ .capacity = capacity };
-	count_aside(made, 1);
+	core_count_aside(made, 1);
 	return made;
 }
 
 static void drop_quarantine(struct quarantine *quarantine, const char *function)
 {
-	count_aside(quarantine, -1);
+	core_count_aside(quarantine, -1);
 	core_free(quarantine, function);
 }
 
@@ -186,7 +176,7 @@ static void keep_back(void *block, size_t usable, const char *function)
 	quarantine->blocks[(quarantine->first + quarantine->count) % quarantine->capacity] = block;
 	quarantine->count++;
 	quarantine->bytes += usable;
-	count_aside(block, 1);
+	core_count_aside(block, 1);
 }
 
 static void let_all_go(const char *function)

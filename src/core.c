@@ -62,8 +62,18 @@ size_t core_usable(const void *block, const char *function)
 	return 0;
 }
 
+void core_count_aside(const void *block, int64_t sign)
+{
+	struct heap *heap = thread_attach();
+	if (heap == NULL)
+		return;
+	owner_add(heap->aside_bytes, sign * (int64_t)core_usable(block, "free"));
+	owner_add(heap->aside_blocks, sign);
+}
+
 size_t core_public_usable(const void *block, const char *function)
 {
+	thread_glance();
 	if (block == NULL)
 		return 0;
 	return unlikely(options()->check) ? checked_usable(block, function) : core_usable(block, function);
@@ -171,6 +181,7 @@ void *core_aligned(size_t alignment, size_t size)
 {
 	size_t bytes = round_up(size, size_max(alignment, 8));
 	void *block = NULL;
+	thread_glance();
 	if (likely(size <= OBJECT_MAX && bytes <= OBJECT_MAX))
 		block = bin_pop(thread_fast.heap, bin_of_object(thread_fast.heap, bytes));
 	else if (size > OBJECT_MAX && size <= LOOKED_UP_MAX && alignment <= 64)
@@ -257,6 +268,12 @@ static bool fits(size_t size, size_t usable)
 	return size <= usable && (size > usable / 2 || usable <= 64);
 }
 
+/* malloc's blocks are aligned to 16 from that size on: one of the native calls may not be. */
+static bool may_stay(size_t size, size_t usable, void *(*allocate)(size_t))
+{
+	return fits(size, usable) && likely(usable % 16 == 0 || size < 16 || allocate == strata_malloc);
+}
+
 /* A block that grows by a little is likely to grow again: with a quarter more there are half as many copies on the way, at
  * no more waste than a program that doubles. */
 size_t core_grown_size(size_t size, size_t usable)
@@ -312,11 +329,11 @@ static void *resize_run(void *block, size_t size, void *(*allocate)(size_t))
 
 static void *resize(void *block, size_t size, size_t usable, void *(*allocate)(size_t))
 {
-	if (fits(size, usable) && usable <= CLEARED_MAX)
+	if (may_stay(size, usable, allocate) && usable <= CLEARED_MAX)
 		return block;
 	if (unlikely(core_tag(block) == TAG_RUN))
 		return resize_run(block, size, allocate);
-	return fits(size, usable) ? block : copy_to_new(block, size, usable, allocate);
+	return may_stay(size, usable, allocate) ? block : copy_to_new(block, size, usable, allocate);
 }
 
 static void *resize_profiled(void *block, size_t size, size_t usable, void *(*allocate)(size_t), const void *caller)
@@ -357,9 +374,10 @@ STRATA_NOINLINE static void *reallocate_slow(void *block, size_t size, void *(*a
 void *core_reallocate(void *block, size_t size, void *(*allocate)(size_t))
 {
 	size_t code;
+	thread_glance();
 	if (likely(fast_code(thread_fast.heap, block, &code) && code <= TAG_CODE_MASK && size != 0)) {
 		size_t usable = bytes_of_code(code);
-		if (likely(fits(size, usable)))
+		if (likely(may_stay(size, usable, allocate)))
 			return block;
 		if (likely(size <= MEDIUM_MAX))
 			return copy_to_new(block, size, usable, allocate);

@@ -3,6 +3,7 @@
 
 #include "domain_quota.h"
 #include "stats_copy.h"
+#include "thread.h"
 
 _Static_assert(DOMAIN_BATCH == STRATA_DOMAIN_BATCH, "as the interface states it");
 
@@ -191,6 +192,7 @@ static void report(struct domain_record *record, unsigned domain)
 	struct total *total = &totals[domain];
 	int64_t pending = pending_now(record, domain);
 	bool limited = read_limit(&total->soft_bytes) != 0 || read_limit(&total->hard_bytes) != 0;
+	thread_watch();
 	if (!limited && pending <= DOMAIN_BATCH / 2 && pending >= -DOMAIN_BATCH / 2) {
 		set_credits(record, domain, pending, DOMAIN_BATCH - pending, DOMAIN_BATCH + pending);
 		return;

@@ -290,6 +290,7 @@ static void let_oldest_go(const char *function)
 		return;
 	kept.first = head->next;
 	kept.bytes -= weight_of(head);
+	core_count_aside(start_of(head), -1);
 	let_go(head, function);
 }
 
@@ -307,6 +308,7 @@ void debug_free(void *block)
 	}
 	kept.last = head;
 	kept.bytes += weight_of(head);
+	core_count_aside(start_of(head), 1);
 	while (kept.first != NULL && (thread_self.leaving || thread_attach() == NULL || kept.bytes > options()->quarantine_bytes))
 		let_oldest_go("domain_free");
 }

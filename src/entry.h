@@ -35,12 +35,11 @@ STRATA_FAST bool entry_array_size(size_t count, size_t size, size_t *bytes)
 	return false;
 }
 
-/* All of the block, as other allocators clear it; what was asked for where it may be none of the class: a checked one, which ends there, or
- * one that the heap profile watches. */
+/* All of the block, as other allocators clear it; of a checked one, which ends there, what was asked for. One that the heap profile watches
+ * has as much at least (watched_size in profile.c): whether it is one cannot be asked of the setting, which may change meanwhile. */
 STRATA_FAST size_t entry_cleared(size_t bytes, size_t of_class)
 {
-	const struct options *in_force = options();
-	return unlikely(in_force->check || in_force->profile_bytes != 0) ? bytes : of_class;
+	return unlikely(options()->check) ? bytes : of_class;
 }
 
 /* good_size: what allocate makes usable of so many bytes. */

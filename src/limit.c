@@ -7,6 +7,7 @@
 #include "decay.h"
 #include "heap.h"
 #include "os.h"
+#include "profile.h"
 #include "region.h"
 #include "run.h"
 #include "thread.h"
@@ -253,6 +254,7 @@ size_t limit_trim(void)
 size_t limit_maintain(enum typed_callbacks callbacks)
 {
 	size_t bytes = typed_maintain(callbacks) + decay_step();
+	profile_write_if_wanted();
 	limit_settle_freed();
 	return bytes;
 }

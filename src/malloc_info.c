@@ -19,13 +19,15 @@ STRATA_PUBLIC struct mallinfo2 mallinfo2(void)
 {
 	struct strata_stats stats;
 	strata_stats_read(&stats, sizeof stats);
+	/* Under check:1 more, which are kept back and not live. */
+	uint64_t live_runs = size_min(stats.run_bytes, stats.live_bytes);
 	return (struct mallinfo2){
 		.arena = at_least_zero((int64_t)(stats.heap_bytes - stats.run_bytes)),
 		/* glibc counts free chunks; blocks here are free by the page. */
 		.ordblks = (stats.cached_bytes + stats.pooled_bytes + stats.free_bytes) / PAGE_SIZE,
-		.hblks = run_count().blocks,
-		.hblkhd = stats.run_bytes,
-		.uordblks = stats.live_bytes > stats.run_bytes ? stats.live_bytes - stats.run_bytes : 0,
+		.hblks = size_min(run_count().blocks, stats.live_blocks),
+		.hblkhd = live_runs,
+		.uordblks = stats.live_bytes - live_runs,
 		.fordblks = at_least_zero((int64_t)(stats.heap_bytes - stats.live_bytes)),
 		.keepcost = stats.free_bytes,
 	};

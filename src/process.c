@@ -5,6 +5,7 @@
  */
 #include "background.h"
 #include "call_stack.h"
+#include "check.h"
 #include "checked.h"
 #include "claim.h"
 #include "domain_count.h"
@@ -84,6 +85,13 @@ __attribute__((constructor(101))) static void begin(void)
 	background_allow();
 }
 
+/* One that the system gives to nobody. */
+static void pass_over_signal(void)
+{
+	message("profile_signal: %u cannot be had; passed over", (unsigned)options()->profile_signal);
+	option_keep(option_find("profile_signal"), 0, NULL);
+}
+
 /* Among the program's own: of a static program the tables by which stacks are walked are registered before those, and after the first. A
  * library may be loaded for it, by a malloc that may not be called yet if it is the program's own. */
 __attribute__((constructor)) static void begin_with_stacks(void)
@@ -91,7 +99,10 @@ __attribute__((constructor)) static void begin_with_stacks(void)
 	call_stack_allow();
 	if (malloc == own_malloc)
 		profile_prepare();
-	profile_begin();
+	if (profile_begin() != 0)
+		pass_over_signal();
+	if (options()->check && profile_is_on())
+		message("profile: nothing is sampled under check:1");
 }
 
 __attribute__((destructor(101))) static void end(void)

@@ -58,8 +58,6 @@ static void begin_thread(struct thread *self)
 	self->sample_random = (os_secret() ^ number * UINT64_C(0x9e3779b97f4a7c15)) | 1;
 }
 
-static void write_if_wanted(void);
-
 static bool chooses(size_t size)
 {
 	struct thread *self = &thread_self;
@@ -70,7 +68,7 @@ static bool chooses(size_t size)
 		self->sample_rate = rate;
 		self->sample_left = draw(&self->sample_random, rate);
 	}
-	write_if_wanted();
+	profile_write_if_wanted();
 	if (self->sample_paused || rate == 0)
 		return false;
 	self->sample_left -= (int64_t)size;
@@ -82,12 +80,18 @@ static bool chooses(size_t size)
 
 #define FRAMES_MOST 32u
 
+/* What the class that it is kept from would make usable: programs use what strata_good_size says. */
+static size_t watched_size(size_t size)
+{
+	return size_max(size, core_good_size(size_max(size, 1)));
+}
+
 static void *allocate_watched(size_t size, size_t alignment, bool zero, const void *caller)
 {
 	uint32_t sample = sample_begin(size, call_stack_from(caller, FRAMES_MOST));
 	if (sample == 0)
 		return NULL;
-	void *block = run_allocate(size_max(size, 1), alignment, zero);
+	void *block = run_allocate(watched_size(size), alignment, zero);
 	if (block != NULL)
 		run_watch(block, sample);
 	else
@@ -113,9 +117,17 @@ static void *move(void *block, size_t size, void *to)
 	return to;
 }
 
-static void *keep_watching(void *block, size_t size)
+static void *resize_run(void *block, size_t size)
 {
 	return run_resize(block, size) ? block : run_move(block, size);
+}
+
+static void *keep_watching(void *block, size_t size)
+{
+	void *moved = resize_run(block, watched_size(size));
+	if (moved != NULL)
+		run_note_size(moved, size);
+	return moved;
 }
 
 /* A block that is not to be watched any more, as others are: one of a class, or a run. */
@@ -123,7 +135,7 @@ static void *stop_watching(void *block, size_t size)
 {
 	if (size <= MEDIUM_MAX)
 		return move(block, size, core_allocate(size, 16, false));
-	void *moved = keep_watching(block, size);
+	void *moved = resize_run(block, size);
 	if (moved != NULL)
 		run_watch(moved, 0);
 	return moved;
@@ -251,7 +263,7 @@ static void write_file(const char *path)
 		message("%s: heap profile not written: error %u", path, (unsigned)error);
 }
 
-static void write_if_wanted(void)
+void profile_write_if_wanted(void)
 {
 	char path[64];
 	if (likely(!atomic_load_explicit(&wanted, memory_order_relaxed)) || !atomic_exchange(&wanted, false))

@@ -32,6 +32,8 @@ void profile_resume(void);
 int profile_begin(void);
 /* There too, likewise: what must not be done first in the middle of a call. */
 void profile_prepare(void);
+/* After the signal, by who comes first. */
+void profile_write_if_wanted(void);
 /* In the child of a fork: what its parent was asked for is not asked of it. */
 void profile_fork_child(void);
 /* At the end of the process: writes it, if that is wanted. */

@@ -56,7 +56,7 @@ static void account(int64_t pages, int64_t blocks)
 /* Where in the cache this thread looks first. */
 static unsigned near(void)
 {
-	return thread_self.own != NULL ? thread_self.own->number : 0;
+	return thread_self.own != NULL ? thread_self.own->number : (unsigned)((uintptr_t)&thread_self / PAGE_SIZE * 0x9e3779b9u >> 24);
 }
 
 struct run_counters run_count(void)
@@ -266,11 +266,17 @@ bool run_free(void *block)
 	cached_run run = cached_run_of(first, pages);
 	if (!record->run.moved)
 		run = run_cache_put(run, near());
-	if (run != 0)
+	bool cached = run == 0;
+	if (!cached) {
 		give_up(run);
+		if ((run = run_cache_surplus()) != 0)
+			give_up(run);
+	}
 	/* Even those that stay in the cache look at the clock now and then. */
-	if (run != 0 || ++thread_self.run_frees % 64 == 0)
+	if (!cached || ++thread_self.run_frees % 64 == 0) {
 		decay_tick();
+		thread_watch();
+	}
 	return true;
 }
 
@@ -366,6 +372,11 @@ static void note_size(const struct pool *record, size_t size)
 {
 	if (unlikely(record->run.sample != 0))
 		sample_resize(record->run.sample, size);
+}
+
+void run_note_size(const void *block, size_t size)
+{
+	note_size(&region.pools[page_of(block)], size);
 }
 
 bool run_resize(void *block, size_t size)

@@ -11,8 +11,8 @@
 
 /*
  * A thread looks at one slot first, by the number of its heap, each in a line of its own: while a few threads free and want again, none
- * writes to another's. The room is what has been granted to that slot: a run of so many pages enters again without adding up what is in
- * the others. It lasts while the slot is in use, and is counted as if it were full.
+ * writes to another's. The room is what has been granted to who looks there first: a run of so many pages enters again without adding up
+ * what is in the others. It lasts while the slot is in use, and is counted as if it were full.
  *
  * Written by all. The room and the time are hints, each by itself, written by who fills the slot and by who finds it idle.
  */
@@ -109,21 +109,47 @@ static bool fill(struct slot *slot, cached_run run)
 /* How long a slot that stays empty keeps its room. */
 #define ROOM_MS 16u
 
-/* Bytes in the cache, or on their way back to it. */
-static size_t promised_bytes(void)
+/* All slots, seen in one walk from the thread's own on. */
+struct view {
+	size_t here;     /* pages in the cache, */
+	size_t promised; /* and with those that have room in it */
+	struct slot *empty; /* the first; NULL: none */
+};
+
+/* Empty slots. Room that was not used for long is taken back. */
+static size_t look_at_empty(struct view *view, struct slot *slot, uint32_t now)
 {
+	size_t room = room_of(slot);
+	if (view->empty == NULL)
+		view->empty = slot;
+	if (room == 0 || !is_idle(slot, now, ROOM_MS))
+		return room;
+	atomic_store_explicit(&slot->room, 0, memory_order_relaxed);
+	return 0;
+}
+
+static struct view look_around(unsigned near)
+{
+	struct view view = { 0 };
 	uint32_t now = decay_now();
-	size_t pages = 0;
 	for (unsigned i = 0; i < SLOTS; i++) {
-		size_t has = cached_run_pages(run_in(&slots[i]));
-		size_t room = room_of(&slots[i]);
-		if (has == 0 && room != 0 && is_idle(&slots[i], now, ROOM_MS)) {
-			atomic_store_explicit(&slots[i].room, 0, memory_order_relaxed);
-			room = 0;
-		}
-		pages += size_max(has, room);
+		struct slot *slot = slot_of(near + i);
+		size_t has = cached_run_pages(run_in(slot));
+		view.here += has;
+		view.promised += size_max(has, has != 0 ? room_of(slot) : look_at_empty(&view, slot, now));
 	}
-	return pages * PAGE_SIZE;
+	return view;
+}
+
+/* How many pages of so many may be here: a quarter of the setting, or a third of what is in use, which is asked for only where it matters,
+ * and includes what is here. */
+static size_t most_of(size_t pages, size_t here)
+{
+	size_t most = hunger_shrink(options()->retain_bytes) / PAGE_SIZE;
+	if (pages <= most / 4)
+		return pages;
+	size_t used = arena_count().used_pages;
+	return size_min(most, size_max(most / 4, used > here ? (used - here) / 3 : 0));
 }
 
 /* In place of another: a larger one only if all together may be so much more. */
@@ -132,7 +158,7 @@ static cached_run replace(cached_run run, size_t more_most)
 	struct slot *slot = slot_of(atomic_fetch_add_explicit(&hand, 1, memory_order_relaxed));
 	size_t pages = cached_run_pages(run);
 	size_t replaced = cached_run_pages(run_in(slot));
-	if (pages > replaced && (pages - replaced) * PAGE_SIZE > more_most)
+	if (pages > replaced && pages - replaced > more_most)
 		return run;
 	atomic_store_explicit(&slot->filled_at, decay_now(), memory_order_relaxed);
 	/* Release: as in fill. Acquire: what was done with the run that is replaced; partner: the release of who put it, in fill
@@ -140,49 +166,55 @@ static cached_run replace(cached_run run, size_t more_most)
 	return atomic_exchange_explicit(&slot->run, run, memory_order_acq_rel);
 }
 
-/* Into a slot whose room was granted: no question of how much there is. */
-static bool put_into_room(cached_run run, unsigned near)
-{
-	for (unsigned i = 0; i < SLOTS; i++) {
-		struct slot *slot = slot_of(near + i);
-		if (cached_run_pages(run) <= room_of(slot) && fill(slot, run))
-			return true;
-	}
-	return false;
-}
-
 static STRATA_NOINLINE cached_run put_anywhere(cached_run run, unsigned near)
 {
-	size_t most = hunger_shrink(options()->retain_bytes);
-	size_t bytes = cached_run_pages(run) * PAGE_SIZE;
-	if (bytes > most / 4)
+	size_t pages = cached_run_pages(run);
+	if (pages * PAGE_SIZE > hunger_shrink(options()->retain_bytes) / 4)
 		return run;
-	size_t all = promised_bytes();
-	/* What is in use includes what is here. It is asked for only where it matters. */
-	if (all + bytes > most / 4)
-		most = size_min(most, size_max(most / 4, arena_count().used_pages * PAGE_SIZE / 4));
-	if (all + bytes <= most)
-		for (unsigned i = 0; i < SLOTS; i++) {
-			struct slot *slot = slot_of(near + i);
-			if (fill(slot, run)) {
-				atomic_store_explicit(&slot->room, (uint32_t)cached_run_pages(run), memory_order_relaxed);
-				return 0;
-			}
-		}
-	return replace(run, most > all ? most - all : 0);
+	struct view view = look_around(near);
+	size_t most = most_of(view.promised + pages, view.here);
+	if (view.promised + pages <= most && view.empty != NULL && fill(view.empty, run)) {
+		if (view.empty == slot_of(near))
+			atomic_store_explicit(&view.empty->room, (uint32_t)pages, memory_order_relaxed);
+		return 0;
+	}
+	return replace(run, most > view.promised ? most - view.promised : 0);
 }
 
 cached_run run_cache_put(cached_run run, unsigned near)
 {
+	struct slot *own = slot_of(near);
 	if (unlikely(options()->decay_ms == 0))
 		return run;
-	return put_into_room(run, near) ? 0 : put_anywhere(run, near);
+	return likely(cached_run_pages(run) <= room_of(own)) && fill(own, run) ? 0 : put_anywhere(run, near);
+}
+
+/* The use falls as what was in use comes here. */
+static bool is_too_much(void)
+{
+	struct view view = look_around(0);
+	return view.promised > most_of(view.promised, view.here);
+}
+
+cached_run run_cache_surplus(void)
+{
+	unsigned first = atomic_load_explicit(&hand, memory_order_relaxed);
+	if (!is_too_much())
+		return 0;
+	for (unsigned i = 0; i < SLOTS; i++) {
+		struct slot *slot = slot_of(first + i);
+		cached_run run = run_in(slot);
+		atomic_store_explicit(&slot->room, 0, memory_order_relaxed);
+		if (run != 0 && take(slot, run))
+			return run;
+	}
+	return 0;
 }
 
 /* What was granted when there might be more. */
 static void take_rooms_back(void)
 {
-	if (promised_bytes() > hunger_shrink(options()->retain_bytes))
+	if (is_too_much())
 		for (unsigned i = 0; i < SLOTS; i++)
 			atomic_store_explicit(&slots[i].room, 0, memory_order_relaxed);
 }

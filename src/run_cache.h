@@ -40,6 +40,9 @@ cached_run run_cache_take_least(size_t pages);
 /* Puts a run into the cache. Returns the run that had to leave for it, or the run itself if it is too large, or 0. */
 cached_run run_cache_put(cached_run run, unsigned near);
 
+/* Takes any run if more is here than may be; else 0. To be asked after a put that had no room. */
+cached_run run_cache_surplus(void);
+
 /* Takes any run that has been in the cache for idle_ms; 0 if there is none. */
 cached_run run_cache_expire(uint32_t idle_ms);
 

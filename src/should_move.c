@@ -36,8 +36,9 @@ static struct pool *target_at_hand(struct heap *heap, unsigned class)
 	struct bin *bin = &heap->bins[class];
 	void *block;
 	while (bin_count(bin) > 0 && (block = bin_newest(bin)) != NULL) {
-		struct pool *pool = pool_of_block(block);
-		if (pool->target)
+		/* A larger one may be of another heap's pool. */
+		struct pool *pool = core_tag(block) >> TAG_OWNER_SHIFT == heap->number ? pool_of_block(block) : NULL;
+		if (pool != NULL && pool->target)
 			return pool;
 		bin_drop_newest(bin, 1);
 		if (!heap_take_home(heap, block))

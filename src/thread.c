@@ -98,7 +98,7 @@ struct heap *thread_attach(void)
 
 /* Each such call takes some 10 ns more, on a busy machine a line of the empty heap from another processor beside: for each ms so
  * many are granted, as they add up, but not without end. */
-#define WATCH_CALLS 64u
+#define WATCH_CALLS 256u
 #define WATCH_MS_MOST 32u
 
 static void grant(void)
@@ -143,11 +143,10 @@ void thread_look(void)
 	thread_self.watching = false;
 	thread_fast.heap = thread_self.own;
 	if (thread_self.watch_left > 0) {
-		thread_self.watch_left--;
-		if (decay_is_due()) {
+		if (decay_is_due())
 			heap_tick(thread_self.own);
+		if (--thread_self.watch_left == 0)
 			grant();
-		}
 	}
 	hide();
 }

@@ -25,6 +25,7 @@ struct thread {
 	uint32_t run_frees;            /* runs it has freed */
 	uint32_t watch_left;           /* so many calls may yet look at the clock, */
 	uint32_t watch_since;          /* granted up to this time, in ms */
+	uint32_t glances;              /* calls of thread_glance */
 	bool watching;                 /* the next call does, or the profile is on: thread_fast hides the heap from it */
 	uint64_t sample_random;        /* what distances between samples of the heap profile are drawn by (profile.c); 0: nothing yet */
 	size_t sample_rate;            /* the setting that the next was drawn for, */
@@ -48,6 +49,14 @@ struct heap *thread_attach(void);
 
 /* At the end of a call that came to the slow path by itself: the next one is sent there, if calls are left. */
 void thread_watch(void);
+
+/* In each 64th of the calls that programs make beside malloc and free, as if it had come there: realloc, aligned allocation,
+ * malloc_usable_size. */
+STRATA_FAST void thread_glance(void)
+{
+	if (unlikely(++thread_self.glances % 64 == 0))
+		thread_watch();
+}
 
 /* In a call that was sent there (watching), first of all: shows the heap again, does what is due by the clock, and hides it from
  * the next call, if calls are left. */

@@ -75,7 +75,7 @@ void *below_make_long(const strata_type *record, size_t size)
 	void *object = core_aligned(record->type->alignment, size);
 	if (object == NULL || below_construct(record, object, size) == NULL)
 		return NULL;
-	below_count_items(record, (int64_t)core_good_size(size));
+	below_count_items(record, (int64_t)core_usable(object, "strata_type_alloc"));
 	return object;
 }
 
@@ -113,7 +113,7 @@ size_t below_unmake(const strata_type *record, void *object)
 void below_unmake_long(const strata_type *record, void *object, size_t size)
 {
 	below_destroy(record, object, size);
-	below_count_items(record, -(int64_t)core_good_size(size));
+	below_count_items(record, -(int64_t)core_usable(object, "strata_type_free"));
 	fast_free(object);
 }
 

@@ -14,7 +14,7 @@
 /* A type that is being unregistered counts: its destroy may free its own. */
 static bool is_registered(const strata_type *record)
 {
-	const struct type *type = type_of(record);
+	const struct type *type = record != NULL ? type_of(record) : NULL;
 	return type != NULL && type_is_registered(type);
 }
 

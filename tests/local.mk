@@ -40,6 +40,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_slots \
 	tests/unit/test_os_move \
 	tests/unit/test_run_cache \
+	tests/unit/test_watch \
 	tests/unit/test_account \
 	tests/unit/test_dead_heaps \
 	tests/unit/test_fork_handlers \
@@ -167,6 +168,9 @@ tests_unit_test_size_class_LDADD = $(INSIDE_LIBS)
 tests_unit_test_bins_SOURCES = tests/unit/test_bins.c
 tests_unit_test_bins_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_bins_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_watch_SOURCES = tests/unit/test_watch.c
+tests_unit_test_watch_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_watch_LDADD = $(INSIDE_LIBS)
 tests_unit_test_run_cache_SOURCES = tests/unit/test_run_cache.c
 tests_unit_test_run_cache_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_run_cache_LDADD = $(INSIDE_LIBS)

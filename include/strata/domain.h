@@ -37,7 +37,8 @@ const char *strata_domain_name(enum strata_domain domain);
  * table's behaviour, which is CPython's: a size of 0 bytes gives a distinct block, as a size of 1 does.
  *
  * A block is freed and resized in the domain that it was allocated in. Any other free function of strata or free(3)
- * would take the memory back, but the domain would count the block as live for ever; the debug hooks find it.
+ * would take the memory back, but the domain would count the block as live for ever; the debug hooks find it with
+ * check:1 at the call, without it only when the block has gone home, as one that is none.
  */
 
 /* A block of at least size bytes. NULL and ENOMEM: size exceeds PTRDIFF_MAX, memory is refused, or the domain's hard
@@ -51,7 +52,8 @@ void *strata_domain_calloc(enum strata_domain domain, size_t count, size_t size)
 
 /* Resizes block, moving it where needed; the contents up to the smaller size are kept. block NULL: as
  * strata_domain_malloc. size 0: as size 1, unlike realloc(3); the block is not freed (CPython: PyMem_Realloc). On
- * failure NULL and ENOMEM, and block stays as it was. */
+ * failure NULL and ENOMEM, and block stays as it was. One that shrinks may stay where it is, and is then aligned as
+ * before. */
 void *strata_domain_realloc(enum strata_domain domain, void *block, size_t size)
     STRATA_ATTRIBUTE(warn_unused_result);
 
@@ -99,7 +101,8 @@ struct strata_domain_quota {
 	uint64_t hard_bytes; /* 0: none. An allocation that would take live bytes above it fails with ENOMEM */
 	/* Called by the thread that allocated, before its call returns the block; live_bytes: what was live then. May
 	 * call any function of strata, but strata_domain_set_quota (EDEADLK); allocations that it makes do not call
-	 * it again. It must return (no longjmp, exception or pthread_exit). May be NULL. Through a table of a user's own it
+	 * it again. It must return (no longjmp, exception or pthread_exit). What they take another domain above is told by a later
+	 * call in that. May be NULL. Through a table of a user's own it
 	 * may run inside that table's read section. */
 	void (*over)(void *ctx, enum strata_domain domain, uint64_t live_bytes);
 	void *ctx;

@@ -19,7 +19,7 @@
  * Bounds: 262143 threads that allocate may live at once; with the setting reserve below 256 GiB (or where less could be
  * reserved) one for each MiB of it but one, and at least 1023; under a limit on address space (ulimit -v) as many as an eighth of
  * that has room for, at least 127. Each thread that takes from sleeping threads at that moment (a call of the clock, strata_trim)
- * may need 16 of them. Calls of further threads fail with ENOMEM until some have ended.
+ * may need 16 of them. Until some have ended, each block of a further thread takes pages of its own, and its calls by type fail with ENOMEM.
  */
 #ifndef STRATA_STRATA_H
 #define STRATA_STRATA_H
@@ -63,13 +63,14 @@ void strata_free(void *block);
  * requested <= s <= strata_usable_size(block) is right. check:1 verifies it. */
 void strata_free_sized(void *block, size_t size);
 
-/* Bytes that may be used at block, at least what was requested; 0 for NULL. For this the functions above do not tell the compiler how
+/* Bytes that may be used at block, at least what was requested; 0 for NULL. Not for a domain's block under the debug hooks (domain.h),
+ * whose guards would count. For this the functions above do not tell the compiler how
  * large their blocks are (alloc_size): _FORTIFY_SOURCE would end a program that writes more than it requested, as it does after
  * malloc(3). */
 size_t strata_usable_size(const void *block);
 
-/* What strata_malloc(size) would make usable: the size of the class, or whole pages; under check:1 the size itself. 0 when the
- * request would fail for its size alone. Signal-safe. */
+/* What strata_malloc(size) would make usable: the size of the class, or whole pages; under check:1 the size itself. (A block that the heap
+ * profile watches has more: whole pages.) 0 when the request would fail for its size alone. Signal-safe. */
 size_t strata_good_size(size_t size) STRATA_ATTRIBUTE(pure);
 
 /* Allocates count blocks of size bytes into blocks[0 ... count-1]. Returns how many were had: fewer than count only when
@@ -164,7 +165,8 @@ int strata_option_set(const char *name, const struct strata_option *in);
  *               back sooner, and less of it is kept.
  *   emergency   so much is held back (counted towards the limit, but never touched). When a call would fail for the first
  *               time it is let go, and the call succeeds: what a server needs to log, and to shed load. It is taken back
- *               when the process has freed as much again, or a quarter of what it costs, if that is less.
+ *               when the process has freed as much again, or a quarter of what it costs, if that is less, by the next
+ *               call after that which the calling thread's cache cannot serve.
  */
 enum strata_pressure {
 	STRATA_PRESSURE_SOFT = 1,  /* limit_soft was passed; told again only after the sum fell by a sixteenth */
@@ -205,20 +207,21 @@ struct strata_message_handler *strata_on_message(struct strata_message_handler *
 /* Writes the heap profile to file: the blocks in use that are watched (setting profile), each with the stack of calls that allocated it,
  * and the process's mappings. The format is that of gperftools (heap_v2), which pprof and jeprof read; they reckon from the sample what
  * all blocks in use are, by the setting's present value: write it before switching the profile off. Objects of types are not
- * among them. Stops nobody; what others allocate and free meanwhile may be in it or not. 0, or the errno of
+ * among them. Stops nobody; what others allocate and free meanwhile may be in it or not. Under check:1 no block is watched. 0, or the errno of
  * write(2). May block where that does. */
 int strata_profile_write(int file);
 
 /* ---- Statistics --------------------------------------------------------------------------------------------------- */
 
-/* Totals over the process. Exact when no call is in progress; otherwise within what the calls in progress change. A
+/* Totals over the process. Exact when no call is in progress; otherwise within what the calls in progress change. In the child of a
+ * fork, what the parent's other threads had cached counts as live: nobody is left who could say which of it was theirs. A
  * thread's blocks of one size are counted in 32 bits: live_bytes, live_blocks and pooled_bytes are true as long as none has
  * 2^32 of them, which are 32 GiB of the smallest. */
 struct strata_stats {
 	uint64_t live_bytes;     /* in blocks held by the program, by usable size */
 	uint64_t live_blocks;    /* number of them */
 	uint64_t cached_bytes;   /* free blocks in threads' caches and in batches on their way home */
-	uint64_t free_bytes;     /* in pages that are in no use, resident (they were touched and not given back) */
+	uint64_t free_bytes;     /* in pages that are in no use and were handed out before: resident, as far as they were touched */
 	uint64_t pooled_bytes;   /* free blocks at home in pools in use */
 	uint64_t run_bytes;      /* the part of live_bytes in page runs and direct mappings (blocks above 256 KiB); under
 	                          * check:1 with those that are kept back, which are not live */

@@ -82,7 +82,7 @@ strata_type *strata_type_register(const struct strata_type_info *info, size_t in
 int strata_type_unregister(strata_type *type, size_t *live);
 
 /* Changes the bounds of one thread's list: as cache_objects and cache_bytes above. What lists hold beyond them leaves
- * with the next frees, or by strata_type_trim. Returns 0, or EINVAL. */
+ * with the next frees, or by strata_type_trim. Returns 0, or under misuse:warn EINVAL: the type is not registered. */
 int strata_type_set_bounds(strata_type *type, size_t objects, size_t bytes);
 
 /* ---- STRATA_FIXED ------------------------------------------------------------------------------------------------- */
@@ -145,8 +145,8 @@ void strata_dict_free(strata_type *type, void *dict);
 
 /* Destroys and frees the free objects of the type that the calling thread's lists hold, and those that threads that
  * ended or overflowed left for all. Other living threads keep theirs. Returns the bytes freed, buffers included, to the
- * tier below. strata_trim does so for all types, and takes what the lists of all other threads hold, but for one object of
- * each. The calling thread's own are passed over if another thread is just taking from them. strata_maintain, and slow
+ * tier below. strata_trim does so for all types, and, with reclaim:1, takes what the lists of all other threads hold, but for one
+ * object of each. The calling thread's own are passed over if another thread is just taking from them. strata_maintain, and slow
  * calls now and then, do so for lists that are idle for decay_ms, those of threads that sleep among them. */
 size_t strata_type_trim(strata_type *type);
 

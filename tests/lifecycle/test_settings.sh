@@ -46,5 +46,8 @@ for each in preloaded shared archive static; do
 	[ "$share" -gt 70 ] && [ "$share" -lt 130 ] || fail "profile: $each: at exit: $share % of what is in use"
 	share=$(profiled "$each" .1.heap profile:16K,profile_signal:10 10) || fail "profile: $each: by signal"
 	[ "$share" -gt 70 ] && [ "$share" -lt 130 ] || fail "profile: $each: by signal: $share % of what is in use"
+	if [ "$each" = preloaded ]; then
+		profiled "$each" .1.heap profile:16K,profile_signal:10 10 maintain >"$work/out" || fail "profile: by strata_maintain"
+	fi
 	echo "profile: $each: passed"
 done

@@ -192,6 +192,7 @@ static const struct {
 	{"purge:always", {"purge:always"}},
 	{"huge:2M", {"huge:2M"}},
 	{"nonsense:1", {"nonsense:1"}},
+	{"non\nsense:1", {"non?sense:1"}}, /* one line all the same */
 	{"nonsense:1,check:0,huge:no", {"nonsense:1", "huge:no"}},
 };
 
@@ -207,6 +208,20 @@ static void test_misuse(void **state)
 		         misuse->what);
 	assert_string_equal(outcome.errors, expected);
 	driver_expect(&outcome, misuse->ending);
+}
+
+/* Understood, but not to be had: each is told in a line. */
+static void test_impossible(void **state)
+{
+	struct outcome outcome;
+
+	(void)state;
+	driver_run("settings", "profile_signal:9", &outcome);
+	assert_string_equal(outcome.errors, "strata: profile_signal: 9 cannot be had; passed over\n");
+	driver_expect(&outcome, GOES_ON);
+	driver_run("settings", "profile:64K,check:1", &outcome);
+	assert_string_equal(outcome.errors, "strata: profile: nothing is sampled under check:1\n");
+	driver_expect(&outcome, GOES_ON);
 }
 
 static void test_malformed(void **state)
@@ -246,7 +261,7 @@ enum {
 	MALFORMED = sizeof malformed / sizeof *malformed,
 };
 
-static struct CMUnitTest tests[CASES + MALFORMED + 1];
+static struct CMUnitTest tests[CASES + MALFORMED + 2];
 static char names[CASES + MALFORMED][120];
 static const char *lists[MALFORMED][5];
 
@@ -265,6 +280,7 @@ static void fill_tests(void)
 		tests[CASES + i] = (struct CMUnitTest){names[CASES + i], test_malformed, NULL, NULL, (void *)lists[i]};
 	}
 	tests[CASES + MALFORMED] = (struct CMUnitTest)cmocka_unit_test(test_rest_of_settings);
+	tests[CASES + MALFORMED + 1] = (struct CMUnitTest)cmocka_unit_test(test_impossible);
 }
 
 int main(void)

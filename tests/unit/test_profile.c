@@ -143,6 +143,21 @@ static void a_file_that_cannot_be_written_is_told(void **state)
 	close(ends[1]);
 }
 
+/* Programs use all that good_size says, watched or not. */
+static void good_sizes_are_good(void **state)
+{
+	(void)state;
+	for (size_t size = 1; size < MIB; size += size / 3 + 1)
+		for (int i = 0; i < 40; i++) {
+			void *block = strata_malloc(size);
+
+			assert_true(strata_usable_size(block) >= strata_good_size(size));
+			block = strata_realloc(block, 2 * size);
+			assert_true(strata_usable_size(block) >= strata_good_size(2 * size));
+			strata_free(block);
+		}
+}
+
 static void a_child_has_it_as_well(void **state)
 {
 	size_t count;
@@ -175,6 +190,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_full_profile_costs_no_more, begin, end),
 		cmocka_unit_test_setup_teardown(objects_of_types_are_left_alone, begin, end),
 		cmocka_unit_test_setup_teardown(a_file_that_cannot_be_written_is_told, begin, end),
+		cmocka_unit_test_setup_teardown(good_sizes_are_good, begin, end),
 		cmocka_unit_test_setup_teardown(a_child_has_it_as_well, begin, end),
 	};
 

@@ -67,6 +67,29 @@ static bool little_is_left(size_t size)
 	return left <= 28 * MIB;
 }
 
+/* Of blocks that are large 4 MiB wait for the next, and 4 MiB of pages beside them. */
+static bool large_blocks_go(size_t size)
+{
+	size_t before = totals().heap_bytes;
+	size_t left;
+
+	set_decay(STOPPED);
+	tear_down(build_up(size, 100 * MIB));
+	left = totals().heap_bytes - before;
+	if (left > 9 * MIB)
+		fprintf(stderr, "of %zu-byte blocks %zu KiB are left\n", size, left / KIB);
+	return left <= 9 * MIB;
+}
+
+static void of_large_blocks_what_falls_with_the_use(void **state)
+{
+	(void)state;
+	if (checked_mode())
+		skip();
+	assert_true(passes_in_a_child(large_blocks_go, 1000000));
+	assert_true(passes_in_a_child(large_blocks_go, 4000000));
+}
+
 static const size_t sizes[] = {400, 4000, 16000, 100000, 1000000};
 
 static void holds_for_all_sizes(bool (*test)(size_t))
@@ -239,6 +262,7 @@ static void what_is_not_wanted_for_long_is_no_habit(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(of_large_blocks_what_falls_with_the_use),
 		cmocka_unit_test(of_a_peak_little_is_left),
 		cmocka_unit_test(what_is_wanted_again_and_again_is_kept),
 		cmocka_unit_test(a_phase_that_comes_twice_is_no_habit),

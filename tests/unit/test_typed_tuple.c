@@ -74,6 +74,26 @@ static void each_length_has_its_list(void **state)
 	unregister(type);
 }
 
+static void long_ones_are_counted_as_they_are(void **state)
+{
+	strata_type *type = tuple_type(4);
+
+	(void)state;
+	for (size_t length = 10; length < 100000; length = length * 5 / 3) {
+		void *tuple = strata_tuple_alloc(type, length);
+		struct strata_type_stats stats;
+
+		assert_non_null(tuple);
+		assert_int_equal(strata_type_stats_read(type, &stats, sizeof stats), 0);
+		if (!checked_mode())
+			assert_int_equal(stats.live_bytes, strata_usable_size(tuple));
+		strata_tuple_free(type, tuple, length);
+		assert_int_equal(strata_type_stats_read(type, &stats, sizeof stats), 0);
+		assert_int_equal(stats.live_bytes, 0);
+	}
+	unregister(type);
+}
+
 static void a_tuple_that_is_too_long_is_refused(void **state)
 {
 	strata_type *type = tuple_type(0);
@@ -96,6 +116,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(tuples_of_every_length_hold_their_items),
 	    cmocka_unit_test(each_length_has_its_list),
+	    cmocka_unit_test(long_ones_are_counted_as_they_are),
 	    cmocka_unit_test(a_tuple_that_is_too_long_is_refused),
 	};
 

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A thread whose caches have all that it wants looks at the clock all the same. The clock is this program's: it stands until it is moved.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include <strata/strata.h>
+
+#include "support.h"
+
+#define PEAK (3 * MIB) /* less than what may be free, whatever its age */
+#define OTHER 3000     /* a size of which none is cached */
+
+static uint64_t now_ms = 1000000;
+
+/* In place of libc's, for the library as well, which is linked to this program statically. */
+int clock_gettime(clockid_t clock, struct timespec *time)
+{
+	(void)clock;
+	time->tv_sec = (time_t)(now_ms / 1000);
+	time->tv_nsec = (long)(now_ms % 1000) * 1000000;
+	return 0;
+}
+
+static void *blocks[PEAK / 4000];
+
+static void burst(void)
+{
+	for (size_t i = 0; i < PEAK / 4000; i++)
+		blocks[i] = strata_malloc(4000);
+	for (size_t i = 0; i < PEAK / 4000; i++)
+		strata_free(blocks[i]);
+}
+
+static void make_pairs(int count, unsigned step_ms)
+{
+	for (int i = 0; i < count; i++) {
+		strata_free(strata_malloc(64));
+		now_ms += step_ms;
+	}
+}
+
+static int has_burst(void **state)
+{
+	(void)state;
+	now_ms += 10;
+	make_pairs(1, 0);
+	for (int i = 0; i < 10; i++)
+		burst();
+	make_pairs(100000, 0); /* until no more calls are sent to the clock */
+	return totals().heap_bytes > 2 * MIB ? 0 : -1;
+}
+
+/* A call that came to the slow path by itself, and then one now and then. */
+static void few_calls_are_enough(void **state)
+{
+	(void)state;
+	now_ms++;
+	strata_free(strata_malloc(OTHER));
+	make_pairs(10000, 1);
+	assert_true(totals().heap_bytes < MIB);
+}
+
+static void other_calls_are_enough(void **state)
+{
+	static void *block;
+
+	(void)state;
+	make_pairs(1000, 10);
+	assert_true(totals().heap_bytes > 2 * MIB);
+	block = strata_malloc(64);
+	for (int i = 0; i < 64; i++)
+		block = strata_realloc(block, 64);
+	make_pairs(1000, 10);
+	assert_true(totals().heap_bytes < MIB);
+	strata_free(block);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(few_calls_are_enough, has_burst),
+	    cmocka_unit_test_setup(other_calls_are_enough, has_burst),
+	};
+
+	if (checked_mode())
+		return 77;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
