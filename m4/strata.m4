@@ -32,12 +32,10 @@ AC_DEFUN([STRATA_LTO], [
 	AC_SUBST([STRATA_LTO_CFLAGS])
 ])
 
-dnl STRATA_SMALL_TEXT
-dnl What the library costs a program that allocates little is mostly pages of its own file: no code is moved to the beginnings of lines
-dnl but the common calls (STRATA_ENTRY), and relocations are packed where the loader reads that (glibc 2.36).
-AC_DEFUN([STRATA_SMALL_TEXT], [
-	STRATA_COMPILER_FLAGS([STRATA_SMALL_CFLAGS],
-		[-fno-align-functions -fno-align-jumps -fno-align-labels -fno-align-loops])
+dnl STRATA_SMALL_FILE
+dnl What the library costs a program that allocates little is mostly pages of its own file: relocations are packed where the loader reads
+dnl that (glibc 2.36).
+AC_DEFUN([STRATA_SMALL_FILE], [
 	STRATA_SMALL_LDFLAGS=
 	AC_PREPROC_IFELSE([AC_LANG_SOURCE([[#include <features.h>
 #if !defined(__GLIBC__) || !__GLIBC_PREREQ(2, 36)

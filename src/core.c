@@ -181,7 +181,6 @@ void *core_aligned(size_t alignment, size_t size)
 {
 	size_t bytes = round_up(size, size_max(alignment, 8));
 	void *block = NULL;
-	thread_glance();
 	if (likely(size <= OBJECT_MAX && bytes <= OBJECT_MAX))
 		block = bin_pop(thread_fast.heap, bin_of_object(thread_fast.heap, bytes));
 	else if (size > OBJECT_MAX && size <= LOOKED_UP_MAX && alignment <= 64)
@@ -371,13 +370,14 @@ STRATA_NOINLINE static void *reallocate_slow(void *block, size_t size, void *(*a
 }
 
 /* Most of those that grow step by step stay where they are. */
-void *core_reallocate(void *block, size_t size, void *(*allocate)(size_t))
+STRATA_ENTRY void *core_reallocate(void *block, size_t size, void *(*allocate)(size_t))
 {
 	size_t code;
-	thread_glance();
 	if (likely(fast_code(thread_fast.heap, block, &code) && code <= TAG_CODE_MASK && size != 0)) {
 		size_t usable = bytes_of_code(code);
-		if (likely(may_stay(size, usable, allocate)))
+		if (unlikely(usable % 16 != 0))
+			return reallocate_slow(block, size, allocate);
+		if (likely(fits(size, usable)))
 			return block;
 		if (likely(size <= MEDIUM_MAX))
 			return copy_to_new(block, size, usable, allocate);

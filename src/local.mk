@@ -80,8 +80,7 @@ STRATA_SOURCES = \
 # TLS is initial-exec: a call into the loader to find the thread's heap would cost more than the allocation, and may
 # allocate. -fno-builtin keeps the compiler from turning our own calloc into a call of calloc. -fexceptions: what operator new
 # throws passes through C.
-STRATA_LIBRARY_FLAGS = -fexceptions -fvisibility=hidden -ftls-model=initial-exec $(STRATA_HOT_CFLAGS) $(STRATA_SMALL_CFLAGS) \
-	$(URCU_CFLAGS)
+STRATA_LIBRARY_FLAGS = -fexceptions -fvisibility=hidden -ftls-model=initial-exec $(STRATA_HOT_CFLAGS) $(URCU_CFLAGS)
 
 # ---- For users ------------------------------------------------------------------------------------------------------
 lib_LTLIBRARIES += src/libstrata.la
