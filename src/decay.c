@@ -48,9 +48,16 @@ size_t decay_step(void)
 	return taken + arena_purge(PURGE_STEP - taken, idle_ms);
 }
 
+/* Free pages are too many when the use falls, and then runs may be. */
+void decay_bound(void)
+{
+	if (unlikely(retain_bound()))
+		run_give_up_surplus();
+}
+
 size_t decay_tick(void)
 {
-	retain_bound();
+	decay_bound();
 	uint64_t now = os_clock_ms();
 	uint64_t last = atomic_load_explicit(&last_tick, memory_order_relaxed);
 	if (now < last + TICK_MS)

@@ -14,6 +14,10 @@
  * give back beside: 0 when it did nothing, or all that one call may do. */
 size_t decay_tick(void);
 
+/* The part of it that does not wait for the clock, after pages were returned: gives back, at most 1 MiB and a run, what is beyond the
+ * bounds. */
+void decay_bound(void);
+
 /* Whether the next call of decay_tick would do something. Reads the clock. */
 bool decay_is_due(void);
 

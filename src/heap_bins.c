@@ -13,7 +13,6 @@
 #include "pool.h"
 #include "pool_purge.h"
 #include "remote.h"
-#include "retain.h"
 #include "walk.h"
 
 #include <errno.h>
@@ -228,7 +227,7 @@ int heap_free(struct heap *heap, unsigned class, void *block)
 	/* What a call brings home is less than what this gives back where there is too much: freeing a lot leaves no more. */
 	if (!tick_sometimes(heap) && others_read(heap->returned)) {
 		owner_set(heap->returned, false);
-		retain_bound();
+		decay_bound();
 	}
 	return 0;
 }

@@ -176,7 +176,8 @@ struct pool {
 		uint64_t home[POOL_BITMAP_WORDS];
 		struct {
 			uint32_t pages;  /* of the block: its usable size */
-			uint32_t arenas; /* claimed whole; 0: the run lies within one arena */
+			uint32_t reach;  /* pages from the first on that were in use since it began: more, where the cache gave a larger run */
+			uint32_t arenas; /* claimed whole; 0: the run lies within one arena, and reach == pages */
 			uint32_t charged; /* pages counted as used, when arenas are: its own, and dirty ones behind them */
 			uint32_t sample;  /* its number in the heap profile; 0: it is not watched */
 			bool moved;      /* its mapping came here by os_move: to be refreshed when freed */

@@ -5,8 +5,8 @@
 #include "bin.h"
 #include "bin_limit.h"
 #include "carrier.h"
+#include "decay.h"
 #include "heap.h"
-#include "retain.h"
 
 /*
  * What was handed over and not yet taken, block by block: those in a carrier, then the carrier itself, whose words nobody else
@@ -136,5 +136,5 @@ void remote_drain_for(struct heap *heap)
 		atomic_thread_fence(memory_order_seq_cst);
 	} while (heap_dead_waits(heap));
 	heap_list_if_wanted(heap);
-	retain_bound();
+	decay_bound();
 }

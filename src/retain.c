@@ -230,10 +230,12 @@ static void give_back(const struct arena_counters *counters, size_t most)
 		retain_gave_young(bytes / PAGE_SIZE);
 }
 
-void retain_bound(void)
+bool retain_bound(void)
 {
 	struct arena_counters counters = arena_count();
 	size_t most = options()->decay_ms > 0 ? free_most(&counters) : 0;
-	if (unlikely(counters.dirty_pages > most))
+	bool beyond = counters.dirty_pages > most;
+	if (unlikely(beyond))
 		give_back(&counters, most);
+	return beyond;
 }

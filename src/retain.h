@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Called after pages were returned: gives back a part, at most 1 MiB, of what is beyond the bound. */
-void retain_bound(void);
+/* Called after pages were returned: gives back a part, at most 1 MiB, of what is beyond the bound. Returns whether there was any. */
+bool retain_bound(void);
 
 /* Whether that many more free pages may be kept for now. */
 bool retain_has_room(size_t pages);

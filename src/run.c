@@ -77,8 +77,8 @@ struct run_counters run_count(void)
 /* What the whole arenas of a run cost: its pages, and what cost memory already in the slack behind them. */
 static void charge_what_it_costs(struct pool *record, page_index first)
 {
-	size_t pages = record->run.pages;
-	size_t cost = pages + range_count_costly(first + (page_index)pages, record->run.arenas * ARENA_PAGES - pages);
+	size_t reach = record->run.reach;
+	size_t cost = reach + range_count_costly(first + (page_index)reach, record->run.arenas * ARENA_PAGES - reach);
 	arena_recharge((int64_t)cost - record->run.charged);
 	record->run.charged = (uint32_t)cost;
 }
@@ -89,6 +89,7 @@ static void *begin_run(page_index first, size_t pages, size_t arenas)
 {
 	struct pool *record = &region.pools[first];
 	record->run.pages = (uint32_t)pages;
+	record->run.reach = (uint32_t)pages;
 	record->run.arenas = (uint32_t)arenas;
 	record->run.charged = (uint32_t)pages;
 	record->run.moved = false;
@@ -136,7 +137,8 @@ static void *allocate_arenas(size_t pages, size_t arenas, size_t alignment, bool
 	return begin_run(first, pages, arenas);
 }
 
-/* Its record is as it was; only the tag was taken away. A smaller block still costs what the run did. */
+/* Its record is as it was; only the tag was taken away. A smaller block still costs what the run did, and its run is as large as before
+ * when it comes back: or one that shrinks from block to block would be taken for as little as the last of them. */
 static void *reuse(cached_run run, size_t pages, bool zero)
 {
 	page_index first = cached_run_first(run);
@@ -206,11 +208,21 @@ static void give_up(cached_run run)
 	}
 }
 
+void run_give_up_surplus(void)
+{
+	cached_run run = run_cache_surplus();
+	if (run != 0)
+		give_up(run);
+}
+
 size_t run_expire(uint32_t idle_ms)
 {
 	size_t bytes = 0;
-	cached_run run;
-	while ((run = run_cache_expire(idle_ms)) != 0) {
+	/* Others may put as fast as we take. */
+	for (unsigned left = 4 * RUN_CACHE_MOST; left > 0; left--) {
+		cached_run run = run_cache_expire(idle_ms);
+		if (run == 0)
+			break;
 		bytes += cached_run_pages(run) * PAGE_SIZE;
 		give_up(run);
 	}
@@ -263,20 +275,23 @@ bool run_free(void *block)
 		run_watch(block, 0);
 	account(-(int64_t)pages, -1);
 	/* A remapped run is a mapping of its own to the kernel: not to be kept for long. */
-	cached_run run = cached_run_of(first, pages);
+	cached_run run = cached_run_of(first, record->run.reach);
 	if (!record->run.moved)
 		run = run_cache_put(run, near());
 	bool cached = run == 0;
 	if (!cached) {
 		give_up(run);
-		if ((run = run_cache_surplus()) != 0)
-			give_up(run);
+		run_give_up_surplus();
 	}
 	/* Even those that stay in the cache look at the clock now and then. */
-	if (!cached || ++thread_self.run_frees % 64 == 0) {
+	bool turn = ++thread_self.run_frees % 64 == 0;
+	if (!cached || turn) {
 		decay_tick();
 		thread_watch();
 	}
+	/* Who frees many has a heap to count them in, and a place in the cache that goes with it. */
+	if (turn && unlikely(thread_self.own == NULL) && !thread_self.leaving)
+		thread_attach();
 	return true;
 }
 
@@ -316,7 +331,7 @@ static bool grow_arenas(struct pool *record, page_index first, size_t arenas)
 
 static void shrink_arenas(struct pool *record, page_index first, size_t pages)
 {
-	size_t old = record->run.pages;
+	size_t old = record->run.reach;
 	size_t arenas = arenas_of(pages);
 	size_t claimed = record->run.arenas;
 	size_t in_place = size_min(old, arenas * ARENA_PAGES) - pages;
@@ -342,28 +357,28 @@ static bool grow_into_slack(struct pool *record, page_index first, size_t pages)
 		record->run.charged += (uint32_t)fresh;
 		range_mark(first + (page_index)old, pages - old, arena_mark_dirty);
 	}
-	record->run.pages = (uint32_t)pages;
 	return true;
 }
 
 static bool resize_arenas(struct pool *record, page_index first, size_t pages)
 {
-	size_t old = record->run.pages;
-	if (pages > old && arenas_of(pages) <= record->run.arenas)
+	size_t reach = record->run.reach;
+	bool grows = pages > record->run.pages;
+	if (grows && arenas_of(pages) <= record->run.arenas)
 		return grow_into_slack(record, first, pages);
-	size_t more = pages > old ? pages - old : 0;
+	size_t more = grows ? pages - reach : 0;
 	if (more != 0 && !arena_charge(more))
 		return false;
-	if (pages > old && !grow_arenas(record, first, arenas_of(pages))) {
+	if (grows && !grow_arenas(record, first, arenas_of(pages))) {
 		arena_recharge(-(int64_t)more);
 		return false;
 	}
 	record->run.charged += (uint32_t)more;
-	if (pages > old)
-		range_mark(first + (page_index)old, pages - old, arena_mark_dirty);
+	if (grows)
+		range_mark(first + (page_index)reach, more, arena_mark_dirty);
 	else
 		shrink_arenas(record, first, pages);
-	record->run.pages = (uint32_t)pages;
+	record->run.reach = (uint32_t)pages;
 	charge_what_it_costs(record, first);
 	return true;
 }
@@ -396,6 +411,7 @@ bool run_resize(void *block, size_t size)
 	if (record->run.arenas == 0 ? !resize_span(record, first, pages) : !resize_arenas(record, first, pages))
 		return false;
 	record->run.pages = (uint32_t)pages;
+	record->run.reach = (uint32_t)(record->run.arenas == 0 ? pages : size_max(pages, record->run.reach));
 	note_size(record, size);
 	account((int64_t)pages - (int64_t)old, 0);
 	return true;

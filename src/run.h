@@ -19,7 +19,11 @@ bool run_may_fit(size_t size, size_t alignment);
 /* Frees the run that begins at block. False: no run does, or it has been freed. */
 bool run_free(void *block);
 
-/* Gives up the runs that have waited in the cache for idle_ms. Returns their bytes. */
+/* Gives up one run, if more wait in the cache than may be there. */
+void run_give_up_surplus(void);
+
+/* Gives up those that have waited in the cache for idle_ms, or are more than may be there; at most four times as many as it has room for.
+ * Returns their bytes. */
 size_t run_expire(uint32_t idle_ms);
 
 /* Gives up the smallest run in the cache that has so many arenas, with its pages as they are, for who would otherwise take

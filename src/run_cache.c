@@ -7,25 +7,23 @@
 #include "options.h"
 #include "os.h"
 
-#define SLOTS 16u
-
 /*
  * A thread looks at one slot first, by the number of its heap, each in a line of its own: while a few threads free and want again, none
  * writes to another's. The room is what has been granted to who looks there first: a run of so many pages enters again without adding up
- * what is in the others. It lasts while the slot is in use, and is counted as if it were full.
+ * what is in the others. It lasts while the slot is in use and there is room for all, and is counted as if it were full.
  *
- * Written by all. The room and the time are hints, each by itself, written by who fills the slot and by who finds it idle.
+ * Written by all. The room and the time are hints, each by itself, written by who fills the slot, finds it idle, or finds too much here.
  */
 static struct slot {
 	_Atomic cached_run run STRATA_ALIGNED(CACHE_LINE);
 	_Atomic uint32_t room;      /* pages */
 	_Atomic uint32_t filled_at; /* decay_now() */
-} slots[SLOTS];
+} slots[RUN_CACHE_MOST];
 static _Atomic uint32_t hand STRATA_ALIGNED(CACHE_LINE); /* the slot to replace next */
 
 static struct slot *slot_of(unsigned near)
 {
-	return &slots[near % SLOTS];
+	return &slots[near % RUN_CACHE_MOST];
 }
 
 static cached_run run_in(const struct slot *slot)
@@ -47,7 +45,7 @@ static bool is_idle(const struct slot *slot, uint32_t now, uint32_t idle_ms)
 size_t run_cache_bytes(void)
 {
 	uint64_t sum = 0;
-	for (unsigned i = 0; i < SLOTS; i++)
+	for (unsigned i = 0; i < RUN_CACHE_MOST; i++)
 		sum += run_in(&slots[i]);
 	return cached_run_pages(sum) * PAGE_SIZE;
 }
@@ -72,7 +70,7 @@ static bool begins_at_multiple(cached_run run, size_t alignment)
 
 cached_run run_cache_take(size_t pages, size_t alignment, unsigned near)
 {
-	for (unsigned i = 0; i < SLOTS; i++) {
+	for (unsigned i = 0; i < RUN_CACHE_MOST; i++) {
 		struct slot *slot = slot_of(near + i);
 		cached_run run = run_in(slot);
 		if (serves(cached_run_pages(run), pages) && begins_at_multiple(run, alignment) && take(slot, run))
@@ -85,7 +83,7 @@ cached_run run_cache_take_least(size_t pages)
 {
 	struct slot *found = NULL;
 	cached_run least = 0;
-	for (unsigned i = 0; i < SLOTS; i++) {
+	for (unsigned i = 0; i < RUN_CACHE_MOST; i++) {
 		cached_run run = run_in(&slots[i]);
 		size_t has = cached_run_pages(run);
 		if (has > ARENA_PAGES && has >= pages && (least == 0 || has < cached_run_pages(least))) {
@@ -132,7 +130,7 @@ static struct view look_around(unsigned near)
 {
 	struct view view = { 0 };
 	uint32_t now = decay_now();
-	for (unsigned i = 0; i < SLOTS; i++) {
+	for (unsigned i = 0; i < RUN_CACHE_MOST; i++) {
 		struct slot *slot = slot_of(near + i);
 		size_t has = cached_run_pages(run_in(slot));
 		view.here += has;
@@ -142,7 +140,7 @@ static struct view look_around(unsigned near)
 }
 
 /* How many pages of so many may be here: a quarter of the setting, or a third of what is in use, which is asked for only where it matters,
- * and includes what is here. */
+ * and includes what is here, or about to be. */
 static size_t most_of(size_t pages, size_t here)
 {
 	size_t most = hunger_shrink(options()->retain_bytes) / PAGE_SIZE;
@@ -172,7 +170,7 @@ static STRATA_NOINLINE cached_run put_anywhere(cached_run run, unsigned near)
 	if (pages * PAGE_SIZE > hunger_shrink(options()->retain_bytes) / 4)
 		return run;
 	struct view view = look_around(near);
-	size_t most = most_of(view.promised + pages, view.here);
+	size_t most = most_of(view.promised + pages, view.here + pages);
 	if (view.promised + pages <= most && view.empty != NULL && fill(view.empty, run)) {
 		if (view.empty == slot_of(near))
 			atomic_store_explicit(&view.empty->room, (uint32_t)pages, memory_order_relaxed);
@@ -189,7 +187,7 @@ cached_run run_cache_put(cached_run run, unsigned near)
 	return likely(cached_run_pages(run) <= room_of(own)) && fill(own, run) ? 0 : put_anywhere(run, near);
 }
 
-/* The use falls as what was in use comes here. */
+/* The use falls as what was in use comes here, or goes elsewhere. */
 static bool is_too_much(void)
 {
 	struct view view = look_around(0);
@@ -201,7 +199,7 @@ cached_run run_cache_surplus(void)
 	unsigned first = atomic_load_explicit(&hand, memory_order_relaxed);
 	if (!is_too_much())
 		return 0;
-	for (unsigned i = 0; i < SLOTS; i++) {
+	for (unsigned i = 0; i < RUN_CACHE_MOST; i++) {
 		struct slot *slot = slot_of(first + i);
 		cached_run run = run_in(slot);
 		atomic_store_explicit(&slot->room, 0, memory_order_relaxed);
@@ -211,19 +209,13 @@ cached_run run_cache_surplus(void)
 	return 0;
 }
 
-/* What was granted when there might be more. */
-static void take_rooms_back(void)
-{
-	if (is_too_much())
-		for (unsigned i = 0; i < SLOTS; i++)
-			atomic_store_explicit(&slots[i].room, 0, memory_order_relaxed);
-}
-
 cached_run run_cache_expire(uint32_t idle_ms)
 {
 	uint32_t now = (uint32_t)os_clock_ms();
-	take_rooms_back();
-	for (unsigned i = 0; i < SLOTS; i++) {
+	cached_run surplus = run_cache_surplus();
+	if (surplus != 0)
+		return surplus;
+	for (unsigned i = 0; i < RUN_CACHE_MOST; i++) {
 		struct slot *slot = &slots[i];
 		if ((run_in(slot) | room_of(slot)) == 0 || !is_idle(slot, now, idle_ms))
 			continue;

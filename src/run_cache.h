@@ -5,12 +5,14 @@
  *
  * The run of a slot is one word, taken and filled by compare-and-swap or exchange; every pair of operations may run at the same time.
  * No ABA: the word names the run, and whoever has taken it out of the slot owns the run. What else a slot has are hints: threads that
- * put at the same time may together exceed the bound by what each of them puts.
+ * put at the same time may together exceed the bound by what each of them puts, and one that is stopped there by its own.
  */
 #ifndef STRATA_RUN_CACHE_H
 #define STRATA_RUN_CACHE_H
 
 #include "layout.h"
+
+#define RUN_CACHE_MOST 16u /* runs */
 
 /* A run in the cache, or the one to put there: its first page in the high half, its size in pages in the low one. */
 typedef uint64_t cached_run;
@@ -40,10 +42,10 @@ cached_run run_cache_take_least(size_t pages);
 /* Puts a run into the cache. Returns the run that had to leave for it, or the run itself if it is too large, or 0. */
 cached_run run_cache_put(cached_run run, unsigned near);
 
-/* Takes any run if more is here than may be; else 0. To be asked after a put that had no room. */
+/* Takes any run if more is here than may be; else 0. To be asked after a put that had no room, and when the use has fallen. */
 cached_run run_cache_surplus(void);
 
-/* Takes any run that has been in the cache for idle_ms; 0 if there is none. */
+/* Takes any run that has been in the cache for idle_ms, or is more than may be here; 0 if there is none. */
 cached_run run_cache_expire(uint32_t idle_ms);
 
 size_t run_cache_bytes(void);
