@@ -22,7 +22,7 @@ const uint8_t arena_bucket_most[BUCKET_COUNT] = { 4, 16, 32, 56, 64 };
 
 /* Bit c of listed[w][b]: chunk 64 w + c may have an arena in bucket b. Set after the arena's place; cleared by who finds the
  * bucket empty, who then looks at the bucket again. Sequentially consistent, as everything about the lists. The words of the buckets
- * side by side: a search reads one line, and a small program writes to one page. */
+ * side by side: a search reads a line or two, and a small program writes to one page. */
 static STRATA_LARGE _Atomic uint64_t listed[CHUNK_LIMIT / 64][BUCKET_COUNT] STRATA_ALIGNED(CACHE_LINE);
 
 /*

@@ -267,10 +267,11 @@ static bool fits(size_t size, size_t usable)
 	return size <= usable && (size > usable / 2 || usable <= 64);
 }
 
-/* malloc's blocks are aligned to 16 from that size on: one of the native calls may not be. */
+/* But for the native rule (allocate_slow) blocks are aligned to 16 from that size on: one of the native calls may not be. Where no memory is
+ * to be had one that shrinks stays as it is. */
 static bool may_stay(size_t size, size_t usable, void *(*allocate)(size_t))
 {
-	return fits(size, usable) && likely(usable % 16 == 0 || size < 16 || allocate == strata_malloc);
+	return fits(size, usable) && likely(usable % 16 == 0 || size < 16 || allocate == allocate_slow);
 }
 
 /* A block that grows by a little is likely to grow again: with a quarter more there are half as many copies on the way, at
@@ -375,7 +376,7 @@ STRATA_ENTRY void *core_reallocate(void *block, size_t size, void *(*allocate)(s
 	size_t code;
 	if (likely(fast_code(thread_fast.heap, block, &code) && code <= TAG_CODE_MASK && size != 0)) {
 		size_t usable = bytes_of_code(code);
-		if (unlikely(usable % 16 != 0))
+		if (unlikely(usable % 16 != 0) && allocate != allocate_slow)
 			return reallocate_slow(block, size, allocate);
 		if (likely(fits(size, usable)))
 			return block;

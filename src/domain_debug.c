@@ -300,6 +300,12 @@ void debug_free(void *block)
 	head->freed_by = stack_now();
 	head->seal = seal_for(head, STATE_FREED);
 	memset(block, FREED_BYTE, head->size);
+	/* Nobody would come to let go of it; and where it is counted, so must be that it went. What a thread kept while it had a heap
+	 * went before it left that. */
+	if (kept.first == NULL && (thread_self.leaving || thread_attach() == NULL)) {
+		let_go(head, "domain_free");
+		return;
+	}
 	if (kept.first != NULL && is_whole(kept.last, "domain_free")) {
 		kept.last->next = head;
 		kept.last->seal = seal_for(kept.last, STATE_FREED);
@@ -309,7 +315,7 @@ void debug_free(void *block)
 	kept.last = head;
 	kept.bytes += weight_of(head);
 	core_count_aside(start_of(head), 1);
-	while (kept.first != NULL && (thread_self.leaving || thread_attach() == NULL || kept.bytes > options()->quarantine_bytes))
+	while (kept.first != NULL && kept.bytes > options()->quarantine_bytes)
 		let_oldest_go("domain_free");
 }
 

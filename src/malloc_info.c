@@ -15,17 +15,27 @@
 #include <limits.h>
 #include <malloc.h>
 
+/* Of runs there are more under check:1, which are kept back and not live. */
+static uint64_t live_run_bytes(const struct strata_stats *stats)
+{
+	return size_min(stats->run_bytes, stats->live_bytes);
+}
+
+static uint64_t live_run_blocks(const struct strata_stats *stats)
+{
+	return size_min(run_count().blocks, stats->live_blocks);
+}
+
 STRATA_PUBLIC struct mallinfo2 mallinfo2(void)
 {
 	struct strata_stats stats;
 	strata_stats_read(&stats, sizeof stats);
-	/* Under check:1 more, which are kept back and not live. */
-	uint64_t live_runs = size_min(stats.run_bytes, stats.live_bytes);
+	uint64_t live_runs = live_run_bytes(&stats);
 	return (struct mallinfo2){
 		.arena = at_least_zero((int64_t)(stats.heap_bytes - stats.run_bytes)),
 		/* glibc counts free chunks; blocks here are free by the page. */
 		.ordblks = (stats.cached_bytes + stats.pooled_bytes + stats.free_bytes) / PAGE_SIZE,
-		.hblks = size_min(run_count().blocks, stats.live_blocks),
+		.hblks = live_run_blocks(&stats),
 		.hblkhd = live_runs,
 		.uordblks = stats.live_bytes - live_runs,
 		.fordblks = at_least_zero((int64_t)(stats.heap_bytes - stats.live_bytes)),
@@ -103,7 +113,7 @@ STRATA_PUBLIC int malloc_info(int options, FILE *stream)
 	print_total(stream, "live", stats.live_blocks, stats.live_bytes);
 	print_total(stream, "cached", 0, stats.cached_bytes);
 	print_total(stream, "rest", 0, stats.pooled_bytes + stats.free_bytes);
-	print_total(stream, "mmap", run_count().blocks, stats.run_bytes);
+	print_total(stream, "mmap", live_run_blocks(&stats), live_run_bytes(&stats));
 	fprintf(stream, "<system type=\"current\" size=\"%llu\"/>\n", (unsigned long long)stats.heap_bytes);
 	fprintf(stream, "<system type=\"metadata\" size=\"%llu\"/>\n", (unsigned long long)stats.metadata_bytes);
 	fprintf(stream, "<aspace type=\"total\" size=\"%llu\"/>\n</malloc>\n", (unsigned long long)stats.reserved_bytes);

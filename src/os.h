@@ -44,7 +44,7 @@ int os_refresh(void *start, size_t size);
  * and others: nothing has moved. -EACCES: nor has anything, and to can be read only, if at all. */
 int os_move(void *from, void *to, size_t size);
 
-/* While a limit on address space or data is being lowered nothing is moved: it would be refused after its place was given up. Waits for who
+/* While a limit on address space or data is being lowered os_move moves nothing: it would be refused after its place was given up. Waits for who
  * is just moving something, a second at most. After a fork the child has nobody who does. */
 void os_bar_moves(void);
 void os_allow_moves(void);

@@ -278,7 +278,16 @@ int os_refresh(void *start, size_t size)
 /* Who moves something counts himself in and then looks whether he may; who sets a limit bars first and then looks whether anybody is in.
  * Sequentially consistent: one of the two sees the other. */
 static _Atomic uint32_t moving, barring;
-static __thread uint32_t own_moving; /* a handler that interrupts it may set a limit, or fork */
+/* A handler that interrupts either may set a limit, or fork: who is only about to count himself in or out waits, in vain, to the deadline,
+ * and in the child, where there is nobody else, counts himself out of nothing. */
+static __thread uint32_t own_moving, own_barring;
+
+static void count_out(_Atomic uint32_t *count)
+{
+	uint32_t now = atomic_load(count);
+	while (now != 0 && !atomic_compare_exchange_weak(count, &now, now - 1))
+		;
+}
 
 static bool begin_move(void)
 {
@@ -290,7 +299,7 @@ static bool begin_move(void)
 static void end_move(void)
 {
 	own_moving--;
-	atomic_fetch_sub(&moving, 1);
+	count_out(&moving);
 }
 
 #define MOVE_MS_MOST 1000
@@ -300,19 +309,21 @@ void os_bar_moves(void)
 	uint64_t deadline = os_clock_ms() + MOVE_MS_MOST;
 	uint32_t now;
 	atomic_fetch_add(&barring, 1);
+	own_barring++;
 	while ((now = atomic_load(&moving)) != own_moving && os_wait_until(&moving, now, deadline))
 		;
 }
 
 void os_allow_moves(void)
 {
-	atomic_fetch_sub(&barring, 1);
+	own_barring--;
+	count_out(&barring);
 }
 
 void os_moves_after_fork_in_child(void)
 {
 	atomic_store(&moving, own_moving);
-	atomic_store(&barring, 0);
+	atomic_store(&barring, own_barring);
 }
 
 /* The kernel unmaps the place to go to first: before it looks at the limits, and before 6.17 at whether what is to move is one mapping.

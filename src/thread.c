@@ -131,11 +131,12 @@ static void hide(void)
 
 void thread_watch(void)
 {
-	if (thread_self.watching || thread_self.own == NULL)
+	if (thread_self.own == NULL)
 		return;
 	if (thread_self.watch_left == 0)
 		grant();
-	hide();
+	if (!thread_self.watching)
+		hide();
 }
 
 void thread_look(void)

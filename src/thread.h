@@ -50,7 +50,7 @@ struct heap *thread_attach(void);
 /* At the end of a call that came to the slow path by itself: the next one is sent there, if calls are left. */
 void thread_watch(void);
 
-/* In each 64th call of malloc_usable_size, which programs make beside malloc and free, as if it had come there. */
+/* In each 64th call that asks how large a block is, as programs do beside malloc and free, as if it had come there. */
 STRATA_FAST void thread_glance(void)
 {
 	if (unlikely(++thread_self.glances % 64 == 0))

@@ -5,14 +5,18 @@
  */
 #include "address_space.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static rlim_t limit_now(void)
@@ -126,7 +130,65 @@ static void caches_that_cannot_be_moved_stay(void)
 		check(pthread_join(threads[i], NULL) == 0);
 }
 
-/* ---- Both ------------------------------------------------------------------------------------------------------------- */
+/* ---- A fork in the middle ----------------------------------------------------------------------------------------------- */
+
+enum { FORKS = 50, LARGE = 6 };
+
+static volatile int places; /* to which memory was moved */
+static volatile sig_atomic_t forks;
+static volatile sig_atomic_t is_child;
+
+static void fork_here(int signal)
+{
+	int status;
+	pid_t child;
+
+	(void)signal;
+	if (is_child || forks == FORKS)
+		return;
+	child = fork();
+	if (child == 0) {
+		is_child = 1;
+		return;
+	}
+	while (waitpid(child, &status, 0) < 0)
+		check(errno == EINTR);
+	check(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	forks++;
+}
+
+/* Neighbours: not all of them find room where they are. */
+static bool something_moves(void)
+{
+	void *blocks[LARGE];
+	const int before = places;
+
+	for (int i = 0; i < LARGE; i++)
+		check((blocks[i] = malloc(16 * MIB)) != NULL);
+	for (int i = 0; i < LARGE; i++)
+		check((blocks[i] = realloc(blocks[i], 32 * MIB)) != NULL);
+	for (int i = 0; i < LARGE; i++)
+		free(blocks[i]);
+	return places != before;
+}
+
+/* A signal comes, mostly, when a system call returns. */
+static void a_child_moves_as_before(void)
+{
+	const struct itimerval often = {{0, 300}, {0, 300}};
+	struct rlimit limit;
+
+	check(something_moves());
+	check(getrlimit(RLIMIT_DATA, &limit) == 0);
+	check(signal(SIGALRM, fork_here) != SIG_ERR && setitimer(ITIMER_REAL, &often, NULL) == 0);
+	while (forks < FORKS) {
+		check(setrlimit(RLIMIT_DATA, &limit) == 0);
+		if (is_child)
+			_exit(something_moves() ? 0 : 1);
+	}
+}
+
+/* ---- All -------------------------------------------------------------------------------------------------------------- */
 
 static int moves; /* that met one */
 
@@ -139,6 +201,8 @@ void *mremap(void *from, size_t old_size, size_t new_size, int flags, ...)
 	va_start(rest, flags);
 	to = flags & MREMAP_FIXED ? va_arg(rest, void *) : NULL;
 	va_end(rest);
+	if (flags & MREMAP_FIXED)
+		places++;
 	if (flags & MREMAP_DONTUNMAP && waits_for_a_limit)
 		wait_for_a_limit();
 	if (limited) {
@@ -153,6 +217,8 @@ int main(int argc, char **argv)
 	check(argc == 2);
 	if (strcmp(argv[1], "block") == 0) {
 		a_block_is_moved_first();
+	} else if (strcmp(argv[1], "fork") == 0) {
+		a_child_moves_as_before();
 	} else {
 		caches_that_cannot_be_moved_stay();
 		check(moves > 0);

@@ -18,7 +18,7 @@ for name in two_set_it forks_meanwhile an_older_limit_gives_way each_has_its_tur
 	run preloaded address_limit_races $name || fail "$name"
 done
 build preloaded address_limit_moves -rdynamic
-for name in block caches; do
+for name in block caches fork; do
 	run preloaded address_limit_moves $name || fail "address_limit_moves $name"
 done
 STRATA_OPTIONS=reserve:16G run preloaded address_limit_races all_comes_back || fail "all_comes_back"

@@ -288,6 +288,21 @@ static void blocks_of_nothing_are_distinct(void **state)
 	}
 }
 
+/* Of every class: those at odd multiples of 8 as well. */
+static void realloc_leaves_what_fits_where_it_is(void **state)
+{
+	(void)state;
+	if (checked_mode())
+		skip();
+	for (size_t size = 8; size <= 512; size += 8) {
+		void *block = strata_malloc(size);
+
+		assert_ptr_equal(strata_realloc(block, size), block);
+		assert_ptr_equal(strata_realloc(block, size - 7), block);
+		strata_free(block);
+	}
+}
+
 static void trim_and_maintain_leave_live_blocks(void **state)
 {
 	size_t count = 0;
@@ -319,6 +334,7 @@ int main(void)
 	    cmocka_unit_test(good_sizes_are_the_stated_classes),
 	    cmocka_unit_test(calloc_is_zero_after_dirty_reuse),
 	    cmocka_unit_test(realloc_keeps_the_contents),
+	    cmocka_unit_test(realloc_leaves_what_fits_where_it_is),
 	    cmocka_unit_test(aligned_alloc_takes_every_power_of_two),
 	    cmocka_unit_test(aligned_alloc_refuses_the_rest),
 	    cmocka_unit_test(sized_free_takes_requested_to_usable),

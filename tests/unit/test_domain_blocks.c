@@ -4,6 +4,8 @@
  * Names of libc's malloc family are not used for what is tested.
  */
 #include <errno.h>
+#include <limits.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -240,6 +242,54 @@ static void other_domains_are_refused(void **state)
 	assert_int_equal(strata_domain_reset_peak(STRATA_DOMAIN_TYPED), EINVAL);
 }
 
+/* ---- Threads that end ------------------------------------------------------------------------------------------------- */
+
+static pthread_key_t key;
+
+struct last_block {
+	int round;
+	void *block;
+};
+
+/* In the last round of destructors, when strata's own is over. */
+static void free_last(void *value)
+{
+	struct last_block *last = value;
+
+	if (++last->round < PTHREAD_DESTRUCTOR_ITERATIONS)
+		pthread_setspecific(key, last);
+	else
+		strata_domain_free(STRATA_DOMAIN_MEM, last->block);
+}
+
+static void *keep_to_the_end(void *value)
+{
+	struct last_block *last = value;
+
+	last->block = strata_domain_malloc(STRATA_DOMAIN_MEM, 100);
+	pthread_setspecific(key, last);
+	return NULL;
+}
+
+static void what_a_thread_frees_last_leaves_no_heap(void **state)
+{
+	struct strata_stats before = totals();
+
+	(void)state;
+	assert_int_equal(pthread_key_create(&key, free_last), 0);
+	for (int i = 0; i < 20; i++) {
+		struct last_block last = {0, NULL};
+		pthread_t thread;
+
+		assert_int_equal(pthread_create(&thread, NULL, keep_to_the_end, &last), 0);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_int_equal(last.round, PTHREAD_DESTRUCTOR_ITERATIONS);
+	}
+	assert_int_equal(totals().threads, before.threads);
+	assert_true(totals().heaps <= before.heaps + 2);
+	pthread_key_delete(key);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +303,7 @@ int main(void)
 		cmocka_unit_test(aligned_blocks),
 		cmocka_unit_test(what_cannot_be_fails),
 		cmocka_unit_test(other_domains_are_refused),
+		cmocka_unit_test(what_a_thread_frees_last_leaves_no_heap),
 	};
 
 	return cmocka_run_group_tests_name("domain blocks", tests, NULL, NULL);

@@ -82,11 +82,21 @@ static void other_calls_are_enough(void **state)
 	strata_free(block);
 }
 
+/* Then all calls come to the slow path, and not all of those ask for the clock. */
+static int has_burst_profiled(void **state)
+{
+	const struct strata_option some = {.type = STRATA_OPTION_BYTES, .number = 512 * KIB};
+
+	return strata_option_set("profile", &some) == 0 ? has_burst(state) : -1;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(few_calls_are_enough, has_burst),
 	    cmocka_unit_test_setup(other_calls_are_enough, has_burst),
+	    {"few_calls_are_enough, profiled", few_calls_are_enough, has_burst_profiled, NULL, NULL},
+	    {"other_calls_are_enough, profiled", other_calls_are_enough, has_burst_profiled, NULL, NULL},
 	};
 
 	if (checked_mode())
