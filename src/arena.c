@@ -97,7 +97,7 @@ static uint64_t claim_in_whole(arena_index index, struct request *request)
 {
 	uint64_t pages = choose(index, ALL_BITS, request);
 	uint64_t rest = ~pages;
-	arena_count_return(index, rest, request->account);
+	arena_count_claim(index, pages, request->account);
 	request->dirty = arena_dirty_pages(index);
 	arena_mark_dirty(index, pages);
 	atomic_store(&region.arenas[index].free, rest);

@@ -13,10 +13,11 @@ static _Atomic int64_t dirty_unused_arenas STRATA_ALIGNED(CACHE_LINE);
 static _Atomic uint64_t purged_bytes;
 static _Atomic uint64_t soiled_pages STRATA_ALIGNED(CACHE_LINE);
 
+/* Release: the order in which pages are taken from one total and added to the other; partner: the acquires in charge_within. */
 static void add(_Atomic int64_t *total, int64_t n)
 {
 	if (n != 0)
-		atomic_fetch_add_explicit(total, n, memory_order_relaxed);
+		atomic_fetch_add_explicit(total, n, memory_order_release);
 }
 
 static uint64_t given_pages(arena_index index)
@@ -55,18 +56,28 @@ static void mark_given(arena_index index, uint64_t pages)
 
 /* ---- What is in use, and the limit on it ------------------------------------------------------------------------------ */
 
-/* A page that is returned counts as dirty before it stops to count as used, and one that is claimed the other way about: what
- * both sum up to is never too little, and too much by no more than the pages on the move. */
+/*
+ * A page that is returned counts as dirty before it stops to count as used, and one that is claimed the other way about: what
+ * both sum up to is never too little, and too much by no more than the pages on the move.
+ *
+ * Who sees less of one sees the more of the other that came before, since he acquires what was released. So where dirty is what it is after
+ * a claim, and used is not, the exchange fails; and where pages were returned since as well, so that it does not, dirty is more by then.
+ */
 static bool charge_within(int64_t pages, int64_t limit)
 {
-	int64_t used = atomic_load_explicit(&used_pages, memory_order_relaxed);
-	do {
-		int64_t dirty = atomic_load_explicit(&dirty_free_pages, memory_order_relaxed);
+	for (;;) {
+		int64_t used = atomic_load_explicit(&used_pages, memory_order_acquire);
+		int64_t dirty = atomic_load_explicit(&dirty_free_pages, memory_order_acquire);
 		if (used + dirty + pages > limit)
 			return false;
-	} while (!atomic_compare_exchange_weak_explicit(&used_pages, &used, used + pages, memory_order_relaxed,
-							memory_order_relaxed));
-	return true;
+		if (!atomic_compare_exchange_weak_explicit(&used_pages, &used, used + pages, memory_order_acq_rel,
+							   memory_order_relaxed))
+			continue;
+		dirty = atomic_load_explicit(&dirty_free_pages, memory_order_acquire);
+		if (used + dirty + pages <= limit)
+			return true;
+		add(&used_pages, -pages);
+	}
 }
 
 bool arena_charge(size_t pages)
@@ -143,18 +154,22 @@ void arena_count_return(arena_index index, uint64_t pages, struct page_account *
 
 void arena_count_claim_whole(arena_index first, size_t count)
 {
-	int64_t dirty = 0;
 	int64_t arenas = 0;
 	for (arena_index index = first; index < first + count; index++) {
-		uint64_t pages = arena_costly_pages(index);
-		if (pages == 0)
+		if (arena_costly_pages(index) == 0)
 			continue;
-		dirty += bit_count(pages);
 		arenas++;
 		clear_bit(&chunk_of(index)->dirty, arena_bit(index));
 	}
-	add(&dirty_free_pages, -dirty);
 	add(&dirty_unused_arenas, -arenas);
+}
+
+void arena_count_taken(arena_index first, size_t count)
+{
+	int64_t dirty = 0;
+	for (arena_index index = first; index < first + count; index++)
+		dirty += bit_count(arena_costly_pages(index));
+	add(&dirty_free_pages, -dirty);
 }
 
 void arena_count_return_whole(arena_index first, size_t count)

@@ -56,9 +56,12 @@ void arena_recharge(int64_t pages);
 void arena_count_claim(arena_index arena, uint64_t pages, struct page_account *account);
 void arena_count_return(arena_index arena, uint64_t pages, struct page_account *account);
 
-/* count arenas from first on, claimed as wholes, or about to be let go. */
+/* count arenas from first on, claimed as wholes, or about to be let go. When claimed, their pages count as free still. */
 void arena_count_claim_whole(arena_index first, size_t count);
 void arena_count_return_whole(arena_index first, size_t count);
+
+/* The pages of arenas claimed whole are free no more: to be called when what they cost is charged, and before any of them is marked. */
+void arena_count_taken(arena_index first, size_t count);
 
 /* An arena of pages without a page in use, about to be let go. */
 void arena_count_unused(arena_index arena);

@@ -4,7 +4,7 @@
 #include "arena_count.h"
 #include "arena_node.h"
 #include "bit_word.h"
-#include "page_range.h"
+#include "os.h"
 #include "region.h"
 #include "run.h"
 #include "walk.h"
@@ -46,8 +46,9 @@ static STRATA_NOINLINE void bring_near(arena_index first, size_t count)
 {
 	unsigned here = numa_here();
 	for (arena_index index = first; index < first + count && here != ANY_NODE; index++)
-		if (arena_costly_pages(index) != 0 && arena_node(index) != here)
-			range_purge(index * ARENA_PAGES, ARENA_PAGES);
+		if (arena_costly_pages(index) != 0 && arena_node(index) != here &&
+		    os_purge(page_start(index * ARENA_PAGES), ARENA_SIZE, false) == 0)
+			arena_count_purged(index, ALL_BITS, true);
 	arena_node_note(first, count);
 }
 

@@ -22,9 +22,10 @@ static inline uint64_t idle_mix(uint64_t sum, uint64_t value)
 static inline bool idle_for(struct idle_look *last, uint64_t words, uint32_t now, uint32_t idle_ms)
 {
 	uint32_t sum = (uint32_t)(words ^ words >> 32);
-	if (atomic_load_explicit(&last->sum, memory_order_relaxed) != sum) {
-		atomic_store_explicit(&last->sum, sum, memory_order_relaxed);
+	/* Acquire, release: who finds the sum finds the time that goes with it, or a later one. */
+	if (atomic_load_explicit(&last->sum, memory_order_acquire) != sum) {
 		atomic_store_explicit(&last->since, now, memory_order_relaxed);
+		atomic_store_explicit(&last->sum, sum, memory_order_release);
 		return false;
 	}
 	return is_older(now, atomic_load_explicit(&last->since, memory_order_relaxed), idle_ms);

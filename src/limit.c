@@ -154,6 +154,7 @@ static void hold(size_t arenas)
 		wait_for_less_than(pages_that_cost(), arenas);
 		return;
 	}
+	arena_count_taken(first, arenas);
 	clean(first, arenas);
 	uint64_t none = 0;
 	uint64_t word = (uint64_t)arenas << 32 | first;

@@ -67,7 +67,8 @@ STRATA_TLS uint32_t remote_sleeper;
 static bool owner_sleeps(struct heap *owner, uint64_t pending, uint64_t blocks)
 {
 	uint32_t calls = others_read(owner->slow_calls);
-	uint32_t seen = atomic_load_explicit(&owner->seen_calls, memory_order_relaxed);
+	/* Acquire; partner: the release below: who finds the calls finds when they were seen, or later. */
+	uint32_t seen = atomic_load_explicit(&owner->seen_calls, memory_order_acquire);
 	uint64_t much = long_inbox(owner, blocks);
 	if (pending < much)
 		return false;
@@ -76,7 +77,7 @@ static bool owner_sleeps(struct heap *owner, uint64_t pending, uint64_t blocks)
 		return pending >= 2 * much &&
 		       (pending >= WAITING_MOST * much || now - atomic_load_explicit(&owner->seen_at, memory_order_relaxed) >= AWAY_MS);
 	atomic_store_explicit(&owner->seen_at, now, memory_order_relaxed);
-	atomic_store_explicit(&owner->seen_calls, calls, memory_order_relaxed);
+	atomic_store_explicit(&owner->seen_calls, calls, memory_order_release);
 	return false;
 }
 

@@ -83,20 +83,26 @@ static void charge_what_it_costs(struct pool *record, page_index first)
 	record->run.charged = (uint32_t)cost;
 }
 
+/* What cost memory already behind so many pages, in arenas that were claimed for them. It did when it was free, whatever the limit. */
+static size_t charge_slack(page_index first, size_t pages, size_t arenas)
+{
+	size_t slack = range_count_costly(first + (page_index)pages, arenas * ARENA_PAGES - pages);
+	arena_recharge((int64_t)slack);
+	return slack;
+}
+
 /* ---- Allocation ----------------------------------------------------------------------------------------------------- */
 
-static void *begin_run(page_index first, size_t pages, size_t arenas)
+static void *begin_run(page_index first, size_t pages, size_t arenas, size_t charged)
 {
 	struct pool *record = &region.pools[first];
 	record->run.pages = (uint32_t)pages;
 	record->run.reach = (uint32_t)pages;
 	record->run.arenas = (uint32_t)arenas;
-	record->run.charged = (uint32_t)pages;
+	record->run.charged = (uint32_t)charged;
 	record->run.moved = false;
 	record->run.left = false;
 	record->run.sample = 0;
-	if (arenas != 0)
-		charge_what_it_costs(record, first);
 	atomic_store_explicit(&region_tags[first], TAG_RUN, memory_order_relaxed);
 	account((int64_t)pages, 1);
 	return page_start(first);
@@ -110,7 +116,7 @@ static void *allocate_span(size_t pages, size_t alignment, bool zero)
 		return NULL;
 	if (zero)
 		range_zero_bits(first, dirty);
-	return begin_run(first, pages, 0);
+	return begin_run(first, pages, 0, pages);
 }
 
 bool run_may_fit(size_t size, size_t alignment)
@@ -131,10 +137,12 @@ static void *allocate_arenas(size_t pages, size_t arenas, size_t alignment, bool
 		return NULL;
 	}
 	page_index first = index * ARENA_PAGES;
+	size_t slack = charge_slack(first, pages, arenas);
+	arena_count_taken(index, arenas);
 	if (zero)
 		range_zero_dirty(first, pages);
 	range_mark(first, pages, arena_mark_dirty);
-	return begin_run(first, pages, arenas);
+	return begin_run(first, pages, arenas, pages + slack);
 }
 
 /* Its record is as it was; only the tag was taken away. A smaller block still costs what the run did, and its run is as large as before
@@ -315,8 +323,9 @@ static bool resize_span(struct pool *record, page_index first, size_t pages)
 	return true;
 }
 
-static bool grow_arenas(struct pool *record, page_index first, size_t arenas)
+static bool grow_arenas(struct pool *record, page_index first, size_t pages)
 {
+	size_t arenas = arenas_of(pages);
 	arena_index end = first / ARENA_PAGES + record->run.arenas;
 	size_t more = arenas - record->run.arenas;
 	size_t slack = arenas / 4;
@@ -326,6 +335,8 @@ static bool grow_arenas(struct pool *record, page_index first, size_t arenas)
 			return false;
 	}
 	record->run.arenas = (uint32_t)(arenas + slack);
+	record->run.charged += (uint32_t)charge_slack(first, pages, arenas + slack);
+	arena_count_taken(end, more + slack);
 	return true;
 }
 
@@ -369,7 +380,7 @@ static bool resize_arenas(struct pool *record, page_index first, size_t pages)
 	size_t more = grows ? pages - reach : 0;
 	if (more != 0 && !arena_charge(more))
 		return false;
-	if (grows && !grow_arenas(record, first, arenas_of(pages))) {
+	if (grows && !grow_arenas(record, first, pages)) {
 		arena_recharge(-(int64_t)more);
 		return false;
 	}

@@ -26,9 +26,10 @@ static struct slot *slot_of(unsigned near)
 	return &slots[near % RUN_CACHE_MOST];
 }
 
+/* Acquire; partner: the release of who filled it: the time is that of this run, or a later one. */
 static cached_run run_in(const struct slot *slot)
 {
-	return atomic_load_explicit(&slot->run, memory_order_relaxed);
+	return atomic_load_explicit(&slot->run, memory_order_acquire);
 }
 
 static size_t room_of(const struct slot *slot)

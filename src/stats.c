@@ -105,6 +105,7 @@ static void fill(struct strata_stats *stats)
 	struct heap_sums sums;
 	int64_t used_pages, dirty_pages;
 	arena_totals(&used_pages, &dirty_pages);
+	atomic_thread_fence(memory_order_acquire);
 	stats_sum(&sums);
 	struct pooled pooled = add_classes(&sums);
 	struct run_counters runs = run_count();

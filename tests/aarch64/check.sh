@@ -5,7 +5,8 @@
 # "N passed, N failed, N left out". Without compiler or emulator everything is left out, and nothing has failed.
 #
 # An emulator on x86-64 orders memory as x86-64 does: what these tests show is instructions, layout and system calls of
-# aarch64, not its memory model. That is the models' part (src/models.sh).
+# aarch64, not its memory model. Of that the models (src/models.sh) have little: in those of claims stores may come late, the
+# others are sequentially consistent.
 #
 # usage: check.sh SOURCE-FOLDER PROGRAM|SCRIPT...
 #	AARCH64_TOOLS=aarch64-linux-gnu-	what the names of the compilers and binutils begin with

@@ -64,6 +64,7 @@ static void claim_whole(struct holding *holding, uint64_t *random)
 	holding->arena = arena_claim_whole(holding->arenas, 1);
 	if (holding->arena == NO_ARENA)
 		fatal("stress_nodes: no memory");
+	arena_count_taken(holding->arena, holding->arenas);
 	for (uint32_t i = 0; i < holding->arenas; i++) {
 		own(holding->arena + i, UINT64_MAX);
 		arena_mark_dirty(holding->arena + i, random_below(random, 2) ? UINT64_MAX : 1);

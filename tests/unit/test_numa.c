@@ -58,6 +58,7 @@ static arena_index whole_arena(int node)
 	node_now = node;
 	arena = arena_claim_whole(1, 1);
 	assert_true(arena != NO_ARENA);
+	arena_count_taken(arena, 1);
 	arena_mark_dirty(arena, ALL_PAGES);
 	return arena;
 }
@@ -211,6 +212,7 @@ static void claim_from(int node, arena_index arena, char content)
 	assert_int_equal(arena_node(arena), node);
 	assert_int_equal(*start, content);
 	*start = 1;
+	arena_count_taken(arena, 1);
 	arena_mark_dirty(arena, ALL_PAGES);
 	arena_return_whole(arena, 1);
 }
