@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The operating system, as strata needs it. os_memory.c and os_linux.c have the system calls, but for: sched_yield where the control plane,
+ * The operating system, as strata needs it. os_memory.c, os_linux.c and os_copy.c have the system calls, but for: sched_yield where the control plane,
  * or a fork, waits; the clock of the background thread's timed wait; sigaction for the profile's signal; the write of an exception's
  * message; and the one that stands for libc's setrlimit. os_code.c asks the loader. Functions that can fail return 0 or -errno, or NULL
  * where they return memory; none sets errno, none allocates.
@@ -59,6 +59,10 @@ void os_advise_huge(void *start, size_t size);
 /* The process, by number; the child's own in a vfork. */
 int os_process(void);
 
+/* Marks the process's memory; whether what was marked last is another process's, of which this one has a copy. False if that is not known. */
+void os_mark_memory(void);
+bool os_is_copy(void);
+
 /* Milliseconds of a clock that does not jump; cheap and coarse (a few ms). */
 uint64_t os_clock_ms(void);
 
@@ -105,7 +109,8 @@ void os_learn_unwinder(void);
 /* Whether the address lies in the code of the library that walks stacks, as far as it was learnt. False in a static program. */
 bool os_is_unwinder(const void *address);
 
-/* All of it; no place where the thread may be cancelled. */
+/* All of it; no place where the thread may be cancelled. The signals by which the system tells of a pipe that nobody reads and of a file that
+ * may not grow do not reach the program, which has not written. */
 int os_write(int file, const char *text, size_t length);
 void os_write_error(const char *text, size_t length);
 

@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <string.h>
@@ -179,10 +180,41 @@ void os_wake(_Atomic uint32_t *word)
 
 /* ---- Files ----------------------------------------------------------------------------------------------------------- */
 
+/* Sets of signals as the kernel has them; libc's functions for them would be six more symbols to bind at each start. */
+typedef uint64_t signals;
+#define SIGNAL(number) (UINT64_C(1) << ((number) - 1))
+
+/* What the system sends to the thread that writes is blocked meanwhile, and not mistaken for what the program has blocked, and waits. */
+struct quiet {
+	bool is_blocked;
+	signals former, waiting;
+};
+
+static void begin_quiet(struct quiet *quiet)
+{
+	const signals ours = SIGNAL(SIGPIPE) | SIGNAL(SIGXFSZ);
+	quiet->waiting = ours;
+	syscall(SYS_rt_sigpending, &quiet->waiting, sizeof ours);
+	quiet->is_blocked = syscall(SYS_rt_sigprocmask, SIG_BLOCK, &ours, &quiet->former, sizeof ours) == 0;
+}
+
+static void end_quiet(const struct quiet *quiet, int result)
+{
+	const signals brought = result == -EPIPE ? SIGNAL(SIGPIPE) : result == -EFBIG ? SIGNAL(SIGXFSZ) : 0;
+	const struct timespec at_once = { 0, 0 };
+	if (!quiet->is_blocked)
+		return;
+	if ((brought & ~quiet->waiting) != 0)
+		syscall(SYS_rt_sigtimedwait, &brought, NULL, &at_once, sizeof brought);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &quiet->former, NULL, sizeof quiet->former);
+}
+
 int os_write(int file, const char *text, size_t length)
 {
 	int saved_errno = errno;
 	int result = 0;
+	struct quiet quiet;
+	begin_quiet(&quiet);
 	while (length > 0 && result == 0) {
 		long written = syscall(SYS_write, file, text, length);
 		if (written > 0) {
@@ -192,6 +224,7 @@ int os_write(int file, const char *text, size_t length)
 			result = written == 0 ? -EIO : -errno;
 		}
 	}
+	end_quiet(&quiet, result);
 	errno = saved_errno;
 	return result;
 }

@@ -111,7 +111,8 @@ static uintptr_t wanted_shape(void)
 	return chunk_count | FEW_HEAPS;
 }
 
-/* The process whose memory it is. Written by who makes the region, and by the child of a fork, which is alone; read by who fits it.
+/* The process whose memory it is. Written by who makes the region, by the child of a fork, which is alone, and by who finds that he is in a
+ * child of which no handler knows (what the parent's threads were in the middle of is waited for in vain there); read by who fits it.
  * Relaxed: it orders nothing. */
 static int owner;
 
@@ -209,6 +210,7 @@ __attribute__((noinline, no_sanitize("thread"))) static int finish(uintptr_t won
 	publish_bound(&region_most.arenas, region.arena_limit);
 	publish(region.reserved_bytes, plan.total);
 	publish(owner, os_process());
+	os_mark_memory();
 	publish(region_base, start);
 	return region_extend(1);
 }
@@ -227,7 +229,15 @@ int region_ready(void)
 
 bool region_is_own(void)
 {
-	return __atomic_load_n(&owner, __ATOMIC_RELAXED) == os_process();
+	int self = os_process();
+	int known = __atomic_load_n(&owner, __ATOMIC_RELAXED);
+	if (likely(known == self))
+		return true;
+	if (!os_is_copy())
+		return false;
+	if (__atomic_compare_exchange_n(&owner, &known, self, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		os_mark_memory();
+	return true;
 }
 
 void region_become_own(void)
@@ -236,6 +246,7 @@ void region_become_own(void)
 	atomic_store(&held_up, 0);
 	atomic_store(&region_most.extending, own_extending);
 	__atomic_store_n(&owner, os_process(), __ATOMIC_RELAXED);
+	os_mark_memory();
 }
 
 void region_list_parts(struct region_part parts[REGION_PARTS])

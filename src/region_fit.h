@@ -8,8 +8,8 @@
 #include <stddef.h>
 
 /* The limit is about to be so many bytes, SIZE_MAX: none. Waits for another thread that is just doing that, and for forks under way, a
- * second at most: then whoever is last of those does it. Nothing in a process that has not forked as usual (vfork: the memory is
- * another's). */
+ * second at most: then whoever is last of those does it. Nothing in the child of a vfork: the memory is
+ * another's. */
 void region_fit(size_t limit);
 
 /* The same, to the limit that is in force. */

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -99,6 +101,17 @@ static void another_process_changes_nothing(void)
 	if (child == 0) {
 		limit_to(LIMIT);
 		check(address_space() < 8 * LIMIT);
+		free_them(allocate_until_refused());
+		_exit(0);
+	}
+	check(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+	check(address_space() == before);
+	/* As programs do that want more of a child than fork gives: no handler runs. */
+	child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+	if (child == 0) {
+		limit_to(LIMIT);
+		check(address_space() < 8 * LIMIT);
+		start_a_thread();
 		free_them(allocate_until_refused());
 		_exit(0);
 	}

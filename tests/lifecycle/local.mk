@@ -41,6 +41,7 @@ EXTRA_DIST += \
 	tests/lifecycle/early_program.c \
 	tests/lifecycle/fork.c \
 	tests/lifecycle/fork_signal.c \
+	tests/lifecycle/quiet.c \
 	tests/lifecycle/locked.c \
 	tests/lifecycle/native_dlopen.c \
 	tests/lifecycle/native_first.c \

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# A program's own defaults, which the environment goes before; its own way with messages; and the heap profile of a program that
-# knows nothing of it, by signal and at exit.
+# A program's own defaults, which the environment goes before; its own way with messages; what cannot be written (quiet.c); and the
+# heap profile of a program that knows nothing of it, by signal and at exit.
 . "${top_srcdir:-.}/tests/lifecycle/build.sh"
 
 for each in shared archive static; do
@@ -13,6 +13,21 @@ for each in shared archive static; do
 	[ "$each" = static ] || ! grep 'too late' "$work/out" || fail "settings: $each: something was allocated before main"
 	STRATA_OPTIONS=retain:5M run "$each" settings 5242880 >"$work/out" 2>&1 || fail "settings: $each: the environment"
 	echo "settings: $each: passed"
+done
+
+for each in preloaded shared archive static; do
+	possible "$each" || continue
+	build "$each" quiet
+	for where in pipe file; do
+		(
+			program=$(cd "${work:?}" && pwd)/quiet.$each
+			preload=
+			[ "$each" != preloaded ] || preload=$(cd "${library%/*}" && pwd)/${library##*/}
+			cd "$work"
+			STRATA_OPTIONS=stats:1,profile:64K,profile_exit:1 LD_PRELOAD=$preload "$program" $where 2>"$work/out"
+		) || { cat "$work/out"; fail "quiet: $each: $where"; }
+	done
+	echo "quiet: $each: passed"
 done
 
 # profiled WAY FILE OPTIONS ARGS...: bytes that the one profile of that name says are kept, as a multiple of 20 MB, in hundredths.
