@@ -59,6 +59,9 @@ void os_advise_huge(void *start, size_t size);
 /* The process, by number; the child's own in a vfork. */
 int os_process(void);
 
+/* Whether that is the process's parent, or the parent is none that its name space has. */
+bool os_is_child_of(int process);
+
 /* Marks the process's memory; whether what was marked last is another process's, of which this one has a copy. False if that is not known. */
 void os_mark_memory(void);
 bool os_is_copy(void);

@@ -31,24 +31,32 @@ static void *map_mark(void)
 	return NULL;
 }
 
+/* Something else may have come there in the copy: then it is not known for one. */
+static bool is_gone(void *page)
+{
+	unsigned char in_memory[1];
+	return mincore(page, os_page_size(), in_memory) != 0 && errno == ENOMEM;
+}
+
 void os_mark_memory(void)
 {
 	int saved_errno = errno;
 	void *former = atomic_load_explicit(&marked, memory_order_relaxed);
-	void *page = map_mark();
-	/* Others who make the region at the same time have marked it as well. */
-	if (!atomic_compare_exchange_strong_explicit(&marked, &former, page, memory_order_relaxed, memory_order_relaxed) && page != NULL)
-		munmap(page, os_page_size());
+	if (former == NULL || is_gone(former)) {
+		void *page = map_mark();
+		/* Another thread may have marked it meanwhile. */
+		if (!atomic_compare_exchange_strong_explicit(&marked, &former, page, memory_order_relaxed, memory_order_relaxed) &&
+		    page != NULL)
+			munmap(page, os_page_size());
+	}
 	errno = saved_errno;
 }
 
-/* Something else may have come there in the copy: then it is not known for one. */
 bool os_is_copy(void)
 {
 	int saved_errno = errno;
 	void *page = atomic_load_explicit(&marked, memory_order_relaxed);
-	unsigned char in_memory[1];
-	bool gone = page != NULL && mincore(page, os_page_size(), in_memory) != 0 && errno == ENOMEM;
+	bool gone = page != NULL && is_gone(page);
 	errno = saved_errno;
 	return gone;
 }

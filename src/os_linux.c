@@ -34,6 +34,12 @@ int os_process(void)
 	return (int)getpid();
 }
 
+bool os_is_child_of(int process)
+{
+	int parent = (int)getppid();
+	return parent == process || parent == 0;
+}
+
 uint64_t os_clock_ms(void)
 {
 	struct timespec now;
@@ -187,15 +193,14 @@ typedef uint64_t signals;
 /* What the system sends to the thread that writes is blocked meanwhile, and not mistaken for what the program has blocked, and waits. */
 struct quiet {
 	bool is_blocked;
-	signals former, waiting;
+	signals ours, former, waiting;
 };
 
 static void begin_quiet(struct quiet *quiet)
 {
-	const signals ours = SIGNAL(SIGPIPE) | SIGNAL(SIGXFSZ);
-	quiet->waiting = ours;
-	syscall(SYS_rt_sigpending, &quiet->waiting, sizeof ours);
-	quiet->is_blocked = syscall(SYS_rt_sigprocmask, SIG_BLOCK, &ours, &quiet->former, sizeof ours) == 0;
+	quiet->ours = quiet->waiting = SIGNAL(SIGPIPE) | SIGNAL(SIGXFSZ);
+	syscall(SYS_rt_sigpending, &quiet->waiting, sizeof quiet->waiting);
+	quiet->is_blocked = syscall(SYS_rt_sigprocmask, SIG_BLOCK, &quiet->ours, &quiet->former, sizeof quiet->ours) == 0;
 }
 
 static void end_quiet(const struct quiet *quiet, int result)
@@ -206,7 +211,8 @@ static void end_quiet(const struct quiet *quiet, int result)
 		return;
 	if ((brought & ~quiet->waiting) != 0)
 		syscall(SYS_rt_sigtimedwait, &brought, NULL, &at_once, sizeof brought);
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &quiet->former, NULL, sizeof quiet->former);
+	const signals added = quiet->ours & ~quiet->former;
+	syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &added, NULL, sizeof added);
 }
 
 int os_write(int file, const char *text, size_t length)

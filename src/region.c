@@ -231,12 +231,13 @@ bool region_is_own(void)
 {
 	int self = os_process();
 	int known = __atomic_load_n(&owner, __ATOMIC_RELAXED);
-	if (likely(known == self))
+	if (known == self)
 		return true;
-	if (!os_is_copy())
+	/* The child of a vfork of such a copy, which did not mark it yet, is no child of the owner. Marked first, so that one later is none. */
+	if (!os_is_copy() || !os_is_child_of(known))
 		return false;
-	if (__atomic_compare_exchange_n(&owner, &known, self, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		os_mark_memory();
+	os_mark_memory();
+	__atomic_store_n(&owner, self, __ATOMIC_RELAXED);
 	return true;
 }
 

@@ -75,7 +75,8 @@ static bool owner_sleeps(struct heap *owner, uint64_t pending, uint64_t blocks)
 	uint32_t now = (uint32_t)os_clock_ms();
 	if (seen == calls)
 		return pending >= 2 * much &&
-		       (pending >= WAITING_MOST * much || now - atomic_load_explicit(&owner->seen_at, memory_order_relaxed) >= AWAY_MS);
+		       (pending >= WAITING_MOST * much ||
+			is_older(now, atomic_load_explicit(&owner->seen_at, memory_order_relaxed), AWAY_MS));
 	atomic_store_explicit(&owner->seen_at, now, memory_order_relaxed);
 	atomic_store_explicit(&owner->seen_calls, calls, memory_order_release);
 	return false;

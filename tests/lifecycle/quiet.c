@@ -60,17 +60,23 @@ static void bad_pipe(void)
 
 static void full_file(void)
 {
-	const struct rlimit none = {0, RLIM_INFINITY};
+	struct rlimit limit;
 	FILE *file = tmpfile();
 
 	check(file != NULL && dup2(fileno(file), STDERR_FILENO) == STDERR_FILENO);
-	check(setrlimit(RLIMIT_FSIZE, &none) == 0);
+	check(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+	limit.rlim_cur = 0;
+	check(setrlimit(RLIMIT_FSIZE, &limit) == 0);
 }
 
 static void go_through(int number, int error)
 {
+	sigset_t one;
+
 	free(malloc(100));
-	check(signal(number, count) != SIG_ERR);
+	sigemptyset(&one);
+	sigaddset(&one, number);
+	check(sigprocmask(SIG_UNBLOCK, &one, NULL) == 0 && signal(number, count) != SIG_ERR);
 	statistics_bring_no(number);
 	its_own_comes(number, error);
 	what_waits_still_waits(number);
