@@ -35,7 +35,7 @@ static void *map_mark(void)
 static bool is_gone(void *page)
 {
 	unsigned char in_memory[1];
-	return mincore(page, os_page_size(), in_memory) != 0 && errno == ENOMEM;
+	return mincore(page, 1, in_memory) != 0 && errno == ENOMEM;
 }
 
 void os_mark_memory(void)
