@@ -97,6 +97,7 @@ static uint64_t claim_in_whole(arena_index index, struct request *request)
 {
 	uint64_t pages = choose(index, ALL_BITS, request);
 	uint64_t rest = ~pages;
+	/* The rest counts as free as it did. */
 	arena_count_claim(index, pages, request->account);
 	request->dirty = arena_dirty_pages(index);
 	arena_mark_dirty(index, pages);

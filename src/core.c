@@ -376,6 +376,7 @@ STRATA_ENTRY void *core_reallocate(void *block, size_t size, void *(*allocate)(s
 	size_t code;
 	if (likely(fast_code(thread_fast.heap, block, &code) && code <= TAG_CODE_MASK && size != 0)) {
 		size_t usable = bytes_of_code(code);
+		/* may_stay, the rare half of it elsewhere: 2 % of a growth by steps of 64 bytes. */
 		if (unlikely(usable % 16 != 0) && allocate != allocate_slow)
 			return reallocate_slow(block, size, allocate);
 		if (likely(fits(size, usable)))

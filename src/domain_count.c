@@ -324,6 +324,7 @@ void count_read(unsigned domain, struct strata_domain_stats *stats)
 	stats->frees = atomic_load_explicit(&total->frees, memory_order_relaxed);
 	for (uint32_t number = record_count(); number > 0; number--)
 		stats->frees += others_read(record_at(number)->frees[domain]);
+	/* The reads stay in that order. What a block's allocation wrote came before its free by whatever handed the block on. */
 	atomic_thread_fence(memory_order_acquire);
 	stats->allocations = atomic_load_explicit(&total->allocations, memory_order_relaxed);
 	for (uint32_t number = record_count(); number > 0; number--)

@@ -336,8 +336,8 @@ struct heap {
 	_Atomic(void *) inbox STRATA_ALIGNED(CACHE_LINE);
 	_Atomic uint64_t inbox_bytes;  /* handed over and not yet taken home; read by all */
 	_Atomic uint64_t inbox_blocks;
-	/* slow_calls when the inbox was last seen long and the owner at work, and clock_ms then, 32 bits of it. Hints, relaxed and each by
-	 * itself: written and read by who hands over (owner_sleeps in remote.c). */
+	/* slow_calls when the inbox was last seen long and the owner at work, and clock_ms then, 32 bits of it. Hints, written and
+	 * read by who hands over (owner_sleeps in remote.c): the time first, then the calls by release, which who reads them acquires. */
 	_Atomic uint32_t seen_calls;
 	_Atomic uint32_t seen_at;
 	/* enum heap_state. LIVE: by who makes the heap, as the last of it, or revives it under busy; DEAD: by the owner that leaves,

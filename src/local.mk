@@ -40,6 +40,7 @@ STRATA_SOURCES = \
 	src/page_range.h src/page_range.c \
 	src/run.h src/run.c \
 	src/run_cache.h src/run_cache.c \
+	src/run_count.h src/run_count.c \
 	src/stack_depot.h src/stack_depot.c \
 	src/call_stack.h src/call_stack.c \
 	src/sample.h src/sample.c \

@@ -7,7 +7,7 @@
 #define _GNU_SOURCE
 #include "libc_names.h"
 #include "limit.h"
-#include "run.h"
+#include "run_count.h"
 #include "stats.h"
 #include "stats_copy.h"
 

@@ -5,21 +5,17 @@
 #include "arena_whole.h"
 #include "check.h"
 #include "decay.h"
-#include "heap.h"
 #include "os.h"
 #include "page_range.h"
 #include "region.h"
 #include "retain.h"
 #include "run_cache.h"
+#include "run_count.h"
 #include "sample.h"
 #include "thread.h"
 
 #include <errno.h>
 #include <string.h>
-
-/* What threads without a heap allocated and freed; the others count in their heaps. */
-static _Atomic int64_t other_bytes;
-static _Atomic int64_t other_blocks;
 
 /* Runs that were remapped are mappings of their own to the kernel, which allows a process 65530: beyond this many we copy. */
 static _Atomic uint32_t moved_runs;
@@ -40,47 +36,10 @@ static size_t arenas_of(size_t pages)
 	return (pages + ARENA_PAGES - 1) / ARENA_PAGES;
 }
 
-static void account(int64_t pages, int64_t blocks)
-{
-	struct heap *heap = thread_self.own;
-	int64_t bytes = pages * (int64_t)PAGE_SIZE;
-	if (likely(heap != NULL)) {
-		owner_add(heap->run_bytes, bytes);
-		owner_add(heap->run_blocks, blocks);
-	} else {
-		atomic_fetch_add_explicit(&other_bytes, bytes, memory_order_relaxed);
-		atomic_fetch_add_explicit(&other_blocks, blocks, memory_order_relaxed);
-	}
-}
-
 /* Where in the cache this thread looks first. */
 static unsigned near(void)
 {
 	return thread_self.own != NULL ? thread_self.own->number : (unsigned)((uintptr_t)&thread_self / PAGE_SIZE * 0x9e3779b9u >> 24);
-}
-
-struct run_counters run_count(void)
-{
-	int64_t bytes = atomic_load_explicit(&other_bytes, memory_order_relaxed);
-	int64_t blocks = atomic_load_explicit(&other_blocks, memory_order_relaxed);
-	for (uint32_t number = heap_count(); number > 0; number--) {
-		bytes += others_read(heap_at(number)->run_bytes);
-		blocks += others_read(heap_at(number)->run_blocks);
-	}
-	/* A run that moves between heaps during the sum can make it negative for a moment. */
-	return (struct run_counters){
-		.bytes = bytes > 0 ? (uint64_t)bytes : 0,
-		.blocks = blocks > 0 ? (uint64_t)blocks : 0,
-	};
-}
-
-/* What the whole arenas of a run cost: its pages, and what cost memory already in the slack behind them. */
-static void charge_what_it_costs(struct pool *record, page_index first)
-{
-	size_t reach = record->run.reach;
-	size_t cost = reach + range_count_costly(first + (page_index)reach, record->run.arenas * ARENA_PAGES - reach);
-	arena_recharge((int64_t)cost - record->run.charged);
-	record->run.charged = (uint32_t)cost;
 }
 
 /* What cost memory already behind so many pages, in arenas that were claimed for them. It did when it was free, whatever the limit. */
@@ -89,6 +48,14 @@ static size_t charge_slack(page_index first, size_t pages, size_t arenas)
 	size_t slack = range_count_costly(first + (page_index)pages, arenas * ARENA_PAGES - pages);
 	arena_recharge((int64_t)slack);
 	return slack;
+}
+
+/* What the whole arenas of a run cost, when its reach has changed: that, and the slack. */
+static void charge_anew(struct pool *record, page_index first)
+{
+	size_t slack = charge_slack(first, record->run.reach, record->run.arenas);
+	arena_recharge((int64_t)record->run.reach - record->run.charged);
+	record->run.charged = record->run.reach + (uint32_t)slack;
 }
 
 /* ---- Allocation ----------------------------------------------------------------------------------------------------- */
@@ -104,7 +71,7 @@ static void *begin_run(page_index first, size_t pages, size_t arenas, size_t cha
 	record->run.left = false;
 	record->run.sample = 0;
 	atomic_store_explicit(&region_tags[first], TAG_RUN, memory_order_relaxed);
-	account((int64_t)pages, 1);
+	run_count_add((int64_t)pages, 1);
 	return page_start(first);
 }
 
@@ -158,7 +125,7 @@ static void *reuse(cached_run run, size_t pages, bool zero)
 		region.pools[first].run.left = false;
 	}
 	atomic_store_explicit(&region_tags[first], TAG_RUN, memory_order_relaxed);
-	account((int64_t)pages, 1);
+	run_count_add((int64_t)pages, 1);
 	return page_start(first);
 }
 
@@ -281,7 +248,7 @@ bool run_free(void *block)
 	size_t pages = record->run.pages;
 	if (unlikely(record->run.sample != 0))
 		run_watch(block, 0);
-	account(-(int64_t)pages, -1);
+	run_count_add(-(int64_t)pages, -1);
 	/* A remapped run is a mapping of its own to the kernel: not to be kept for long. */
 	cached_run run = cached_run_of(first, record->run.reach);
 	if (!record->run.moved)
@@ -320,6 +287,7 @@ static bool resize_span(struct pool *record, page_index first, size_t pages)
 		return false;
 	if (pages < old)
 		arena_return(arena, range_in_arena(arena, first + pages, old - pages));
+	record->run.reach = (uint32_t)pages;
 	return true;
 }
 
@@ -368,6 +336,7 @@ static bool grow_into_slack(struct pool *record, page_index first, size_t pages)
 		record->run.charged += (uint32_t)fresh;
 		range_mark(first + (page_index)old, pages - old, arena_mark_dirty);
 	}
+	record->run.reach = (uint32_t)size_max(pages, record->run.reach);
 	return true;
 }
 
@@ -390,7 +359,7 @@ static bool resize_arenas(struct pool *record, page_index first, size_t pages)
 	else
 		shrink_arenas(record, first, pages);
 	record->run.reach = (uint32_t)pages;
-	charge_what_it_costs(record, first);
+	charge_anew(record, first);
 	return true;
 }
 
@@ -422,9 +391,8 @@ bool run_resize(void *block, size_t size)
 	if (record->run.arenas == 0 ? !resize_span(record, first, pages) : !resize_arenas(record, first, pages))
 		return false;
 	record->run.pages = (uint32_t)pages;
-	record->run.reach = (uint32_t)(record->run.arenas == 0 ? pages : size_max(pages, record->run.reach));
 	note_size(record, size);
-	account((int64_t)pages - (int64_t)old, 0);
+	run_count_add((int64_t)pages - (int64_t)old, 0);
 	return true;
 }
 

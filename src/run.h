@@ -44,10 +44,4 @@ bool run_resize(void *block, size_t size);
 /* Moves the run to a larger place, with room to grow; NULL: it stays where and as it is. */
 void *run_move(void *block, size_t size);
 
-struct run_counters {
-	uint64_t bytes;
-	uint64_t blocks;
-};
-struct run_counters run_count(void);
-
 #endif
