@@ -39,6 +39,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_size_class \
 	tests/unit/test_slots \
 	tests/unit/test_os_move \
+	tests/unit/test_run_account \
 	tests/unit/test_run_cache \
 	tests/unit/test_watch \
 	tests/unit/test_account \
@@ -171,6 +172,10 @@ tests_unit_test_bins_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_watch_SOURCES = tests/unit/test_watch.c
 tests_unit_test_watch_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_watch_LDADD = $(INSIDE_LIBS)
+tests_unit_test_run_account_SOURCES = tests/unit/test_run_account.c
+tests_unit_test_run_account_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_run_account_LDADD = $(INSIDE_LIBS)
+
 tests_unit_test_run_cache_SOURCES = tests/unit/test_run_cache.c
 tests_unit_test_run_cache_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_run_cache_LDADD = $(INSIDE_LIBS)

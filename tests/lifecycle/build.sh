@@ -49,6 +49,16 @@ run() {
 	fi
 }
 
+# run_in FOLDER WAY PROGRAM ARGS...: the same in that folder; for those that write to it.
+run_in() (
+	program=$(cd "${work:?}" && pwd)/$3.$2
+	preload=
+	[ "$2" != preloaded ] || preload=$(cd "${library%/*}" && pwd)/${library##*/}
+	cd "$1" || exit 1
+	shift 3
+	LD_PRELOAD=$preload "$program" "$@"
+)
+
 # each_way PROGRAM ARGS...: builds and runs it in every way that is possible.
 each_way() {
 	each_program=$1

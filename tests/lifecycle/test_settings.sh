@@ -19,13 +19,8 @@ for each in preloaded shared archive static; do
 	possible "$each" || continue
 	build "$each" quiet
 	for where in pipe file; do
-		(
-			program=$(cd "${work:?}" && pwd)/quiet.$each
-			preload=
-			[ "$each" != preloaded ] || preload=$(cd "${library%/*}" && pwd)/${library##*/}
-			cd "$work"
-			STRATA_OPTIONS=stats:1,profile:64K,profile_exit:1 LD_PRELOAD=$preload "$program" $where 2>"$work/out"
-		) || { cat "$work/out"; fail "quiet: $each: $where"; }
+		STRATA_OPTIONS=stats:1,profile:64K,profile_exit:1 run_in "$work" "$each" quiet $where 2>"$work/out" ||
+			{ cat "$work/out"; fail "quiet: $each: $where"; }
 	done
 	echo "quiet: $each: passed"
 done
@@ -33,14 +28,11 @@ done
 # profiled WAY FILE OPTIONS ARGS...: bytes that the one profile of that name says are kept, as a multiple of 20 MB, in hundredths.
 profiled() {
 	(
-		program=$(cd "${work:?}" && pwd)/profiled.$1
-		preload=
-		[ "$1" != preloaded ] || preload=$(cd "${library%/*}" && pwd)/${library##*/}
-		name=$2 options=$3
+		way=$1 name=$2 options=$3
 		shift 3
 		mkdir "$work/heaps"
+		STRATA_OPTIONS=$options run_in "$work/heaps" "$way" profiled "$@" >&2 || exit 1
 		cd "$work/heaps"
-		STRATA_OPTIONS=$options LD_PRELOAD=$preload "$program" "$@" >&2 || exit 1
 		set -- strata.*$name
 		[ $# -eq 1 ] && [ -e "$1" ] || exit 1
 		awk '/^heap profile:/ { split($0, rate, "heap_v2/"); next }

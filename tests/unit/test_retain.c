@@ -54,31 +54,33 @@ static int passes_in_a_child(bool (*test)(size_t), size_t size)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+/* Of what there was before, in blocks of that size. */
+static bool left_is_at_most(size_t most, size_t before, size_t size)
+{
+	size_t left = totals().heap_bytes - before;
+
+	if (left > most)
+		fprintf(stderr, "of %zu-byte blocks %zu KiB are left\n", size, left / KIB);
+	return left <= most;
+}
+
 /* The bound is 4 MiB, and 16 for runs that wait for the next of their size; bins may hold 8. */
 static bool little_is_left(size_t size)
 {
 	size_t before = totals().heap_bytes;
-	size_t left;
 
 	tear_down(build_up(size, PEAK));
-	left = totals().heap_bytes - before;
-	if (left > 28 * MIB)
-		fprintf(stderr, "of %zu-byte blocks %zu KiB are left\n", size, left / KIB);
-	return left <= 28 * MIB;
+	return left_is_at_most(28 * MIB, before, size);
 }
 
 /* Of blocks that are large 4 MiB wait for the next, and 4 MiB of pages beside them. */
 static bool large_blocks_go(size_t size)
 {
 	size_t before = totals().heap_bytes;
-	size_t left;
 
 	set_decay(STOPPED);
 	tear_down(build_up(size, 100 * MIB));
-	left = totals().heap_bytes - before;
-	if (left > 9 * MIB)
-		fprintf(stderr, "of %zu-byte blocks %zu KiB are left\n", size, left / KIB);
-	return left <= 9 * MIB;
+	return left_is_at_most(9 * MIB, before, size);
 }
 
 static void of_large_blocks_what_falls_with_the_use(void **state)
@@ -136,15 +138,11 @@ static void what_is_wanted_again_and_again_is_kept(void **state)
 static bool two_phases_leave(size_t size)
 {
 	size_t before = totals().heap_bytes;
-	size_t left;
 
 	set_decay(STOPPED);
 	tear_down(build_up(size, PEAK));
 	tear_down(build_up(2 * size, PEAK));
-	left = totals().heap_bytes - before;
-	if (left > 88 * MIB)
-		fprintf(stderr, "two phases of %zu-byte blocks leave %zu KiB\n", size, left / KIB);
-	return left <= 88 * MIB;
+	return left_is_at_most(88 * MIB, before, size);
 }
 
 static void a_phase_that_comes_twice_is_no_habit(void **state)
@@ -160,7 +158,6 @@ static bool less_is_kept_of_less(size_t size)
 {
 	static void *rest[REST];
 	size_t before = totals().heap_bytes;
-	size_t left;
 
 	set_decay(STOPPED);
 	for (int i = 0; i < REST; i++) {
@@ -173,10 +170,7 @@ static bool less_is_kept_of_less(size_t size)
 		tear_down(build_up(size, 48 * MIB));
 	for (int i = 0; i < REST; i++)
 		strata_free(rest[i]);
-	left = totals().heap_bytes - before;
-	if (left > 28 * MIB)
-		fprintf(stderr, "after bursts of %zu-byte blocks %zu KiB are left\n", size, left / KIB);
-	return left <= 28 * MIB;
+	return left_is_at_most(28 * MIB, before, size);
 }
 
 static void what_is_kept_goes_with_what_is_in_use(void **state)
@@ -209,7 +203,6 @@ static bool runs_go_with_the_rest(size_t size)
 	static void *large[16];
 	size_t before = totals().heap_bytes;
 	size_t small;
-	size_t left;
 
 	set_decay(STOPPED);
 	small = build_up(size, 60 * MIB);
@@ -223,10 +216,7 @@ static bool runs_go_with_the_rest(size_t size)
 	if (totals().heap_bytes < before + 74 * MIB)
 		fatal("no run was kept beside so much");
 	tear_down(small);
-	left = totals().heap_bytes - before;
-	if (left > 9 * MIB)
-		fprintf(stderr, "beside %zu-byte blocks %zu KiB are left\n", size, left / KIB);
-	return left <= 9 * MIB;
+	return left_is_at_most(9 * MIB, before, size);
 }
 
 static void runs_that_wait_fall_with_what_is_in_use(void **state)
@@ -308,7 +298,6 @@ static void work_a_little(void)
 static bool a_habit_is_forgotten(size_t size)
 {
 	size_t before = totals().heap_bytes;
-	size_t left;
 
 	set_decay(STOPPED);
 	for (int burst = 0; burst < 4; burst++)
@@ -317,10 +306,7 @@ static bool a_habit_is_forgotten(size_t size)
 	work_a_little();
 	set_decay(STOPPED);
 	tear_down(build_up(size, PEAK));
-	left = totals().heap_bytes - before;
-	if (left > 56 * MIB)
-		fprintf(stderr, "of %zu-byte blocks %zu KiB are left\n", size, left / KIB);
-	return left <= 56 * MIB;
+	return left_is_at_most(56 * MIB, before, size);
 }
 
 static void what_is_not_wanted_for_long_is_no_habit(void **state)
