@@ -267,8 +267,8 @@ static bool fits(size_t size, size_t usable)
 	return size <= usable && (size > usable / 2 || usable <= 64);
 }
 
-/* But for the native rule (allocate_slow) blocks are aligned to 16 from that size on: one of the native calls may not be. Where no memory is
- * to be had one that shrinks stays as it is. */
+/* But for the native rule (allocate_slow) blocks are aligned to 16 from that size on: one of the native calls may not be. Where no memory
+ * is to be had one that shrinks stays as it is. */
 static bool may_stay(size_t size, size_t usable, void *(*allocate)(size_t))
 {
 	return fits(size, usable) && likely(usable % 16 == 0 || size < 16 || allocate == allocate_slow);

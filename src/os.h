@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The operating system, as strata needs it. os_memory.c, os_linux.c and os_copy.c have the system calls, but for: sched_yield where the control plane,
- * or a fork, waits; the clock of the background thread's timed wait; sigaction for the profile's signal; the write of an exception's
+ * The operating system, as strata needs it. os_memory.c, os_linux.c and os_copy.c have the system calls, but for: sched_yield where the
+ * control plane, or a fork, waits; the clock of the background thread's timed wait; sigaction for the profile's signal; the write of an exception's
  * message; and the one that stands for libc's setrlimit. os_code.c asks the loader. Functions that can fail return 0 or -errno, or NULL
  * where they return memory; none sets errno, none allocates.
  */
@@ -44,8 +44,8 @@ int os_refresh(void *start, size_t size);
  * and others: nothing has moved. -EACCES: nor has anything, and to can be read only, if at all. */
 int os_move(void *from, void *to, size_t size);
 
-/* While a limit on address space or data is being lowered os_move moves nothing: it would be refused after its place was given up. Waits for who
- * is just moving something, a second at most. After a fork the child has nobody who does. */
+/* While a limit on address space or data is being lowered os_move moves nothing: it would be refused after its place was given up. Waits
+ * for who is just moving something, a second at most. After a fork the child has nobody who does. */
 void os_bar_moves(void);
 void os_allow_moves(void);
 void os_moves_after_fork_in_child(void);
@@ -62,7 +62,8 @@ int os_process(void);
 /* Whether that is the process's parent, or the parent is none that its name space has. */
 bool os_is_child_of(int process);
 
-/* Marks the process's memory; whether what was marked last is another process's, of which this one has a copy. False if that is not known. */
+/* Marks the process's memory; whether what was marked last is another process's, of which this one has a copy. False if that is not
+ * known. */
 void os_mark_memory(void);
 bool os_is_copy(void);
 
@@ -112,8 +113,8 @@ void os_learn_unwinder(void);
 /* Whether the address lies in the code of the library that walks stacks, as far as it was learnt. False in a static program. */
 bool os_is_unwinder(const void *address);
 
-/* All of it; no place where the thread may be cancelled. The signals by which the system tells of a pipe that nobody reads and of a file that
- * may not grow do not reach the program, which has not written. */
+/* All of it; no place where the thread may be cancelled. The signals by which the system tells of a pipe that nobody reads and of a file
+ * that may not grow (SIGPIPE, SIGXFSZ) do not reach the program, which has not written. */
 int os_write(int file, const char *text, size_t length);
 void os_write_error(const char *text, size_t length);
 

@@ -99,8 +99,8 @@ static void fill_pages(struct strata_stats *stats, struct arena_counters arenas,
 	stats->reserved_bytes = others_read(region.reserved_bytes);
 }
 
-/* The totals first, and then the accounts, as the fence has it: what a heap tells meanwhile is missing, not counted twice; but for one that is
- * just telling, which adds to a total by release before it empties its account. */
+/* The totals first, and then the accounts, as the fence has it: what a heap tells meanwhile is missing, not counted twice; but for one that
+ * is just telling, which adds to a total before it empties its account. */
 static void fill(struct strata_stats *stats)
 {
 	struct heap_sums sums;
