@@ -54,7 +54,7 @@ static void note_refused(arena_index index)
 static bool is_refused(void)
 {
 	uint64_t until = atomic_load_explicit(&refused_until, memory_order_relaxed);
-	return unlikely(until != 0) && os_clock_ms() < until;
+	return unlikely(until != 0) && until - os_clock_ms() - 1 < REFUSED_PAUSE_MS;
 }
 
 /* Purges pages that the caller has claimed; count says what becomes of those that went. Which of them are worth it is asked

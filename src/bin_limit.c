@@ -280,6 +280,27 @@ void limit_refill(struct heap *heap, unsigned class)
 		double_up_to(heap, class, PAGE_SIZE);
 }
 
+bool limit_may_close(unsigned class)
+{
+	return first_limit(class) > 0;
+}
+
+bool limit_is_closed(const struct heap *heap, unsigned class)
+{
+	return unlikely(heap->bins[class].limit == 0) && limit_may_close(class);
+}
+
+void limit_close(struct heap *heap, unsigned class)
+{
+	change(heap, class, -heap->bins[class].limit);
+}
+
+/* Its slots near the heap are there in any case. */
+void limit_open(struct heap *heap, unsigned class)
+{
+	change(heap, class, first_limit(class));
+}
+
 void limit_halve(struct heap *heap, unsigned class)
 {
 	int32_t spare = heap->bins[class].limit - (int32_t)(few_bytes(class) / size_classes[class].size);

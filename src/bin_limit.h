@@ -26,6 +26,13 @@ void limit_lower(struct heap *heap, unsigned class);
 unsigned limit_largest_if_fallen(const struct heap *heap);
 void limit_give_up_spare(struct heap *heap, unsigned class);
 
+/* Of an empty bin: it holds nothing from then on, so that each call comes to the heap; and it does again. Not of blocks above 4 KiB, whose
+ * bins begin like that. */
+bool limit_may_close(unsigned class);
+bool limit_is_closed(const struct heap *heap, unsigned class);
+void limit_close(struct heap *heap, unsigned class);
+void limit_open(struct heap *heap, unsigned class);
+
 /* How many blocks a refill may add, and that it did, above the top; the limit then is at least what the bin has. */
 unsigned limit_room(const struct heap *heap, unsigned class);
 void limit_filled(struct heap *heap, unsigned class, unsigned count);

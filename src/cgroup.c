@@ -333,7 +333,7 @@ static void look_at_processors(void)
 static bool is_time(_Atomic uint64_t *last, uint64_t now, uint64_t pause)
 {
 	uint64_t then = atomic_load_explicit(last, memory_order_relaxed);
-	return now >= then + pause &&
+	return has_passed(now, then, pause) &&
 	       atomic_compare_exchange_strong_explicit(last, &then, now, memory_order_relaxed, memory_order_relaxed);
 }
 

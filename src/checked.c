@@ -41,6 +41,8 @@ static size_t requested_of(const void *block)
 
 /* ---- What is wrong with a pointer ----------------------------------------------------------------------------------- */
 
+static const char freed_twice[] = "block freed twice";
+
 static const char *fault_of_place(const void *block)
 {
 	page_tag tag = core_tag(block);
@@ -52,7 +54,7 @@ static const char *fault_of_place(const void *block)
 	case HOME_INSIDE:
 		return "inside a block, not its start";
 	case HOME_TWICE:
-		return "block freed twice";
+		return freed_twice;
 	default:
 		return NULL;
 	}
@@ -71,7 +73,7 @@ static const char *fault_of_live(const void *block)
 		return fault;
 	const struct trailer *trailer = trailer_of(block);
 	if (trailer->state == mix(block, STATE_FREED))
-		return "block freed twice";
+		return freed_twice;
 	size_t size = requested_of(block);
 	const unsigned char *guard = (const unsigned char *)block + size;
 	if (trailer->state != mix(block, STATE_LIVE) || size > (size_t)((const char *)trailer - (const char *)block) ||
@@ -83,6 +85,8 @@ static const char *fault_of_live(const void *block)
 static bool is_faulty(const void *block, const char *function)
 {
 	const char *fault = fault_of_live(block);
+	if (fault == freed_twice && strstr(function, "usable") != NULL)
+		fault = "block is free";
 	if (fault != NULL)
 		misuse(function, block, fault);
 	return fault != NULL;
@@ -245,9 +249,18 @@ void checked_free(void *block, const char *function, size_t size)
 	thread_settle();
 }
 
+bool checked_measure(const void *block, const char *function, size_t *size)
+{
+	if (is_faulty(block, function))
+		return false;
+	*size = requested_of(block);
+	return true;
+}
+
 size_t checked_usable(const void *block, const char *function)
 {
-	return is_faulty(block, function) ? 0 : requested_of(block);
+	size_t size;
+	return checked_measure(block, function, &size) ? size : 0;
 }
 
 void *checked_reallocate(void *block, size_t size)

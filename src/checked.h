@@ -19,6 +19,8 @@ STRATA_COLD void checked_free(void *block, const char *function, size_t size);
 
 /* What was requested: under check:1 not a byte more may be used. */
 STRATA_COLD size_t checked_usable(const void *block, const char *function);
+/* The same, which may be 0. False: it is no block, and that was told. */
+STRATA_COLD bool checked_measure(const void *block, const char *function, size_t *size);
 
 /* Verify what the calling thread has in quarantine and free it. */
 STRATA_COLD void checked_thread_end(void);

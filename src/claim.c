@@ -170,9 +170,11 @@ bool claim_possible(void)
 
 bool claim_barrier(void)
 {
-	if (os_barrier_all() == 0)
+	int result = os_barrier_all();
+	if (result == 0)
 		return true;
-	atomic_store_explicit(&refused, true, memory_order_relaxed);
+	if (result != -ENOMEM) /* else it may succeed the next time */
+		atomic_store_explicit(&refused, true, memory_order_relaxed);
 	return false;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sets of size classes: which bins a heap has used. Changed by its owner alone. */
+/* Sets of size classes: which bins a heap has used. Changed by whoever holds the heap. */
 #ifndef STRATA_CLASS_SET_H
 #define STRATA_CLASS_SET_H
 

@@ -130,6 +130,15 @@ static inline bool is_older(uint32_t now, uint32_t since, uint32_t ms)
 	return ms == 0 || (age >= ms && age < -AHEAD_MOST);
 }
 
+/* The same by all of the clock, for what is done again and again: once too often does no harm. A clock that goes back by more than a minute
+ * is another one, as in a process that was restored from a checkpoint, and what was noted by the former says nothing. */
+#define BACK_MOST UINT64_C(60000)
+static inline bool has_passed(uint64_t now, uint64_t since, uint64_t ms)
+{
+	uint64_t age = now - since;
+	return age >= ms && age < -BACK_MOST;
+}
+
 static inline bool is_power_of_two(size_t n)
 {
 	return n != 0 && (n & (n - 1)) == 0;

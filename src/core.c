@@ -151,7 +151,7 @@ static void *allocate_aligned(size_t alignment, size_t size, const void *caller)
 	if (unlikely(options()->check))
 		return checked_allocate(size, alignment, false);
 	struct relief relief = { .size = size, .alignment = alignment };
-	block = profile_is_on() && caller != NULL ? profile_allocate(size, alignment, false, caller) : NULL;
+	block = profile_is_on() && caller != NULL && size <= PTRDIFF_MAX ? profile_allocate(size, alignment, false, caller) : NULL;
 	if (likely(block == NULL))
 		do {
 			block = core_allocate(size, alignment, false);
@@ -177,7 +177,7 @@ void *core_aligned_of_class(size_t alignment, size_t size)
 
 /* There is a class for every 8 bytes up to 512: that of the size rounded up to the alignment is aligned. Above, all are multiples of
  * 64. */
-void *core_aligned(size_t alignment, size_t size)
+STRATA_FAST void *take_aligned(size_t alignment, size_t size)
 {
 	size_t bytes = round_up(size, size_max(alignment, 8));
 	void *block = NULL;
@@ -185,7 +185,22 @@ void *core_aligned(size_t alignment, size_t size)
 		block = bin_pop(thread_fast.heap, bin_of_object(thread_fast.heap, bytes));
 	else if (size > OBJECT_MAX && size <= LOOKED_UP_MAX && alignment <= 64)
 		block = bin_pop(thread_fast.heap, bin_at(thread_fast.heap, code_aligned16[size]));
+	return block;
+}
+
+void *core_aligned(size_t alignment, size_t size)
+{
+	void *block = take_aligned(alignment, size);
 	return likely(block != NULL) ? block : aligned_slow(alignment, size);
+}
+
+void *core_aligned_for(size_t alignment, size_t size, const void *caller)
+{
+	void *block = take_aligned(alignment, size);
+	if (likely(block != NULL))
+		return block;
+	background_consider(caller);
+	return allocate_aligned(alignment, size, caller);
 }
 
 /* ---- Freeing -------------------------------------------------------------------------------------------------------- */

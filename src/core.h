@@ -47,6 +47,8 @@ void *core_reallocate(void *block, size_t size, void *(*allocate)(size_t));
 
 /* Aligned allocation; looks at check:1. NULL and errno ENOMEM on failure; alignment is a power of two. */
 void *core_aligned(size_t alignment, size_t size);
+/* The same for a call that goes on afterwards, and will return to caller. */
+void *core_aligned_for(size_t alignment, size_t size, const void *caller);
 
 /* The same for a tier that knows its blocks by their class: the heap profile does not make runs of them. */
 void *core_aligned_of_class(size_t alignment, size_t size);

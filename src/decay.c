@@ -23,16 +23,16 @@ uint32_t decay_now(void)
 
 bool decay_is_due(void)
 {
-	return os_clock_ms() >= atomic_load_explicit(&last_tick, memory_order_relaxed) + TICK_MS;
+	return has_passed(os_clock_ms(), atomic_load_explicit(&last_tick, memory_order_relaxed), TICK_MS);
 }
 
-/* A process with so little cannot help its container: no file is opened for it. */
+/* A process with so little cannot help its container: no file is opened for it, but to see that what it saw before is past. */
 #define SMALL_PAGES ((size_t)8 << 20 >> PAGE_SHIFT)
 
 static void look_around(void)
 {
 	struct arena_counters counters = arena_count();
-	if (counters.used_pages + counters.dirty_pages >= SMALL_PAGES)
+	if (counters.used_pages + counters.dirty_pages >= SMALL_PAGES || hunger() > 0)
 		cgroup_look(os_clock_ms());
 }
 
@@ -60,7 +60,7 @@ size_t decay_tick(void)
 	decay_bound();
 	uint64_t now = os_clock_ms();
 	uint64_t last = atomic_load_explicit(&last_tick, memory_order_relaxed);
-	if (now < last + TICK_MS)
+	if (!has_passed(now, last, TICK_MS))
 		return 0;
 	if (!atomic_compare_exchange_strong_explicit(&last_tick, &last, now, memory_order_relaxed, memory_order_relaxed))
 		return 0;

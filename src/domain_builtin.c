@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "domain_builtin.h"
 
+#include "checked.h"
 #include "core.h"
 #include "domain_count.h"
 #include "domain_debug.h"
+#include "options.h"
 
 #include <errno.h>
 #include <string.h>
@@ -36,6 +38,8 @@ static bool measure(unsigned domain, const void *block, const char *function, si
 {
 	if (unlikely(debug_is_on()))
 		return debug_check(domain, block, function, bytes);
+	if (unlikely(options()->check))
+		return checked_measure(block, function, bytes);
 	*bytes = core_public_usable(block, function);
 	return *bytes != 0;
 }

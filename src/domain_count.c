@@ -131,18 +131,32 @@ static bool is_above(unsigned domain, uint64_t limit, uint64_t bytes)
 	return now > limit || bytes > limit - now;
 }
 
-/* Tells that the soft limit was passed, once; takes note when it no longer is. */
+/* After blocks were freed, when nobody may be called: takes note when the soft limit, which was told of, no longer is passed. */
+static void note_fall(unsigned domain)
+{
+	struct total *total = &totals[domain];
+	if (atomic_load_explicit(&total->over, memory_order_relaxed) && !is_above(domain, read_limit(&total->soft_bytes), 0))
+		atomic_store_explicit(&total->over, false, memory_order_relaxed);
+}
+
+/* After an allocation: tells, once, that it has been. */
 static void look_at_soft_limit(unsigned domain)
 {
 	struct total *total = &totals[domain];
 	uint64_t soft = read_limit(&total->soft_bytes);
-	bool over = atomic_load_explicit(&total->over, memory_order_relaxed);
-	if (soft == 0 || is_above(domain, soft, 0) == over)
-		return;
-	if (over)
-		atomic_store_explicit(&total->over, false, memory_order_relaxed);
-	else if (quota_may_call_back() && !atomic_exchange_explicit(&total->over, true, memory_order_relaxed))
+	if (atomic_load_explicit(&total->over, memory_order_relaxed))
+		note_fall(domain);
+	else if (soft != 0 && is_above(domain, soft, 0) && quota_may_call_back() &&
+		 !atomic_exchange_explicit(&total->over, true, memory_order_relaxed))
 		quota_call_back(domain, (uint64_t)count_live(domain));
+}
+
+static void settle(unsigned domain, bool grew)
+{
+	if (grew)
+		look_at_soft_limit(domain);
+	else
+		note_fall(domain);
 }
 
 bool count_has_room(unsigned domain, size_t bytes)
@@ -249,7 +263,7 @@ bool count_settle_allocated(struct domain_record *record, unsigned domain, size_
 void count_settle_freed(struct domain_record *record, unsigned domain)
 {
 	report(record, domain);
-	look_at_soft_limit(domain);
+	note_fall(domain);
 }
 
 /* ---- One block ------------------------------------------------------------------------------------------------------ */
@@ -260,7 +274,7 @@ static bool count_at_once(unsigned domain, int64_t bytes)
 	if (bytes > 0 && count_refuses(domain, (size_t)bytes))
 		return false;
 	add_reported(&totals[domain], bytes);
-	look_at_soft_limit(domain);
+	settle(domain, bytes > 0);
 	return true;
 }
 
@@ -306,7 +320,7 @@ void count_resized(unsigned domain, size_t old, size_t bytes)
 		owner_add(record->free_credit[domain], more);
 	if (record->allocate_credit[domain] < 0 || record->free_credit[domain] < 0) {
 		report(record, domain);
-		look_at_soft_limit(domain);
+		settle(domain, more > 0);
 	}
 }
 

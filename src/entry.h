@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the faces of the allocator (api.c, malloc.c, operators.cc) share: the way in by malloc's rule, and calloc's.
+ * What the faces of the allocator (api.c, malloc.c, new_delete.c, typed_below.c) share: the way in by malloc's rule, and calloc's.
  */
 #ifndef STRATA_ENTRY_H
 #define STRATA_ENTRY_H

@@ -4,6 +4,7 @@
 
 #include "arena_count.h"
 #include "bin.h"
+#include "bin_decline.h"
 #include "bin_limit.h"
 #include "bin_slots.h"
 #include "check.h"
@@ -81,24 +82,25 @@ static bool send_home(struct heap *heap, void *block)
  * need not wait for the one before. */
 #define HOME_BATCH 64u
 
-static void bring_home(struct heap *heap, unsigned class, void *const *blocks, unsigned count, bool (*other)(struct heap *, void *))
+static void bring_home(struct heap *heap, unsigned class, void *const *blocks, unsigned count,
+		       bool (*not_simply_home)(struct heap *, void *))
 {
 	for (unsigned i = 0; i < count; i++)
 		__builtin_prefetch(&region.pools[page_of(blocks[i])], 1);
 	for (unsigned done = 0; done < count; done++) {
 		done += pool_home_many(heap, class, blocks + done, count - done);
 		if (done < count)
-			other(heap, blocks[done]);
+			not_simply_home(heap, blocks[done]);
 	}
 }
 
 /* The newest blocks of a bin, as many as it has at most. */
-static void take_newest_home(struct heap *heap, unsigned class, unsigned count, bool (*other)(struct heap *, void *))
+static void take_newest_home(struct heap *heap, unsigned class, unsigned count, bool (*not_simply_home)(struct heap *, void *))
 {
 	struct bin *bin = &heap->bins[class];
 	while (count > 0) {
 		unsigned some = (unsigned)size_min(count, HOME_BATCH);
-		bring_home(heap, class, bin_drop_newest(bin, some), some, other);
+		bring_home(heap, class, bin_drop_newest(bin, some), some, not_simply_home);
 		count -= some;
 	}
 }
@@ -120,14 +122,19 @@ void heap_take_claimed_home(struct heap *heap, unsigned class, void *const *bloc
 /* Fewer bytes than the same call can give back (retain.c). */
 #define FLUSH_BYTES ((size_t)384 << 10)
 
-static size_t flush_newest(struct heap *heap, unsigned class)
+static unsigned flush_count(const struct heap *heap, unsigned class)
 {
-	struct bin *bin = &heap->bins[class];
+	const struct bin *bin = &heap->bins[class];
 	unsigned want = (unsigned)size_min((size_t)bin->limit / 2 + 1, HOME_BATCH);
 	want = (unsigned)size_min(want, FLUSH_BYTES / size_classes[class].size + 1);
-	want = (unsigned)size_min(want, bin_count(bin));
-	take_newest_home(heap, class, want, send_home);
-	return want * size_classes[class].size;
+	return (unsigned)size_min(want, bin_count(bin));
+}
+
+static size_t flush_newest(struct heap *heap, unsigned class)
+{
+	unsigned count = flush_count(heap, class);
+	take_newest_home(heap, class, count, send_home);
+	return count * size_classes[class].size;
 }
 
 /* Bins that were neither filled nor overflowed for a whole round go home, a part with each tick. A bin that is in use, but
@@ -183,6 +190,13 @@ static bool tick_sometimes(struct heap *heap)
 	return true;
 }
 
+/* Of a class whose bin is closed. */
+static void *take_one(struct heap *heap, unsigned class)
+{
+	remote_drain(heap, true);
+	return decline_take(heap, class);
+}
+
 int heap_allocate(struct heap *heap, unsigned class, void **block)
 {
 	struct bin *bin = &heap->bins[class];
@@ -190,8 +204,10 @@ int heap_allocate(struct heap *heap, unsigned class, void **block)
 	if (unlikely(!heap_try_lock_own(heap)))
 		return -EBUSY;
 	class_set_add(&heap->used_bins, class);
-	int result = bin_newest(bin) != NULL ? 0 : fill(heap, class);
-	*block = result == 0 ? bin_pop(heap, bin) : NULL;
+	*block = limit_is_closed(heap, class) ? take_one(heap, class) : NULL;
+	int result = *block != NULL || bin_newest(bin) != NULL ? 0 : fill(heap, class);
+	if (*block == NULL && result == 0)
+		*block = bin_pop(heap, bin);
 	limit_lower(heap, class);
 	fall_with_heap(heap);
 	walk_bin(heap, class);
@@ -201,25 +217,54 @@ int heap_allocate(struct heap *heap, unsigned class, void **block)
 	return result;
 }
 
-static void make_room(struct heap *heap, unsigned class)
+/* The rest of a bin that is to be closed, if that is not too much for one call. */
+static void close(struct heap *heap, unsigned class)
 {
-	if (!limit_overflow(heap, class))
-		flush_newest(heap, class);
+	unsigned left = bin_count(&heap->bins[class]);
+	if (left > 2 * HOME_BATCH || left * size_classes[class].size > FLUSH_BYTES) {
+		limit_give_up_spare(heap, class);
+		return;
+	}
+	take_newest_home(heap, class, left, send_home);
+	limit_close(heap, class);
 }
 
-int heap_free(struct heap *heap, unsigned class, void *block)
+/* Of a bin that was met full before, and not empty since, the newest blocks when others had gone home are compared. */
+static void make_room(struct heap *heap, unsigned class)
+{
+	bool again = class_set_has(&heap->overflowed, class);
+	if (limit_overflow(heap, class))
+		return;
+	unsigned newest = flush_count(heap, class);
+	bool takes = again && decline_saw_takes(heap, class, newest);
+	flush_newest(heap, class);
+	if (decline_begins(heap, class, newest, takes))
+		close(heap, class);
+}
+
+static void put(struct heap *heap, unsigned class, void *block)
 {
 	struct bin *bin = &heap->bins[class];
-	owner_add(heap->slow_calls, 1);
-	if (unlikely(!heap_try_lock_own(heap)))
-		return -EBUSY;
-	class_set_add(&heap->used_bins, class);
 	if (bin->credit == 0)
 		make_room(heap, class);
 	if (bin->credit > 0)
 		bin_put_locked(bin, block);
 	else
 		heap_take_home(heap, block);
+}
+
+int heap_free(struct heap *heap, unsigned class, void *block)
+{
+	owner_add(heap->slow_calls, 1);
+	if (unlikely(!heap_try_lock_own(heap)))
+		return -EBUSY;
+	class_set_add(&heap->used_bins, class);
+	if (limit_is_closed(heap, class)) {
+		if (heap_take_home(heap, block))
+			decline_came_home(heap, class, block);
+	} else {
+		put(heap, class, block);
+	}
 	fall_with_heap(heap);
 	walk_bin(heap, class);
 	pool_check_heap(heap);

@@ -10,7 +10,7 @@
 
 struct idle_look {
 	_Atomic uint32_t sum;
-	_Atomic uint32_t since; /* clock_ms, 32 bits of it */
+	_Atomic uint32_t since; /* os_clock_ms, 32 bits of it */
 };
 
 static inline uint64_t idle_mix(uint64_t sum, uint64_t value)

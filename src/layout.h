@@ -126,7 +126,7 @@ struct arena {
 	/* 1: a dirty page that the kernel may take when it pleases (MADV_FREE) and that was not claimed since. A page costs
 	 * memory if it is dirty and not given. */
 	_Atomic uint64_t given;
-	_Atomic uint32_t idle_since; /* clock_ms (32 bits of it) when pages were last returned, or refused a purge; a hint for the decay */
+	_Atomic uint32_t idle_since; /* os_clock_ms (32 bits of it) when pages were last returned, or refused a purge; a hint for the decay */
 	/* Number + 1 of the node that its memory lies on; 0: none, or not known. Written by who has claimed the arena whole. */
 	_Atomic uint8_t node;
 } STRATA_ALIGNED(32);
@@ -204,7 +204,7 @@ _Static_assert(sizeof(struct pool) == CACHE_LINE, "metadata is at most 2 % of th
  * lie in it: no pop waits for the line of a block, and nothing that a program writes after free can lead it astray. The slot at the
  * bottom is NULL, so that there is no test for an empty one but that of the block. The owning thread touches top, slots and credit
  * without atomics; who claims the bins of a sleeping thread marks the slots, takes what was not taken meanwhile and lowers limit by
- * that (claim.c). Limit is written under busy; read without, relaxed, by the owner as a hint (slow.c), by others for statistics.
+ * that (claim.c). Limit is written under busy; read without, relaxed, by the owner as a hint (serves_here in core.c), by others for statistics.
  * Larger blocks in it may be of another heap's pools.
  *
  *   count = limit - credit             blocks on the stack
@@ -245,7 +245,7 @@ struct page_set {
 struct page_account {
 	int32_t used;  /* claimed, less those that were returned */
 	int32_t dirty; /* by how many more pages are free and cost memory */
-	uint32_t now;  /* clock_ms, 32 bits of it, read when pages were returned since the heap was locked; 0: not yet */
+	uint32_t now;  /* os_clock_ms, 32 bits of it, read when pages were returned since the heap was locked; 0: not yet */
 };
 
 /* By how much limits of bins were raised, and how much of that the sums over all heaps know (bin_limit.c). */
@@ -267,6 +267,16 @@ struct outgoing {
 /* Of a claimed heap: a block that stood in a slot, and in the eight highest bits the class. */
 #define DOUBTS_MOST 16
 #define DOUBT_SHIFT 56
+
+/* By which sizes in decline are known (bin_decline.c), by class, of which some share a place. */
+#define DECLINE_SIGNS 16
+struct decline_signs {
+	/* The class, and of the address of the block that was the newest in its bin when others had gone home; 0: none. */
+	uint32_t newest[DECLINE_SIGNS];
+	/* Of a bin that is closed: frees since a block was last taken; frees and takes of late; and how many more blocks came home to pools that
+	 * are nearly full than to others. */
+	uint8_t in_a_row[DECLINE_SIGNS], frees[DECLINE_SIGNS], takes[DECLINE_SIGNS], full[DECLINE_SIGNS];
+};
 
 enum heap_state {
 	HEAP_UNUSED, /* never had a thread */
@@ -309,7 +319,7 @@ struct heap {
 	uint8_t purge_class;           /* of the round of pool_purge_idle; CLASS_COUNT: it is over; read by others as a hint */
 	uint8_t idle_class;            /* of the round of empty_idle_bins; CLASS_COUNT: it is over */
 	page_index purge_next;         /* where pool_purge_idle goes on: a hint */
-	uint32_t purge_since;          /* clock_ms, 32 bits of it, when the round began */
+	uint32_t purge_since;          /* os_clock_ms, 32 bits of it, when the round began */
 	struct class_set overflowed;   /* bins that had blocks brought home for want of room, and were not refilled since */
 	struct class_set used_bins;    /* bins that were filled or overflowed since empty_idle_bins came by */
 	bool slots_gone;               /* of a claimed or dead heap: the memory of its slots went back; read by others as a hint */
@@ -336,7 +346,7 @@ struct heap {
 	_Atomic(void *) inbox STRATA_ALIGNED(CACHE_LINE);
 	_Atomic uint64_t inbox_bytes;  /* handed over and not yet taken home; read by all */
 	_Atomic uint64_t inbox_blocks;
-	/* slow_calls when the inbox was last seen long and the owner at work, and clock_ms then, 32 bits of it. Hints, written and
+	/* slow_calls when the inbox was last seen long and the owner at work, and os_clock_ms then, 32 bits of it. Hints, written and
 	 * read by who hands over (owner_sleeps in remote.c): the time first, then the calls by release, which who reads them acquires. */
 	_Atomic uint32_t seen_calls;
 	_Atomic uint32_t seen_at;
@@ -346,8 +356,12 @@ struct heap {
 	_Atomic uint32_t next_dead;    /* in the stack of dead heaps; relaxed: the CAS on the stack's head orders it */
 	struct idle_look look;         /* of the bins: reclaim.c */
 	/* -- Guarded by busy, here for want of room above. -- */
-	/* What its owner may have been freeing when the memory of the slots went, by class (claim.c). */
-	uint64_t doubts[DOUBTS_MOST];
+	union {
+		/* While it is claimed: what its owner may have been freeing when the memory of the slots went, by class (claim.c). */
+		uint64_t doubts[DOUBTS_MOST];
+		/* While it is not. What a claim left in it is a hint that misleads once. */
+		struct decline_signs decline;
+	};
 	struct page_account account;
 	int32_t object_limits;         /* by how much limits of object classes were raised: no other thread asks (bin_limit.c) */
 };

@@ -102,6 +102,10 @@ static STRATA_READ_MOSTLY _Atomic int64_t hold_below = INT64_MAX;
 /* Arenas that were last wanted: what was told of one size does not hold for another. Written by who looks; relaxed: either will do. */
 static STRATA_READ_MOSTLY _Atomic size_t last_wanted;
 
+/* When the system, or a limit of the process's, last refused it, ms: for a moment, it may be. Relaxed, as above. */
+static STRATA_READ_MOSTLY _Atomic uint64_t hold_refused_at;
+#define HOLD_AGAIN_MS 1000u
+
 static size_t count_of(uint64_t word)
 {
 	return word >> 32;
@@ -145,13 +149,15 @@ static void clean(arena_index first, size_t arenas)
 
 static void hold(size_t arenas)
 {
+	uint64_t now = os_clock_ms();
 	if (pages_that_cost() >= atomic_load_explicit(&hold_below, memory_order_relaxed) ||
+	    !has_passed(now, atomic_load_explicit(&hold_refused_at, memory_order_relaxed), HOLD_AGAIN_MS) ||
 	    !arena_charge(arenas * ARENA_PAGES))
 		return;
 	arena_index first = os_would_refuse(arenas * ARENA_SIZE) ? NO_ARENA : arena_claim_whole(arenas, 1);
 	if (first == NO_ARENA) {
 		arena_recharge(-(int64_t)(arenas * ARENA_PAGES));
-		wait_for_less_than(pages_that_cost(), arenas);
+		atomic_store_explicit(&hold_refused_at, now, memory_order_relaxed);
 		return;
 	}
 	arena_count_taken(first, arenas);
@@ -171,6 +177,7 @@ static void look_at_emergency(void)
 	if (atomic_load_explicit(&last_wanted, memory_order_relaxed) != wanted) {
 		atomic_store_explicit(&last_wanted, wanted, memory_order_relaxed);
 		atomic_store_explicit(&hold_below, INT64_MAX, memory_order_relaxed);
+		atomic_store_explicit(&hold_refused_at, 0, memory_order_relaxed);
 	}
 	if (word != 0 && atomic_compare_exchange_strong_explicit(&held, &word, 0, memory_order_acq_rel, memory_order_relaxed))
 		let_go(word);
@@ -182,10 +189,16 @@ void limit_look(void)
 {
 	if (others_read(region_span) == 0)
 		return;
-	if (arena_is_limited())
-		heap_tell_all();
 	look_at_soft_limit();
 	look_at_emergency();
+}
+
+/* From then on heaps owe nothing: who is in his now tells when he leaves it. */
+void limit_changed(void)
+{
+	if (others_read(region_span) != 0 && arena_is_limited())
+		heap_tell_all();
+	limit_look();
 }
 
 /* ---- What a refused call does before it fails ----------------------------------------------------------------------- */

@@ -25,7 +25,11 @@ struct relief {
  * thread only tries (thread.h). */
 bool relief_gave(struct relief *relief);
 
+/* Tells the handler if the soft limit has been passed, and takes the reserve if it is to be had. */
 void limit_look(void);
+
+/* After a setting was changed: the same, with all that heaps owe in the sum. */
+void limit_changed(void);
 
 /* After an allocation off the fast path: whether a limit has been passed. */
 static inline void limit_settle(void)
@@ -35,6 +39,7 @@ static inline void limit_settle(void)
 		limit_look();
 }
 
+/* Forgets what the handler was told if that is past. */
 void limit_look_down(void);
 
 /* After pages were freed: whether what the handler was told of is past. Else a fall between two allocations would not be seen. */

@@ -29,6 +29,7 @@ STRATA_SOURCES = \
 	src/retain.h src/retain.c \
 	src/pool.h src/pool.c src/pool_home.c \
 	src/pool_purge.h src/pool_purge.c \
+	src/bin_decline.h src/bin_decline.c \
 	src/bin_limit.h src/bin_limit.c \
 	src/bin_slots.h src/bin_slots.c \
 	src/heap.h src/heap.c src/heap_bins.c \

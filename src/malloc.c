@@ -116,7 +116,7 @@ STRATA_PUBLIC int posix_memalign(void **result, size_t alignment, size_t size)
 	if (unlikely(!is_power_of_two(alignment) || alignment % sizeof(void *) != 0))
 		return EINVAL;
 	int saved_errno = errno;
-	void *block = core_aligned(size_max(alignment, 16), size);
+	void *block = core_aligned_for(size_max(alignment, 16), size, __builtin_return_address(0));
 	if (unlikely(block == NULL))
 		return errno = ENOMEM;
 	errno = saved_errno;

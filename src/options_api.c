@@ -66,7 +66,7 @@ static int change(const struct option *option, size_t value, const char *word)
 	}
 	if (is_setting(option, offsetof(struct options, profile_bytes)))
 		profile_prepare();
-	limit_look();
+	limit_changed();
 	background_note_filters();
 	return 0;
 }

@@ -44,14 +44,14 @@ int os_refresh(void *start, size_t size);
  * and others: nothing has moved. -EACCES: nor has anything, and to can be read only, if at all. */
 int os_move(void *from, void *to, size_t size);
 
+/* The same to where there is room, which *to tells: to be released. */
+int os_take(void *from, size_t size, void **to);
+
 /* While a limit on address space or data is being lowered os_move moves nothing: it would be refused after its place was given up. Waits
  * for who is just moving something, a second at most. After a fork the child has nobody who does. */
 void os_bar_moves(void);
 void os_allow_moves(void);
 void os_moves_after_fork_in_child(void);
-
-/* The same to where there is room, which *to tells: to be released. */
-int os_take(void *from, size_t size, void **to);
 
 /* Says that huge pages are welcome in the range. */
 void os_advise_huge(void *start, size_t size);

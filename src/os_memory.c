@@ -62,12 +62,15 @@ void *os_reserve(size_t size, size_t alignment)
 	int saved_errno = errno;
 	if (pretend_refusal())
 		return NULL;
+	/* Without room to align, neighbours become one mapping. */
+	if (alignment <= os_page_size())
+		alignment = 0;
 	char *start = os.map(NULL, size + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (start == MAP_FAILED) {
 		errno = saved_errno;
 		return NULL;
 	}
-	char *aligned = (char *)round_up((uintptr_t)start, alignment);
+	char *aligned = alignment != 0 ? (char *)round_up((uintptr_t)start, alignment) : start;
 	if (aligned != start)
 		os.unmap(start, (size_t)(aligned - start));
 	if (aligned != start + alignment)

@@ -265,13 +265,10 @@ static bool want_purged(struct pool *pool, const struct size_class *class)
 	return true;
 }
 
-unsigned pool_take(struct heap *heap, unsigned class_index, void **slots, unsigned least, unsigned most)
+static unsigned take_from_pool(struct heap *heap, struct pool *pool, void **slots, unsigned least, unsigned most)
 {
+	unsigned class_index = pool->class;
 	const struct size_class *class = &size_classes[class_index];
-	page_index page = heap->pools[class_index].first;
-	if (page == NO_PAGE)
-		return 0;
-	struct pool *pool = &region.pools[page];
 	pool->idle = false;
 	if (unlikely(pool->purged != 0) && !want_purged(pool, class)) {
 		list_remove(heap, pool);
@@ -283,6 +280,24 @@ unsigned pool_take(struct heap *heap, unsigned class_index, void **slots, unsign
 		list_remove(heap, pool);
 	owner_add(heap->out_blocks[class_index], count);
 	return count;
+}
+
+unsigned pool_take(struct heap *heap, unsigned class, void **slots, unsigned least, unsigned most)
+{
+	page_index first = heap->pools[class].first;
+	return first != NO_PAGE ? take_from_pool(heap, &region.pools[first], slots, least, most) : 0;
+}
+
+void *pool_take_back(struct heap *heap, unsigned class)
+{
+	const struct pool_list *list = &heap->pools[class];
+	page_index page = list->first != NO_PAGE ? list->last : NO_PAGE;
+	void *block;
+	if (page != NO_PAGE && region.pools[page].home_count == 0)
+		page = region.pools[page].previous;
+	if (page == NO_PAGE || region.pools[page].home_count == 0)
+		return NULL;
+	return take_from_pool(heap, &region.pools[page], &block, 1, 1) > 0 ? block : NULL;
 }
 
 void pool_to_front(struct heap *heap, struct pool *pool)

@@ -13,6 +13,10 @@
  * does not allow the pages that it gave back meanwhile. */
 unsigned pool_take(struct heap *heap, unsigned class, void **slots, unsigned least, unsigned most);
 
+/* One that is home, of the pool to which blocks first came home, but for one that has some that were never handed out. NULL: there is no
+ * such, or the limit does not allow it. */
+void *pool_take_back(struct heap *heap, unsigned class);
+
 /* The pool, which has blocks to give, is the next that pool_take takes from. */
 void pool_to_front(struct heap *heap, struct pool *pool);
 

@@ -18,6 +18,7 @@
 #include "options.h"
 #include "profile.h"
 #include "region_fit.h"
+#include "run.h"
 #include "stats.h"
 #include "thread.h"
 #include "typed.h"
@@ -73,6 +74,7 @@ static void after_fork_in_child(void)
 	typed_fork_child();
 	call_stack_after_fork_in_child();
 	profile_fork_child();
+	run_fork_child();
 }
 
 /* ---- The library's beginning and end -------------------------------------------------------------------------------- */

@@ -157,6 +157,11 @@ void *profile_reallocate(void *block, size_t size, const void *caller)
 	return moved;
 }
 
+void profile_pause(void)
+{
+	thread_self.sample_paused = true;
+}
+
 void profile_resume(void)
 {
 	thread_self.sample_paused = false;

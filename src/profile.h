@@ -28,6 +28,9 @@ STRATA_COLD void *profile_allocate(size_t size, size_t alignment, bool zero, con
 STRATA_COLD void *profile_reallocate(void *block, size_t size, const void *caller);
 void profile_resume(void);
 
+/* What the calling thread allocates until profile_resume is not drawn for. */
+void profile_pause(void);
+
 /* From the constructor, and when the setting was changed: the signal that asks for it. 0, or EINVAL: it cannot be. */
 int profile_begin(void);
 /* There too, likewise: what must not be done first in the middle of a call. */

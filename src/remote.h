@@ -3,7 +3,7 @@
  * Frees across threads. A block of another heap waits in a slot of the freeing thread, by owner; a full slot goes into the
  * owner's inbox by one compare-and-swap. Nobody writes to what was handed over until the owner, or who drains for it, has
  * taken it. It does not enter the freeing thread's own bins, which would have two threads write to one cache line ever after,
- * and let blocks pile up where nobody allocates; but for larger ones, to half of what the bin may hold (slow.c).
+ * and let blocks pile up where nobody allocates; but for larger ones, to half of what the bin may hold (serves_here in core.c).
  *
  *   hand over / hand over   CAS on owner->inbox
  *   hand over / drain       CAS against exchange: the batch is in the one taken, or in the next

@@ -78,18 +78,15 @@ static bool has_room(struct heap *heap, unsigned class)
 	return heap->bins[class].credit > 0 || limit_overflow(heap, class);
 }
 
-/* False for a fault. */
-static bool take_in(struct heap *heap, unsigned class, void *block, bool into_bins)
+static void take_in(struct heap *heap, unsigned class, void *block, bool into_bins)
 {
 	struct bin *bin = &heap->bins[class];
 	if (!into_bins || !has_room(heap, class))
-		return heap_take_home(heap, block);
-	if (unlikely(bin_newest(bin) == block)) {
+		heap_take_home(heap, block);
+	else if (unlikely(bin_newest(bin) == block))
 		misuse_twice(block);
-		return false;
-	}
-	bin_put_locked(bin, block);
-	return true;
+	else
+		bin_put_locked(bin, block);
 }
 
 void remote_drain(struct heap *heap, bool into_bins)
@@ -100,9 +97,9 @@ void remote_drain(struct heap *heap, bool into_bins)
 	struct arrival arrival = { .most = atomic_load(&heap->inbox_blocks) };
 	enter_carrier(&arrival, first);
 	void *block;
-	do {
-		block = next_arrived(&arrival);
-	} while (block != NULL && take_in(heap, arrival.class, block, into_bins));
+	/* A fault is told, and what came beside it is none. */
+	while ((block = next_arrived(&arrival)) != NULL)
+		take_in(heap, arrival.class, block, into_bins);
 	atomic_fetch_sub_explicit(&heap->inbox_bytes, arrival.bytes, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&heap->inbox_blocks, arrival.blocks, memory_order_relaxed);
 }

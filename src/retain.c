@@ -144,7 +144,7 @@ static void widen(const struct arena_counters *counters)
 void retain_narrow(uint64_t now)
 {
 	uint64_t since = atomic_load_explicit(&window_since, memory_order_relaxed);
-	if (now < since + (uint64_t)options()->decay_ms ||
+	if (!has_passed(now, since, (uint64_t)options()->decay_ms) ||
 	    !atomic_compare_exchange_strong_explicit(&window_since, &since, now, memory_order_relaxed, memory_order_relaxed))
 		return;
 	uint64_t lowest = atomic_load_explicit(&lowest_used, memory_order_relaxed);

@@ -20,6 +20,14 @@
 /* Runs that were remapped are mappings of their own to the kernel, which allows a process 65530: beyond this many we copy. */
 static _Atomic uint32_t moved_runs;
 #define MOVED_MOST 8192u
+/* In the child of a fork the kernel joins none to its neighbours when it is refreshed: there they count for good. Written by that child
+ * while it is alone. */
+static bool stay_apart;
+
+void run_fork_child(void)
+{
+	stay_apart = true;
+}
 
 /* From this size on a move is cheaper by remapping than by copying. */
 #define REMAP_FROM ((size_t)512 << 10)
@@ -155,7 +163,8 @@ void *run_allocate(size_t size, size_t alignment, bool zero)
 static void free_arenas(page_index first, size_t pages, size_t arenas, bool moved)
 {
 	if (moved) {
-		atomic_fetch_sub_explicit(&moved_runs, 1, memory_order_relaxed);
+		if (!stay_apart)
+			atomic_fetch_sub_explicit(&moved_runs, 1, memory_order_relaxed);
 		int result = region_refresh(first / ARENA_PAGES, arenas);
 		if (unlikely(result == -EACCES))
 			return; /* not memory any more: nobody's from now on */
@@ -425,8 +434,11 @@ void *run_move(void *block, size_t size)
 		return NULL;
 	bool both_whole = region.pools[page_of(block)].run.arenas != 0 && region.pools[page_of(to)].run.arenas != 0;
 	int result = both_whole ? remap(block, to, old) : -EINVAL;
-	if (unlikely(result == -EACCES))
-		return NULL; /* what cannot be written stays claimed, for good */
+	if (unlikely(result == -EACCES)) {
+		/* What cannot be written stays claimed, for good, and is no block. */
+		run_count_add(-(int64_t)region.pools[page_of(to)].run.pages, -1);
+		return NULL;
+	}
 	if (result != 0)
 		memcpy(to, block, size_min(old, size));
 	struct pool *record = &region.pools[page_of(block)];

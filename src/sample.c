@@ -68,6 +68,11 @@ void sample_end(uint32_t number)
 	number_stack_push(&ended, number, next_of);
 }
 
+size_t sample_committed(void)
+{
+	return reserved_at(&table) != NULL ? TABLE_BYTES : 0;
+}
+
 uint32_t sample_bound(void)
 {
 	return reserved_at(&table) != NULL ? atomic_load_explicit(&begun, memory_order_relaxed) : 0;

@@ -15,6 +15,9 @@ uint32_t sample_begin(size_t size, stack_number stack);
 void sample_resize(uint32_t number, size_t size);
 void sample_end(uint32_t number);
 
+/* Bytes of records, as committed. */
+size_t sample_committed(void);
+
 /* All numbers are below this. */
 uint32_t sample_bound(void);
 

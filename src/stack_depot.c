@@ -69,10 +69,14 @@ static bool commit_to(struct depot *depot, size_t end)
 static stack_number take_room(struct depot *depot, unsigned count)
 {
 	size_t words = sizeof(struct stack) / sizeof(uint64_t) + count;
-	size_t at = FIRST_WORD + atomic_fetch_add_explicit(&depot->used, words, memory_order_relaxed);
-	/* Room that could not be committed is left unused: others may have taken what follows. */
-	if (at + words > DEPOT_WORDS || !commit_to(depot, (at + words) * sizeof(uint64_t)))
-		return 0;
+	size_t used = atomic_load_explicit(&depot->used, memory_order_relaxed);
+	size_t at;
+	/* Memory first: what is refused for a moment is asked for again by the next. */
+	do {
+		at = FIRST_WORD + used;
+		if (at + words > DEPOT_WORDS || !commit_to(depot, (at + words) * sizeof(uint64_t)))
+			return 0;
+	} while (!atomic_compare_exchange_weak_explicit(&depot->used, &used, used + words, memory_order_relaxed, memory_order_relaxed));
 	return (stack_number)at;
 }
 
@@ -118,4 +122,10 @@ unsigned depot_get(stack_number number, void *const **frames)
 	const struct stack *stack = stack_at(depot, number);
 	*frames = stack->frames;
 	return stack->count;
+}
+
+size_t depot_committed(void)
+{
+	struct depot *depot = reserved_at(&the_depot);
+	return depot != NULL ? DEPOT_STEP + atomic_load_explicit(&depot->committed, memory_order_relaxed) : 0;
 }

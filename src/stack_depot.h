@@ -14,6 +14,9 @@ typedef uint32_t stack_number; /* 0: not known */
 /* The number of the stack. 0 where there is no room for it. */
 stack_number depot_put(void *const *frames, unsigned count);
 
+/* Bytes of records, as committed. */
+size_t depot_committed(void);
+
 /* The stack with this number: its frames, and how many. */
 unsigned depot_get(stack_number number, void *const **frames);
 

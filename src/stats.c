@@ -10,8 +10,12 @@
 #include "remote.h"
 #include "run_cache.h"
 #include "run_count.h"
+#include "sample.h"
+#include "stack_depot.h"
 #include "stats_copy.h"
 #include "typed.h"
+#include "typed_cache.h"
+#include "typed_depot.h"
 
 #include <string.h>
 
@@ -95,7 +99,8 @@ static void fill_pages(struct strata_stats *stats, struct arena_counters arenas,
 	stats->pooled_bytes = at_least_zero((int64_t)(arenas.used_pages * PAGE_SIZE) - (int64_t)(runs->bytes + cached_runs) -
 					    pooled->out_bytes);
 	stats->purged_bytes = arenas.purged_bytes;
-	stats->metadata_bytes = region_metadata_bytes() + slots * PAGE_SIZE;
+	stats->metadata_bytes = region_metadata_bytes() + slots * PAGE_SIZE + cache_committed() + typed_depot_committed() +
+				sample_committed() + depot_committed();
 	stats->reserved_bytes = others_read(region.reserved_bytes);
 }
 

@@ -64,7 +64,8 @@ struct type_list {
 	uint64_t gone;            /* of kept: what those held that were taken */
 } STRATA_ALIGNED(CACHE_LINE);
 
-#define KEPT_SHIFT 20
+#define KEPT_SHIFT 24
+#define KEPT_ITEMS_MOST (((size_t)1 << (63 - KEPT_SHIFT)) - 1)
 #define LIST_CLOSED ((void **)UINTPTR_MAX)
 
 /* The rest of a list, off the fast path; as above. */

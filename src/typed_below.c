@@ -4,6 +4,7 @@
 #include "check.h"
 #include "core.h"
 #include "entry.h"
+#include "profile.h"
 
 #include <errno.h>
 #include <string.h>
@@ -72,7 +73,7 @@ void *below_make(const strata_type *record)
 
 void *below_make_long(const strata_type *record, size_t size)
 {
-	void *object = core_aligned(record->type->alignment, size);
+	void *object = core_aligned_of_class(record->type->alignment, size);
 	if (object == NULL || below_construct(record, object, size) == NULL)
 		return NULL;
 	below_count_items(record, (int64_t)core_usable(object, "strata_type_alloc"));
@@ -154,7 +155,9 @@ void *below_grow(const strata_type *record, void *buffer, size_t capacity, size_
 		return NULL;
 	}
 	bytes = buffer_bytes(bytes);
+	profile_pause();
 	void *grown = core_reallocate(buffer, bytes, allocate_buffer);
+	profile_resume();
 	if (grown != NULL) {
 		*got = bytes / record->item_size;
 		below_count_items(record, (int64_t)(*got - capacity));
@@ -169,7 +172,9 @@ void *below_table(const strata_type *record, size_t slots)
 		errno = ENOMEM;
 		return NULL;
 	}
+	profile_pause();
 	void *table = bytes > CLEARED_MAX ? allocate_zeroed_slow(bytes) : allocate_buffer(bytes);
+	profile_resume();
 	if (table == NULL)
 		return NULL;
 	if (bytes <= CLEARED_MAX)

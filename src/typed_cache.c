@@ -54,9 +54,19 @@ static void bury(struct type_cache *cache)
 	number_stack_push(&dead_stack, cache->number + 1, next_of);
 }
 
+static size_t cache_size(void)
+{
+	return round_up(sizeof(struct type_cache), os_page_size());
+}
+
+size_t cache_committed(void)
+{
+	return cache_count() * cache_size();
+}
+
 static struct type_cache *create(void)
 {
-	size_t size = round_up(sizeof(struct type_cache), os_page_size());
+	size_t size = cache_size();
 	struct type_cache *cache = os_reserve(size, os_page_size());
 	if (cache == NULL)
 		return NULL;

@@ -24,6 +24,8 @@ void cache_end(struct type_cache *cache);
 
 /* Caches made so far are numbered 0 ... cache_count() - 1; cache_at may be NULL for one that is being made. */
 uint32_t cache_count(void);
+/* Their bytes, as committed. */
+size_t cache_committed(void);
 struct type_cache *cache_at(uint32_t number);
 
 #endif

@@ -49,8 +49,8 @@ void *typed_checked_allocate(const strata_type *record, size_t length)
 /* The block is the program's, and the mark behind it that of the record and length. */
 static bool is_of_type(const strata_type *record, const char *object, size_t length, const char *function)
 {
-	size_t requested = checked_usable(object, function);
-	if (requested == 0)
+	size_t requested;
+	if (!checked_measure(object, function, &requested))
 		return false;
 	struct mark mark = { 0, 0 };
 	if (requested >= sizeof mark)

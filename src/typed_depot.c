@@ -129,10 +129,16 @@ void typed_depot_count_refill(const strata_type *record)
 	atomic_fetch_add_explicit(&depot_of(record)->refills, 1, memory_order_relaxed);
 }
 
+size_t typed_depot_committed(void)
+{
+	uint32_t made = atomic_load_explicit(&batches_made, memory_order_relaxed);
+	return made != 0 ? round_up(made + 1, BATCH_STEP) * sizeof(struct batch) : 0;
+}
+
 bool typed_depot_is_idle(const strata_type *record, uint64_t now, uint64_t idle_ms)
 {
 	struct depot *depot = depot_of(record);
-	if (now - atomic_load_explicit(&depot->seen_at, memory_order_relaxed) < idle_ms)
+	if (!has_passed(now, atomic_load_explicit(&depot->seen_at, memory_order_relaxed), idle_ms))
 		return false;
 	atomic_store_explicit(&depot->seen_at, now, memory_order_relaxed);
 	uint64_t refills = atomic_load_explicit(&depot->refills, memory_order_relaxed);

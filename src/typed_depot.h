@@ -27,6 +27,9 @@ unsigned typed_depot_take(const strata_type *record, void *objects[BATCH_OBJECTS
 /* The batch that was taken went to a list. */
 void typed_depot_count_refill(const strata_type *record);
 
+/* Bytes of records of batches, as committed. */
+size_t typed_depot_committed(void);
+
 /* Whether nobody has taken a batch since the last call that asked, which was idle_ms ago at least; else it did not ask. */
 bool typed_depot_is_idle(const strata_type *record, uint64_t now, uint64_t idle_ms);
 

@@ -95,7 +95,7 @@ static bool pass_is_due(enum typed_callbacks callbacks, uint64_t now, uint64_t e
 	uint64_t last = atomic_load_explicit(begun, memory_order_relaxed);
 	if (atomic_load_explicit(&passes[callbacks].next, memory_order_relaxed) != 0)
 		return true;
-	return now - last >= every &&
+	return has_passed(now, last, every) &&
 	       atomic_compare_exchange_strong_explicit(begun, &last, now, memory_order_relaxed, memory_order_relaxed);
 }
 
@@ -104,7 +104,7 @@ static size_t pass(struct type_cache *cache, enum typed_callbacks callbacks)
 	uint64_t now = os_clock_ms();
 	uint64_t every = size_max(options()->decay_ms, PASS_MS_LEAST);
 	size_t bytes = 0;
-	if (cache != NULL && now - cache->last_pass >= every) {
+	if (cache != NULL && has_passed(now, cache->last_pass, every)) {
 		cache->last_pass = now;
 		bytes += pass_cache(cache);
 	}

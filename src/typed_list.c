@@ -131,8 +131,10 @@ static void set_limit(struct type_cache *cache, const strata_type *record, size_
 	count_limit(cache, record, (int64_t)limit - (int64_t)limit_of(list, cold));
 	cold->limit = list->bottom + limit;
 	owner_set(list->limit, record->type->reset != NULL ? NULL : cold->limit);
-	if (record->mark != 0)
-		list->kept_limit = ((limit * record->type->buffer_weight / record->item_size + 1) << KEPT_SHIFT) - 1;
+	if (record->mark != 0) {
+		size_t items = size_min(limit * record->type->buffer_weight / record->item_size, KEPT_ITEMS_MOST);
+		list->kept_limit = ((items + 1) << KEPT_SHIFT) - 1;
+	}
 }
 
 /* In front of the first object lies a NULL. */

@@ -101,7 +101,7 @@ bool type_fork_child(void)
 #define DEFAULT_KEEP ((size_t)1024)
 #define DEFAULT_KEEP_TABLE ((size_t)512) /* a dict's: it has to be zeroed for the next one, which may not need it */
 #define DEFAULT_OBJECTS ((size_t)8000)
-#define MOST_OBJECTS ((size_t)1 << 30)
+#define MOST_OBJECTS (((size_t)1 << KEPT_SHIFT) - 1)
 #define DEFAULT_BYTES ((size_t)512 << 10)
 
 /* What a bound in bytes reckons for the buffer of each object, whatever it has; all of a list together may not have more. */

@@ -35,6 +35,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_bins \
 	tests/unit/test_arena \
 	tests/unit/test_heap_bins \
+	tests/unit/test_decline \
 	tests/unit/test_bit_word \
 	tests/unit/test_size_class \
 	tests/unit/test_slots \
@@ -186,6 +187,9 @@ tests_unit_test_arena_LDADD = $(INSIDE_LIBS)
 tests_unit_test_typed_idle_SOURCES = tests/unit/test_typed_idle.c tests/unit/typed_support.h
 tests_unit_test_typed_idle_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_typed_idle_LDADD = $(INSIDE_LIBS)
+tests_unit_test_decline_SOURCES = tests/unit/test_decline.c
+tests_unit_test_decline_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_decline_LDADD = $(INSIDE_LIBS)
 tests_unit_test_heap_bins_SOURCES = tests/unit/test_heap_bins.c
 tests_unit_test_heap_bins_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_heap_bins_LDADD = $(INSIDE_LIBS)

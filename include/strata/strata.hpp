@@ -151,7 +151,7 @@ public:
 	object_type &operator=(const object_type &) = delete;
 	~object_type()
 	{
-		/* EAGAIN: another thread is trimming the type. */
+		/* EAGAIN: another thread is trimming the type. The one wait in this header: as long as that takes. */
 		while (strata_type_unregister(type_, nullptr) == EAGAIN)
 			sched_yield();
 	}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Size classes in decline: more of their blocks are freed than wanted, and some are wanted. From a bin each of these would be the block
+ * that was freed last. Where blocks die in the order in which they were made, as in a cache that evicts the oldest, that lies in a pool
+ * that would soon be empty, and keeps it for another turn of the cache: a pool that is half empty for each one that is full. So while it
+ * lasts the bin is closed (bin_limit.h): blocks go home, and who wants one gets it from the fullest pool. That costs some 30 ns a call,
+ * and is for who has pools that are a third empty.
+ */
+#ifndef STRATA_BIN_DECLINE_H
+#define STRATA_BIN_DECLINE_H
+
+#include "layout.h"
+
+/* All by who holds the heap. */
+
+/* Of a bin that is full, and was full before and not empty since: when so many of the newest blocks are about to go home, whether blocks
+ * were taken between. */
+bool decline_saw_takes(const struct heap *heap, unsigned class, unsigned newest);
+
+/* After they went: whether their pools are so empty that the class is better off without its bin; if not, where its newest block is, is
+ * looked at the next time. */
+bool decline_begins(struct heap *heap, unsigned class, unsigned newest, bool takes);
+
+/* Of a class whose bin is closed: after a block came home, or when one is wanted. NULL: none is at home, and the bin is open again. */
+void decline_came_home(struct heap *heap, unsigned class, const void *block);
+void *decline_take(struct heap *heap, unsigned class);
+
+#endif
