@@ -52,7 +52,7 @@ bool arena_charge(size_t pages);
 /* Corrects what was charged, up or down, whatever the limit. */
 void arena_recharge(int64_t pages);
 
-/* For who claims and returns pages (arena.c, arena_whole.c, arena_purge.c): the pages are his, when he calls. */
+/* For whoever claims and returns pages (arena.c, arena_whole.c, arena_purge.c): the pages are his, when he calls. */
 void arena_count_claim(arena_index arena, uint64_t pages, struct page_account *account);
 void arena_count_return(arena_index arena, uint64_t pages, struct page_account *account);
 

@@ -20,7 +20,7 @@ static unsigned bucket_of(uint64_t free)
 
 const uint8_t arena_bucket_most[BUCKET_COUNT] = { 4, 16, 32, 56, 64 };
 
-/* Bit c of listed[w][b]: chunk 64 w + c may have an arena in bucket b. Set after the arena's place; cleared by who finds the
+/* Bit c of listed[w][b]: chunk 64 w + c may have an arena in bucket b. Set after the arena's place; cleared by whoever finds the
  * bucket empty, who then looks at the bucket again. Sequentially consistent, as everything about the lists. The words of the buckets
  * side by side: a search reads a line or two, and a small program writes to one page. */
 static STRATA_LARGE _Atomic uint64_t listed[CHUNK_LIMIT / 64][BUCKET_COUNT] STRATA_ALIGNED(CACHE_LINE);
@@ -32,9 +32,9 @@ static STRATA_LARGE _Atomic uint64_t listed[CHUNK_LIMIT / 64][BUCKET_COUNT] STRA
  * Why one more index changes nothing between operations: what is claimed is decided by the free word, and whether an arena
  * can be lost by that, its place and the summary of all, as without nodes; a search that must not miss one walks that
  * list. A node's summary follows the same rule as that of all, with "in the bucket, and on the node" for "in the bucket": set
- * after its place and its node's bit, cleared by who finds no such arena, who then looks again. An arena's node changes only while it is
- * unused, by who has claimed it whole. So whoever puts it on its list after that sets the summary of its new node; one who comes late from
- * its last life may have set that of the old node as well, and the next to walk there clears it.
+ * after its place and its node's bit, cleared by whoever finds no such arena, who then looks again. An arena's node changes only while it
+ * is unused, by whoever has claimed it whole. So whoever puts it on its list after that sets the summary of its new node; one who comes
+ * late from its last life may have set that of the old node as well, and the next to walk there clears it.
  * (docs/models/arena_node.pml checks this exhaustively.)
  */
 STRATA_FAST _Atomic uint64_t *summary_word(unsigned node, unsigned bucket, uint32_t word)
@@ -61,7 +61,7 @@ static void note_chunk(arena_index index, unsigned bucket)
  *
  * Why an arena with free pages cannot end up on no list, though several threads do this at once: everyone, after writing where
  * it is, looks at the word again, and starts over when it now belongs elsewhere. Take the last change of the word, to a value of
- * bucket b, and the last who writes. Who makes the change looks after it where the arena is, and writes unless that is b. So if what
+ * bucket b, and the last who writes. Whoever makes the change looks after it where the arena is, and writes unless that is b. So if what
  * was written last is not b, it was written after that look, and then who wrote it sees b in the word, and starts over. A thread
  * stopped between leaves at worst one arena unlisted until it goes on.
  * (docs/models/arena_list.pml checks this exhaustively.)
@@ -91,11 +91,11 @@ void arena_word_changed(arena_index index, uint64_t before, uint64_t after)
 }
 
 /*
- * Blocks of several pages leave arenas with free pages, but none in a row: who needs some passes over them all, each time. So who finds
+ * Blocks of several pages leave arenas with free pages, but none in a row: who needs some passes over them all, each time. So whoever finds
  * none says so. That is a hint: an arena that is passed over for it is one whose pages others may have.
  *
  * Why it cannot stay when pages have come back that make such a run: who writes it looks at the word after that, and takes it back if
- * it has one; who returns pages looks at the hint after that. In the one order of all these, either the former sees the pages or the
+ * it has one; whoever returns pages looks at the hint after that. In the one order of all these, either the former sees the pages or the
  * latter the hint. Taking back what another wrote costs a search, no more. (docs/models/arena_lack.pml checks this exhaustively.)
  */
 static uint8_t lack_of(unsigned count)

@@ -10,7 +10,7 @@
 #include "layout.h"
 #include "numa.h"
 
-/* To be called by who has claimed these arenas whole, before he uses them, where there are several nodes. */
+/* To be called by whoever has claimed these arenas whole, before he uses them, where there are several nodes. */
 void arena_node_note(arena_index first, size_t count);
 
 /* ANY_NODE: none, or not known. */

@@ -38,7 +38,7 @@ static uint64_t worth_it(arena_index index, uint64_t free, unsigned least_run)
 }
 
 /* Before Linux 5.18 memory that is locked (mlock, mlockall) does not go back, and stays as dirty as it was: without a pause it would be
- * tried again at each step, and at each free that finds too much of it. Until when, ms; written by who was refused, read by all,
+ * tried again at each step, and at each free that finds too much of it. Until when, ms; written by whoever was refused, read by all,
  * relaxed: a hint. */
 static _Atomic uint64_t refused_until;
 #define REFUSED_PAUSE_MS 100u
@@ -209,7 +209,7 @@ static size_t purge_scan(size_t limit, uint32_t idle_ms, unsigned least_run)
 	uint32_t now = (uint32_t)os_clock_ms();
 	size_t purged = 0;
 	for (; to_scan > 0 && purged < limit && (limit == SIZE_MAX || !is_refused()); to_scan--) {
-		/* Who wants all of it looks at each by himself: what others pass over is too young for them. */
+		/* Whoever wants all of it looks at each by himself: what others pass over is too young for them. */
 		arena_index index = limit == SIZE_MAX ? arenas - to_scan :
 							atomic_fetch_add_explicit(&purge_cursor, 1, memory_order_relaxed) % arenas;
 		if (arena_costly_pages(index) == 0 || !may_go(index, limit, now, idle_ms))

@@ -2,7 +2,7 @@
 /*
  * Whole arenas: claimed and returned by any thread, for runs, and for arena.c to make arenas of pages of.
  *
- *   claim / claim   the CAS on chunk->used decides; who loses looks elsewhere, and lets go what he has of a longer range
+ *   claim / claim   the CAS on chunk->used decides; whoever loses looks elsewhere, and lets go what he has of a longer range
  *   claim / return  as two RMWs on the same word, in either order
  *   purge / claim   purging claims the arena first, by the same word
  */

@@ -28,10 +28,10 @@ STRATA_READ_MOSTLY _Atomic unsigned background_begun;
 
 /* Written by the constructor, after the next. */
 static STRATA_READ_MOSTLY _Atomic bool allowed;
-/* Written once, by who first finds the setting on; a child of a fork has what its parent saw. */
+/* Written once, by whoever first finds the setting on; a child of a fork has what its parent saw. */
 static _Atomic int filters_at_start = FILTERS_UNASKED;
 static _Atomic uint32_t stopping; /* a futex */
-static _Atomic bool running;      /* thread is to be joined; by who begins, after thread, and read before it at the end */
+static _Atomic bool running;      /* thread is to be joined; by whoever begins, after thread, and read before it at the end */
 static pthread_t thread;
 
 /* As many parts as it takes to look at every heap, and on while there is something to give back. */

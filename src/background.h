@@ -8,7 +8,7 @@
 #include "compiler.h"
 #include "options.h"
 
-/* 0: to be begun; 1: begun, or could not be. Set to 1 by a CAS of who begins, and at the end of the process; to 0 in the child of a
+/* 0: to be begun; 1: begun, or could not be. Set to 1 by a CAS of whoever begins, and at the end of the process; to 0 in the child of a
  * fork. */
 extern STRATA_HIDDEN _Atomic unsigned background_begun;
 

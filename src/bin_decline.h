@@ -4,14 +4,14 @@
  * that was freed last. Where blocks die in the order in which they were made, as in a cache that evicts the oldest, that lies in a pool
  * that would soon be empty, and keeps it for another turn of the cache: a pool that is half empty for each one that is full. So while it
  * lasts the bin is closed (bin_limit.h): blocks go home, and who wants one gets it from the fullest pool. That costs some 30 ns a call,
- * and is for who has pools that are a third empty.
+ * and is for whoever has pools that are a third empty.
  */
 #ifndef STRATA_BIN_DECLINE_H
 #define STRATA_BIN_DECLINE_H
 
 #include "layout.h"
 
-/* All by who holds the heap. */
+/* All by whoever holds the heap. */
 
 /* Of a bin that is full, and was full before and not empty since: when so many of the newest blocks are about to go home, whether blocks
  * were taken between. */

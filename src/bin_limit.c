@@ -42,7 +42,7 @@ static int32_t first_limit(unsigned class)
 }
 
 /* Sums over the heaps, of each what it told: what all bins together may hold above a page's worth each, and what those of blocks that
- * are not small may. Changed by who holds a heap, and set by the child of a fork. Relaxed: they order nothing. */
+ * are not small may. Changed by whoever holds a heap, and set by the child of a fork. Relaxed: they order nothing. */
 static _Atomic int64_t all_limits STRATA_ALIGNED(CACHE_LINE);
 static _Atomic int64_t large_limits;
 
@@ -205,7 +205,7 @@ void limit_filled(struct heap *heap, unsigned class, unsigned count)
 		change(heap, class, -bin->credit);
 }
 
-/* Objects have a quarter: thousands that wait in the order in which they were freed are scattered over memory for who takes them next,
+/* Objects have a quarter: thousands that wait in the order in which they were freed are scattered over memory for whoever takes them next,
  * and what comes home from a pool comes in the order of addresses. */
 static bool objects_may_hold(const struct heap *heap, int64_t more)
 {
@@ -270,7 +270,7 @@ bool limit_overflow(struct heap *heap, unsigned class)
 	return false;
 }
 
-/* Up to a page's worth also for who only takes. */
+/* Up to a page's worth also for whoever only takes. */
 void limit_refill(struct heap *heap, unsigned class)
 {
 	size_t page_worth = PAGE_SIZE / size_classes[class].size;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How much a bin may hold: a page's worth at first, doubled when it is met full, but beyond a few blocks only when what was
- * brought home for want of room was wanted again; and as long as the settings cache and cache_all allow. Called by who
+ * brought home for want of room was wanted again; and as long as the settings cache and cache_all allow. Called by whoever
  * holds the heap.
  */
 #ifndef STRATA_BIN_LIMIT_H

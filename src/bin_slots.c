@@ -207,7 +207,7 @@ static void count_far(const struct heap *heap, int sign)
 	atomic_fetch_add_explicit(&all_pages, (size_t)pages, memory_order_relaxed);
 }
 
-static STRATA_READ_MOSTLY _Atomic bool refused; /* relaxed: a hint, written by who is refused */
+static STRATA_READ_MOSTLY _Atomic bool refused; /* relaxed: a hint, written by whoever is refused */
 
 bool slots_can_go(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the slots of a bin lie: behind the heap's record while they are few, in pages of an arena when the bin is deep. By who holds
+ * Where the slots of a bin lie: behind the heap's record while they are few, in pages of an arena when the bin is deep. By whoever holds
  * the heap.
  */
 #ifndef STRATA_BIN_SLOTS_H

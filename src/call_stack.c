@@ -15,13 +15,13 @@
  * one who forks, in a signal's handler. Then the child does without stacks.
  */
 static __thread bool looking;
-/* Set by a constructor, cleared in a child; read by who is about to look. Orders nothing. */
+/* Set by a constructor, cleared in a child; read by whoever is about to look. Orders nothing. */
 static STRATA_READ_MOSTLY _Atomic bool allowed;
-/* Counted by who looks, and by who forks, around it, each before he reads the other; both sequentially consistent, as the rule above
- * needs. Set to 0 in a child. */
+/* Counted by whoever looks, and by whoever forks, around it, each before he reads the other; both sequentially consistent, as the rule
+ * above needs. Set to 0 in a child. */
 static _Atomic unsigned lookers;
 static _Atomic unsigned forks;
-/* Of the lookers those that were waited for in vain: by who forks. Too many let a fork wait for fewer, whose child then does without
+/* Of the lookers those that were waited for in vain: by whoever forks. Too many let a fork wait for fewer, whose child then does without
  * stacks; as many as there are lookers at most, once another forks. */
 static _Atomic unsigned gone;
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A batch travels in some of its own blocks, the carriers. A carrier's first word links to the next and says how many others it
- * carries: those are in its last words. So most blocks are touched neither by who frees them nor, until they are wanted, by the
+ * carries: those are in its last words. So most blocks are touched neither by whoever frees them nor, until they are wanted, by the
  * owner. What he would wait for, line after line out of another processor's cache, is but one link in as many blocks as a
  * carrier holds.
  *
  *   first word = next | carried << CARRIED_SHIFT; of the newest carrier, until it is handed over, all that it can carry
  *
  * What a program writes into them after it freed them is found when they arrive: nothing that is read back out of them before
- * says where to write. Addresses end below 2^48: the kernels of both platforms give out higher ones only to who asks for them.
+ * says where to write. Addresses end below 2^48: the kernels of both platforms give out higher ones only to whoever asks for them.
  */
 #ifndef STRATA_CARRIER_H
 #define STRATA_CARRIER_H

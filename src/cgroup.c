@@ -26,7 +26,7 @@
  */
 #define PAGES_MOST UINT32_MAX
 
-/* Written by who looks, read by all who ask how hungry the process is. Relaxed: each stands for itself and orders nothing. */
+/* Written by whoever looks, read by all who ask how hungry the process is. Relaxed: each stands for itself and orders nothing. */
 static _Atomic uint64_t looked_at;
 static STRATA_READ_MOSTLY _Atomic uint64_t tightest = (uint64_t)PAGES_MOST << 32;
 static STRATA_READ_MOSTLY _Atomic unsigned pressure;

@@ -72,7 +72,7 @@ STRATA_PUBLIC struct strata_message_handler *strata_on_message(struct strata_mes
 	return atomic_exchange_explicit(&handler, next, memory_order_acq_rel);
 }
 
-/* For who looks at a core dump of a program without stderr: written by all, in no order, and read by no code. The newest line, or of
+/* For whoever looks at a core dump of a program without stderr: written by all, in no order, and read by no code. The newest line, or of
  * several threads' at once a mixture. */
 STRATA_HIDDEN char strata_last_message[sizeof(struct line)];
 

@@ -72,7 +72,7 @@
 
 #include <errno.h>
 
-static STRATA_READ_MOSTLY _Atomic bool refused; /* the system has no membarrier for us; relaxed: a hint, written by who is refused */
+static STRATA_READ_MOSTLY _Atomic bool refused; /* the system has no membarrier for us; relaxed: a hint, written by whoever is refused */
 
 /* ---- Marks ---------------------------------------------------------------------------------------------------------- */
 
@@ -364,7 +364,7 @@ static bool close_gates(struct claim_batch *batch)
 	return claim_barrier();
 }
 
-/* Who is inside its slots now may be so for long: they are let be. Acquire; partner: done_sending (remote.c). That whoever comes
+/* Whoever is inside its slots now may be so for long: they are let be. Acquire; partner: done_sending (remote.c). That whoever comes
  * later finds the gate closed is membarrier 1. */
 static void send_for(struct heap *heap)
 {

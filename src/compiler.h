@@ -51,7 +51,7 @@
 #else
 #define owner_add(object, n) ((object) += (n))
 #define owner_set(object, value) ((object) = (value))
-/* What is published is ordered by a membarrier of who reads it, of which ThreadSanitizer knows nothing. */
+/* What is published is ordered by a membarrier of whoever reads it, of which ThreadSanitizer knows nothing. */
 #define owner_publish(object, value) ((object) = (value))
 #endif
 

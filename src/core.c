@@ -109,7 +109,7 @@ void *core_allocate_of_class(unsigned class, bool *without_heap)
 	return NULL;
 }
 
-/* Where address space is short there are few heaps. Who finds none has each block as a run. */
+/* Where address space is short there are few heaps. Whoever finds none has each block as a run. */
 void *core_allocate_class(unsigned class)
 {
 	bool without_heap;

@@ -13,7 +13,7 @@
 
 #define TICK_MS 8
 
-/* When the last step was made. Who moves it on makes the next one; the others go on with what they were doing. */
+/* When the last step was made. Whoever moves it on makes the next one; the others go on with what they were doing. */
 static STRATA_READ_MOSTLY _Atomic uint64_t last_tick;
 
 uint32_t decay_now(void)

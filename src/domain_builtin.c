@@ -88,8 +88,8 @@ static void *resize(unsigned domain, void *block, size_t old, size_t size)
 	bool has_room = size <= old || count_has_room(domain, core_good_size(core_grown_size(size, old)) - old);
 	if (likely(!debug_is_on() && has_room))
 		return strata_realloc(block, rounded(domain, size));
-	/* The hooks move every block, so that who goes on using the former place is found; and there may be room for what was asked for, but
-	 * not for the quarter more that realloc would take. */
+	/* The hooks move every block, so that whoever goes on using the former place is found; and there may be room for what was asked
+	 * for, but not for the quarter more that realloc would take. */
 	void *to = new_block(domain, 1, size, false);
 	if (to == NULL)
 		return NULL;

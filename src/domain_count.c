@@ -13,14 +13,14 @@ _Static_assert(DOMAIN_BATCH == STRATA_DOMAIN_BATCH, "as the interface states it"
 static struct total {
 	/* Added to by all threads, each what it has to report; read by all. */
 	_Atomic int64_t reported;     /* live bytes, but for what is pending in the records */
-	_Atomic int64_t peak;         /* of reported, and of what was read: raised by who sees more, set by who resets it */
+	_Atomic int64_t peak;         /* of reported, and of what was read: raised by whoever sees more, set by whoever resets it */
 	_Atomic uint64_t allocations; /* by threads without a record; those of threads with one are in theirs */
 	_Atomic uint64_t frees;
 	_Atomic uint64_t refused;
 	/* The quota, 0: none. Written by the setter (domain_quota.c, under its mutex), read by all. */
 	_Atomic uint64_t soft_bytes;
 	_Atomic uint64_t hard_bytes;
-	/* Above soft_bytes, and that was told. Set and taken back by who sees it first, and by the setter; the exchange lets one
+	/* Above soft_bytes, and that was told. Set and taken back by whoever sees it first, and by the setter; the exchange lets one
 	 * thread tell. */
 	_Atomic bool over;
 } totals[DOMAINS] STRATA_ALIGNED(CACHE_LINE);

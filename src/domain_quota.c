@@ -11,12 +11,12 @@
 #include <sched.h>
 
 /*
- * No read section of RCU guards the callback: it is called on the way of the built-in table. Who calls back, or reads the
+ * No read section of RCU guards the callback: it is called on the way of the built-in table. Whoever calls back, or reads the
  * quota, counts himself in before he looks which it is, and the setter waits until nobody is counted who may have seen the
  * former one. Only setters take the mutex: a callback that they wait for may read.
  */
 static struct quota {
-	/* Written by setters under the mutex, the one that is not current; read by who is counted. Ordered by current and
+	/* Written by setters under the mutex, the one that is not current; read by whoever is counted. Ordered by current and
 	 * inside. */
 	struct strata_domain_quota slots[2];
 	_Atomic unsigned current; /* written by setters */

@@ -9,7 +9,7 @@
 
 struct domain_record empty_record;
 
-/* Incremented by who makes a record; read by who walks them all. Sequentially consistent, for the sake of table_set_routes:
+/* Incremented by whoever makes a record; read by whoever walks them all. Sequentially consistent, for the sake of table_set_routes:
  * either a setter, having stored its table, sees the new record and writes to it (set_route_of_all), or who made the record
  * sees the new table (domain_table.c). */
 static _Atomic uint32_t records_created;

@@ -34,7 +34,7 @@ static void store_route(struct domain_record *record, unsigned domain, const str
 }
 
 /*
- * A setter stores in_force and then writes to all records; who takes a record reads in_force and then writes to his own.
+ * A setter stores in_force and then writes to all records; whoever takes a record reads in_force and then writes to his own.
  * Should the setter's write come first and be overwritten with what is out of date, the second look finds in_force changed:
  * it comes after our write, as the setter's write comes after its store, all sequentially consistent.
  */
@@ -90,9 +90,9 @@ void table_leave(void)
 
 /* liburcu is called from the first setter on, and its handlers around fork from then on. A fork under way that did not call
  * them keeps setters from beginning: either it sees that liburcu is in use, or the setter sees it. */
-static _Atomic bool in_use;    /* written by setters, before they look for forks; read by who forks */
+static _Atomic bool in_use;    /* written by setters, before they look for forks; read by whoever forks */
 static _Atomic bool all_know;  /* written by setters, after no fork was left that did not see in_use; read by setters */
-static _Atomic unsigned forks; /* written by who forks, before he looks at in_use; read by setters */
+static _Atomic unsigned forks; /* written by whoever forks, before he looks at in_use; read by setters */
 static __thread bool held; /* this thread's fork has called urcu_bp_before_fork */
 
 static void begin_use(void)

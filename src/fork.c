@@ -76,7 +76,7 @@ void fork_end_in_parent(void)
 }
 
 /* What was in the bins and buffers of those threads is lost to the child: the copy may have caught them half-way. What was
- * handed over to them is not: a chain is pushed whole. Who hands over counts first, and those who were in between are not
+ * handed over to them is not: a chain is pushed whole. Whoever hands over counts first, and those who were in between are not
  * here. */
 static void orphan(struct heap *heap)
 {

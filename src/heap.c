@@ -70,10 +70,10 @@ void heap_bury(struct heap *heap)
 }
 
 /*
- * A heap that somebody is in is of no use to who needs one: on the stack there would be more and more of them above those that are
+ * A heap that somebody is in is of no use to whoever needs one: on the stack there would be more and more of them above those that are
  * free, and new ones be made. So it comes there when he lets go of it. Dead, a heap is on the stack, or unlisted, or a thread has popped
- * it; whoever takes the mark away pushes it. Who leaves a heap marks it and then looks at busy; who was in it lets go of busy and then
- * looks for the mark: sequentially consistent, so that one of the two sees the other. (docs/models/dead_heap.pml)
+ * it; whoever takes the mark away pushes it. Whoever leaves a heap marks it and then looks at busy; whoever was in it lets go of busy and
+ * then looks for the mark: sequentially consistent, so that one of the two sees the other. (docs/models/dead_heap.pml)
  */
 void heap_list_if_wanted(struct heap *heap)
 {
@@ -131,7 +131,7 @@ bool heap_dead_waits(struct heap *heap)
 	return atomic_load(&heap->state) == HEAP_DEAD && (atomic_load(&heap->inbox) != NULL || others_read(heap->bins_left));
 }
 
-/* Whoever was in the heap lets go of busy and then looks; who hands over to it, or leaves it, says so and then looks at busy
+/* Whoever was in the heap lets go of busy and then looks; whoever hands over to it, or leaves it, says so and then looks at busy
  * (remote_drain_for). Fences in both: one of the two sees the other. */
 void heap_look_after_dead(struct heap *heap)
 {
@@ -287,7 +287,7 @@ void heap_release(struct heap *heap)
 		atomic_store(&heap->state, HEAP_DEAD);
 		heap_unlock(heap);
 	} else {
-		/* Who is in it may be stopped there: leave the rest to the next one. */
+		/* Whoever is in it may be stopped there: leave the rest to the next one. */
 		__atomic_store_n(&heap->bins_left, true, __ATOMIC_RELAXED);
 		atomic_store(&heap->state, HEAP_DEAD);
 	}

@@ -62,8 +62,8 @@ void heap_tell_all(void);
 
 /* Whether a dead heap has been sent something, or its thread has left something undone. */
 bool heap_dead_waits(struct heap *heap);
-/* By who was in the heap, has let go of it, and of others holds none but its own: does what waits there, and puts it on its stack if that
- * waits. */
+/* By whoever was in the heap, has let go of it, and of others holds none but its own: does what waits there, and puts it on its stack if
+ * that waits. */
 void heap_look_after_dead(struct heap *heap);
 /* The latter alone. */
 void heap_list_if_wanted(struct heap *heap);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Whether a thread has used something since one last looked: a sum over words that change when it does, and since when it has been
- * the same. Written by who looks, any thread, relaxed: nothing hangs on it but when memory is taken from a sleeper.
+ * the same. Written by whoever looks, any thread, relaxed: nothing hangs on it but when memory is taken from a sleeper.
  */
 #ifndef STRATA_IDLE_LOOK_H
 #define STRATA_IDLE_LOOK_H

@@ -120,14 +120,15 @@ struct arena {
 	 * to its tag and record), returning an atomic OR (release). No ABA: the word is all there is to know; what the two below
 	 * say of a page is asked again when it is claimed. */
 	_Atomic uint64_t free;
-	/* 1: the page may hold something: it is not known to be zero. This word's bits and given's are changed only by who has
+	/* 1: the page may hold something: it is not known to be zero. This word's bits and given's are changed only by whoever has
 	 * claimed the page, or the arena; the claim orders them. Others read them as hints. */
 	_Atomic uint64_t dirty;
 	/* 1: a dirty page that the kernel may take when it pleases (MADV_FREE) and that was not claimed since. A page costs
 	 * memory if it is dirty and not given. */
 	_Atomic uint64_t given;
-	_Atomic uint32_t idle_since; /* os_clock_ms (32 bits of it) when pages were last returned, or refused a purge; a hint for the decay */
-	/* Number + 1 of the node that its memory lies on; 0: none, or not known. Written by who has claimed the arena whole. */
+	/* os_clock_ms, 32 bits of it, when pages were last returned, or refused a purge; a hint for the decay clock. */
+	_Atomic uint32_t idle_since;
+	/* Number + 1 of the node that its memory lies on; 0: none, or not known. Written by whoever has claimed the arena whole. */
 	_Atomic uint8_t node;
 } STRATA_ALIGNED(32);
 
@@ -143,7 +144,7 @@ struct chunk {
 	 * sequentially consistent: the rules are in arena_list.c (arena_relist), and the model that checks them in docs/models. */
 	_Atomic uint8_t place[CHUNK_ARENAS] STRATA_ALIGNED(CACHE_LINE);
 	/* From how many neighbours on each arena has none free, as 256 less their number; 0: not known. A hint
-	 * likewise, written by who looked for more in vain and by who returns pages, read by who looks (arena_note_lack). */
+	 * likewise, written by whoever looked for more in vain and by whoever returns pages, read by whoever looks (arena_note_lack). */
 	_Atomic uint8_t lacks[CHUNK_ARENAS] STRATA_ALIGNED(CACHE_LINE);
 } STRATA_ALIGNED(CACHE_LINE);
 
@@ -164,7 +165,7 @@ static inline uint64_t arena_bit(arena_index index)
 
 /*
  * The record of a pool, of a run, or of the slots of a deep bin. Belongs to the heap that owns the pool or the bin: touched only by
- * who holds heap->busy. A run's record belongs to who holds the block.
+ * whoever holds heap->busy. A run's record belongs to whoever holds the block.
  *
  *   out = carved - home_count      blocks that are not at home: the program's, in a bin, or on their way
  *   0 <= home_count <= carved <= capacity
@@ -176,7 +177,8 @@ struct pool {
 		uint64_t home[POOL_BITMAP_WORDS];
 		struct {
 			uint32_t pages;  /* of the block: its usable size */
-			uint32_t reach;  /* pages from the first on that were in use since it began: more, where the cache gave a larger run */
+			uint32_t reach;  /* pages from the first on that were in use since it began: more than pages, where the cache gave a
+					 * larger run */
 			uint32_t arenas; /* claimed whole; 0: the run lies within one arena, and reach == pages */
 			uint32_t charged; /* pages counted as used, when arenas are: its own, and dirty ones behind them */
 			uint32_t sample;  /* its number in the heap profile; 0: it is not watched */
@@ -203,9 +205,9 @@ _Static_assert(sizeof(struct pool) == CACHE_LINE, "metadata is at most 2 % of th
  * A class's free blocks that the thread has at hand: a stack of pointers, in slots (bin_slots.h). Blocks are not touched while they
  * lie in it: no pop waits for the line of a block, and nothing that a program writes after free can lead it astray. The slot at the
  * bottom is NULL, so that there is no test for an empty one but that of the block. The owning thread touches top, slots and credit
- * without atomics; who claims the bins of a sleeping thread marks the slots, takes what was not taken meanwhile and lowers limit by
- * that (claim.c). Limit is written under busy; read without, relaxed, by the owner as a hint (serves_here in core.c), by others for statistics.
- * Larger blocks in it may be of another heap's pools.
+ * without atomics; whoever claims the bins of a sleeping thread marks the slots, takes what was not taken meanwhile and lowers limit by
+ * that (claim.c). Limit is written under busy; read without, relaxed, by the owner as a hint (serves_here in core.c), by others for
+ * statistics. Larger blocks in it may be of another heap's pools.
  *
  *   count = limit - credit             blocks on the stack
  *   credit >= 0 between calls          a free that would take it below 0 goes into housekeeping
@@ -255,7 +257,7 @@ struct limit_sum {
 };
 
 /* Blocks of one owner, collected by a thread that frees them, until they are handed over together (remote.c). Written by the thread
- * under sending, or by who claims its heap, when that is 0. */
+ * under sending, or by whoever claims its heap, when that is 0. */
 struct outgoing {
 	uintptr_t *first; /* the newest carrier, */
 	uintptr_t *last;  /* and the oldest, to which the others link */
@@ -273,8 +275,8 @@ struct outgoing {
 struct decline_signs {
 	/* The class, and of the address of the block that was the newest in its bin when others had gone home; 0: none. */
 	uint32_t newest[DECLINE_SIGNS];
-	/* Of a bin that is closed: frees since a block was last taken; frees and takes of late; and how many more blocks came home to pools that
-	 * are nearly full than to others. */
+	/* Of a bin that is closed: frees since a block was last taken; frees and takes of late; and how many more blocks came home to pools
+	 * that are nearly full than to others. */
 	uint8_t in_a_row[DECLINE_SIGNS], frees[DECLINE_SIGNS], takes[DECLINE_SIGNS], full[DECLINE_SIGNS];
 };
 
@@ -289,11 +291,11 @@ struct heap {
 	/* -- The owning thread's; bins and tag are its fast path's. Others only as claim.c says. -- */
 	struct bin bins[CLASS_COUNT];  /* counts are read by others, for statistics */
 	/* The gate for frees: number << 8, or TAG_CLOSED while the heap is claimed. Written under busy; the owner reads it without,
-	 * which a membarrier of who claims orders. */
+	 * which a membarrier of whoever claims orders. */
 	page_tag tag;
 	uint32_t number;
 	struct outgoing outgoing[OUTGOING_SLOTS];
-	/* 1: the owner is in its slots. Written by the owner, 0 by a release that the acquire of who claims reads, after a membarrier
+	/* 1: the owner is in its slots. Written by the owner, 0 by a release that the acquire of whoever claims reads, after a membarrier
 	 * that orders it with tag (done_sending in remote.c, send_for in claim.c). 0 in the child of a fork. */
 	uint32_t sending;
 	uint32_t slow_calls;           /* read by others: a sign of life */
@@ -303,8 +305,8 @@ struct heap {
 	int64_t aside_blocks;
 
 	/* -- Guarded by busy: the pools, their records, and what follows. -- */
-	/* A try-lock: 0 or 1; more while forks hold it. Taken by the owner on its slow path, by who drains the inbox of a sleeping
-	 * or dead owner or claims its bins, by who adopts pools of a dead heap, by fork. Whoever does not get it does something
+	/* A try-lock: 0 or 1; more while forks hold it. Taken by the owner on its slow path, by whoever drains the inbox of a sleeping
+	 * or dead owner or claims its bins, by whoever adopts pools of a dead heap, by fork. Whoever does not get it does something
 	 * else: an owner takes another heap. Acquire to take it, release to let go (heap.c). */
 	_Atomic uint32_t busy;
 	uint32_t pool_count;           /* pools owned; read by others */
@@ -327,16 +329,16 @@ struct heap {
 	/* enum claim_state. Written under busy, but CLAIM_BARRED is taken away by the owner without; read by others as a hint. */
 	uint8_t claimed;
 	/* Dead with blocks in its bins: its thread found it busy when it left, and wrote this without the lock, before state
-	 * (sequentially consistent); cleared under the lock. Read relaxed as a hint by who looks for pools to adopt. */
+	 * (sequentially consistent); cleared under the lock. Read relaxed as a hint by whoever looks for pools to adopt. */
 	bool bins_left;
 	/* Pages went back to arenas since the owner last asked. Set under busy, cleared by the owner without: a hint. */
 	bool returned;
 	bool spare;                    /* serves only while forks are under way (fork.h); written when it is made */
-	/* Of the thread that has it, or last had it, when that came or went. Written by that thread; read by who puts the heap on the stack of
-	 * the dead, after the exchange of unlisted, or as the child of a fork. */
+	/* Of the thread that has it, or last had it, when that came or went. Written by that thread; read by whoever puts the heap on the
+	 * stack of the dead, after the exchange of unlisted, or as the child of a fork. */
 	uint8_t node;
-	/* Dead, on no stack, and to be put there: set by who leaves the heap, or popped it and found somebody in it, cleared by an
-	 * exchange by who pushes it then. Not guarded by busy: sequentially consistent, as heap_list_if_wanted says (heap.c). */
+	/* Dead, on no stack, and to be put there: set by whoever leaves the heap, or popped it and found somebody in it, cleared by an
+	 * exchange by whoever pushes it then. Not guarded by busy: sequentially consistent, as heap_list_if_wanted says (heap.c). */
 	_Atomic bool unlisted;
 
 	/* -- Shared. -- */
@@ -347,10 +349,11 @@ struct heap {
 	_Atomic uint64_t inbox_bytes;  /* handed over and not yet taken home; read by all */
 	_Atomic uint64_t inbox_blocks;
 	/* slow_calls when the inbox was last seen long and the owner at work, and os_clock_ms then, 32 bits of it. Hints, written and
-	 * read by who hands over (owner_sleeps in remote.c): the time first, then the calls by release, which who reads them acquires. */
+	 * read by whoever hands over (owner_sleeps in remote.c): the time first, then the calls by release, which who reads them acquires.
+	 *  */
 	_Atomic uint32_t seen_calls;
 	_Atomic uint32_t seen_at;
-	/* enum heap_state. LIVE: by who makes the heap, as the last of it, or revives it under busy; DEAD: by the owner that leaves,
+	/* enum heap_state. LIVE: by whoever makes the heap, as the last of it, or revives it under busy; DEAD: by the owner that leaves,
 	 * or in the child of a fork; GHOST: in the child. Sequentially consistent: see hand_over in remote.c. */
 	_Atomic uint32_t state;
 	_Atomic uint32_t next_dead;    /* in the stack of dead heaps; relaxed: the CAS on the stack's head orders it */

@@ -93,13 +93,13 @@ STRATA_PUBLIC struct strata_pressure_handler *strata_on_pressure(struct strata_p
 
 /* ---- The emergency reserve ------------------------------------------------------------------------------------------ */
 
-/* The number of arenas in the high half, the first of them in the low half; 0: none held. Who changes it to 0 lets them go. */
+/* The number of arenas in the high half, the first of them in the low half; 0: none held. Whoever changes it to 0 lets them go. */
 static _Atomic uint64_t held;
 
 /* Once let go, the reserve is taken again only when the program has shed load: when fewer pages than this cost memory. */
 static STRATA_READ_MOSTLY _Atomic int64_t hold_below = INT64_MAX;
 
-/* Arenas that were last wanted: what was told of one size does not hold for another. Written by who looks; relaxed: either will do. */
+/* Arenas that were last wanted: what was told of one size does not hold for another. Written by whoever looks; relaxed: either will do. */
 static STRATA_READ_MOSTLY _Atomic size_t last_wanted;
 
 /* When the system, or a limit of the process's, last refused it, ms: for a moment, it may be. Relaxed, as above. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The process's limits: what a call does that was refused, before it fails; the emergency reserve; and the program's
- * handler, which is told. Nothing here waits, and no heap may be held by who calls.
+ * handler, which is told. Nothing here waits, and no heap may be held by whoever calls.
  *
  *   limit       used pages + dirty free pages; kept by arena_charge, and exceeded by nothing
- *   limit_soft  the same sum; who makes it rise above tells the handler, once, until it has fallen by a sixteenth
+ *   limit_soft  the same sum; whoever makes it rise above tells the handler, once, until it has fallen by a sixteenth
  *   emergency   arenas that are charged and committed, but not touched: they cost no memory, and cannot be refused
  */
 #ifndef STRATA_LIMIT_H

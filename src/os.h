@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The operating system, as strata needs it. os_memory.c, os_linux.c and os_copy.c have the system calls, but for: sched_yield where the
- * control plane, or a fork, waits; the clock of the background thread's timed wait; sigaction for the profile's signal; the write of an exception's
- * message; and the one that stands for libc's setrlimit. os_code.c asks the loader. Functions that can fail return 0 or -errno, or NULL
- * where they return memory; none sets errno, none allocates.
+ * control plane, or a fork, waits; the clock of the background thread's timed wait; sigaction for the profile's signal; the write of an
+ * exception's message; and the one that stands for libc's setrlimit. os_code.c asks the loader. Functions that can fail return 0 or -errno,
+ * or NULL where they return memory; none sets errno, none allocates.
  */
 #ifndef STRATA_OS_H
 #define STRATA_OS_H
@@ -48,7 +48,7 @@ int os_move(void *from, void *to, size_t size);
 int os_take(void *from, size_t size, void **to);
 
 /* While a limit on address space or data is being lowered os_move moves nothing: it would be refused after its place was given up. Waits
- * for who is just moving something, a second at most. After a fork the child has nobody who does. */
+ * for whoever is just moving something, a second at most. After a fork the child has nobody who does. */
 void os_bar_moves(void);
 void os_allow_moves(void);
 void os_moves_after_fork_in_child(void);
@@ -97,8 +97,8 @@ int os_barrier_all(void);
 void os_wait(_Atomic uint32_t *word, uint32_t value, unsigned ms);
 void os_wake(_Atomic uint32_t *word);
 
-/* For a loop that waits until somebody has changed the word, but not for ever: likewise, for a ms, and true; false when it is later than the
- * deadline (os_clock_ms). Wants no os_wake. */
+/* For a loop that waits until somebody has changed the word, but not for ever: likewise, for a ms, and true; false when it is later than
+ * the deadline (os_clock_ms). Wants no os_wake. */
 bool os_wait_until(_Atomic uint32_t *word, uint32_t value, uint64_t deadline);
 
 /* To be called once before the next; may take the loader's lock. */

@@ -12,8 +12,8 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
-/* Where it is; NULL: there is none, and nothing is known. Written by who makes the region, by the child of a fork, and by who finds that he
- * is in a copy. Relaxed: it orders nothing. */
+/* Where it is; NULL: there is none, and nothing is known. Written by whoever makes the region, by the child of a fork, and by whoever finds
+ * that he is in a copy. Relaxed: it orders nothing. */
 static _Atomic(void *) marked;
 
 /* Without access: it is no memory. */

@@ -278,8 +278,8 @@ int os_refresh(void *start, size_t size)
 	return 0;
 }
 
-/* Who moves something counts himself in and then looks whether he may; who sets a limit bars first and then looks whether anybody is in.
- * Sequentially consistent: one of the two sees the other. */
+/* Whoever moves something counts himself in and then looks whether he may; whoever sets a limit bars first and then looks whether anybody
+ * is in. Sequentially consistent: one of the two sees the other. */
 static _Atomic uint32_t moving, barring;
 /* A handler that interrupts either may set a limit, or fork: who is only about to count himself in or out waits, in vain, to the deadline,
  * and in the child, where there is nobody else, counts himself out of nothing. */

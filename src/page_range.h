@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pages in a row, of one arena or many, as runs have them: what they cost, and how they are cleared and marked. For who has claimed them.
+ * Pages in a row, of one arena or many, as runs have them: what they cost, and how they are cleared and marked. For whoever has claimed
+ * them.
  */
 #ifndef STRATA_PAGE_RANGE_H
 #define STRATA_PAGE_RANGE_H

@@ -147,7 +147,7 @@ static void note_backs(page_index page, unsigned count)
 
 typedef uint64_t two_tags __attribute__((may_alias));
 
-/* Two in a store: tags that go together are seen together or one after the other, which is the same to who reads one. */
+/* Two in a store: tags that go together are seen together or one after the other, which is the same to whoever reads one. */
 static void tag_pages(page_index page, unsigned count, page_tag tag)
 {
 	_Atomic page_tag *at = &region_tags[page];

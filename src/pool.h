@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A pool's life: made of pages of an arena, its blocks handed out by the pool's worth, taken home one by one, its pages
- * returned when all are home. Every function is called by who holds heap->busy, and changes only that heap's pools.
+ * returned when all are home. Every function is called by whoever holds heap->busy, and changes only that heap's pools.
  */
 #ifndef STRATA_POOL_H
 #define STRATA_POOL_H

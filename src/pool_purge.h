@@ -11,7 +11,7 @@
  * was at least idle_ms ago; at most limit bytes, and at most one pool more. The heap is locked. Returns the bytes. */
 size_t pool_purge_idle(struct heap *heap, uint32_t idle_ms, size_t limit);
 
-/* The same of a heap whose thread sleeps, whatever happened to its pools: begun by who finds that it sleeps, and gone on with
+/* The same of a heap whose thread sleeps, whatever happened to its pools: begun by whoever finds that it sleeps, and gone on with
  * until it is over, which others may ask as a hint. */
 void pool_purge_begin(struct heap *heap);
 bool pool_purge_is_over(const struct heap *heap);

@@ -247,9 +247,9 @@ STRATA_PUBLIC int strata_profile_write(int file)
 
 /* ---- When ----------------------------------------------------------------------------------------------------------- */
 
-/* Set in the signal's handler, and taken by who writes. */
+/* Set in the signal's handler, and taken by whoever writes. */
 static _Atomic bool wanted;
-/* Counted by who writes; relaxed: each file has its number. */
+/* Counted by whoever writes; relaxed: each file has its number. */
 static _Atomic unsigned files_written;
 
 static void want(int number)
@@ -278,7 +278,7 @@ void profile_write_if_wanted(void)
 	write_file(path);
 }
 
-/* The signal that is ours, and what it did before. Written and read by who sets it: the constructor, and the program before its first
+/* The signal that is ours, and what it did before. Written and read by whoever sets it: the constructor, and the program before its first
  * allocation, and so before it has threads. */
 static int own_signal;
 static struct sigaction former_action;

@@ -2,7 +2,7 @@
 /*
  * The heap profile: which calls allocated what is in use, by a sample of all bytes that were requested. While it is on, every call comes
  * to its slow path (thread.h: hidden), which counts bytes; each time that so many were requested as was drawn, the block becomes a run,
- * with pages of its own, of which the record knows the sample's number (sample.h). So who frees one comes there by the page's tag, and
+ * with pages of its own, of which the record knows the sample's number (sample.h). So whoever frees one comes there by the page's tag, and
  * when it is off nothing is asked on any path that is hot.
  *
  * Not sampled: objects of types (what they are made of would not be of the class that their tier expects), anything under check:1.
@@ -35,7 +35,7 @@ void profile_pause(void);
 int profile_begin(void);
 /* There too, likewise: what must not be done first in the middle of a call. */
 void profile_prepare(void);
-/* After the signal, by who comes first. */
+/* After the signal, by whoever comes first. */
 void profile_write_if_wanted(void);
 /* In the child of a fork: what its parent was asked for is not asked of it. */
 void profile_fork_child(void);

@@ -111,13 +111,13 @@ static uintptr_t wanted_shape(void)
 	return chunk_count | FEW_HEAPS;
 }
 
-/* The process whose memory it is. Written by who makes the region, by the child of a fork, which is alone, and by who finds that he is in a
- * child of which no handler knows (what the parent's threads were in the middle of is waited for in vain there); read by who fits it.
- * Relaxed: it orders nothing. */
+/* The process whose memory it is. Written by whoever makes the region, by the child of a fork, which is alone, and by whoever finds that he
+ * is in a child of which no handler knows (what the parent's threads were in the middle of is waited for in vain there); read by whoever
+ * fits it. Relaxed: it orders nothing. */
 static int owner;
 
-/* Threads that ask the system for the reservation, or have it and did not publish it yet. Counted by them, read by who was refused, and set
- * by the child of a fork. Sequentially consistent, like reservation: who sees the count fallen sees what was published before. */
+/* Threads that ask the system for the reservation, or have it and did not publish it yet. Counted by them, read by whoever was refused, and
+ * set by the child of a fork. Sequentially consistent, like reservation: who sees the count fallen sees what was published before. */
 static _Atomic uint32_t reserving;
 #define WAIT_MS_MOST 2000
 
@@ -125,8 +125,8 @@ static _Atomic uint32_t reserving;
  * between the two additions leaves the child one too many, which is on the safe side: a wait in vain. */
 static __thread unsigned own_reserving, own_extending;
 
-/* So many were waited for in vain: not again, unless there are others. Written by who has waited, read by who would, and set by the child of
- * a fork; orders nothing. */
+/* So many were waited for in vain: not again, unless there are others. Written by whoever has waited, read by whoever would, and set by the
+ * child of a fork; orders nothing. */
 static _Atomic uint32_t held_up;
 
 /* What one thread has just mapped is what another, under a limit, is refused. It is published at once, unless that thread is held up: then
@@ -233,7 +233,8 @@ bool region_is_own(void)
 	int known = __atomic_load_n(&owner, __ATOMIC_RELAXED);
 	if (known == self)
 		return true;
-	/* The child of a vfork of such a copy, which did not mark it yet, is no child of the owner. Marked first, so that one later is none. */
+	/* The child of a vfork of such a copy, which did not mark it yet, is no child of the owner. Marked first, so that one later is
+	 * none. */
 	if (!os_is_copy() || !os_is_child_of(known))
 		return false;
 	os_mark_memory();

@@ -28,11 +28,11 @@ void region_list_parts(struct region_part parts[REGION_PARTS]);
 int region_ready(void);
 
 /* How far it may be made memory: all of it, or less while a limit on address space leaves no room for that (region_fit.c). Set when the
- * region is made, then by who fits it; read by who extends, sequentially consistent with extending: region_fit.c says why. Read relaxed by
- * who asks whether a request can fit at all. */
+ * region is made, then by whoever fits it; read by whoever extends, sequentially consistent with extending: region_fit.c says why. Read
+ * relaxed by whoever asks whether a request can fit at all. */
 struct region_most {
 	_Atomic uint32_t arenas, heaps;
-	_Atomic uint32_t extending; /* so many threads are in the middle of making more of it memory: counted by them, read by who fits */
+	_Atomic uint32_t extending; /* threads in the middle of making more of it memory: counted by them, read by whoever fits */
 };
 extern STRATA_HIDDEN struct region_most region_most;
 

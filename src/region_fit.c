@@ -3,7 +3,7 @@
  * A limit on address space that comes when the reservation is made already. What it has no room for goes: the tail of the chunks, and of
  * each array that describes them; and comes back when the limit is gone, as far as nothing else lies there by then.
  *
- * Against who makes more of it memory meanwhile: he counts himself in, then reads how far he may go; who lowers that does so first, and
+ * Against who makes more of it memory meanwhile: he counts himself in, then reads how far he may go; whoever lowers that does so first, and
  * then looks whether anybody is in. So either he is seen, or he sees the new bound. Nobody waits for ever: if there is always somebody,
  * the reservation stays as it was. docs/models/region_fit.pml goes through all interleavings, and fails without any of these steps.
  */
@@ -16,9 +16,9 @@
 
 /* ---- How much --------------------------------------------------------------------------------------------------------- */
 
-/* What is reserved, and what that is about to become: equal while nobody fits. Written by who does, one at a time; read by him, and by the
- * child of a fork that came in the middle of it: of what lies between the two it cannot know. What is memory lies below both. Who fits next
- * reads what the former wrote by the exchange of state. */
+/* What is reserved, and what that is about to become: equal while nobody fits. Written by whoever does, one at a time; read by him, and by
+ * the child of a fork that came in the middle of it: of what lies between the two it cannot know. What is memory lies below both. Whoever
+ * fits next reads what the former wrote by the exchange of state. */
 struct kept {
 	_Atomic uint32_t chunks, heaps; /* 0: all of them */
 };
@@ -182,10 +182,10 @@ static void fit(size_t limit)
 
 /* ---- Who -------------------------------------------------------------------------------------------------------------- */
 
-/* One at a time fits. Who finds somebody at it, or forks under way, leaves the wish and waits for his turn; if he waits in vain, whoever
- * ends fulfils it, by the limit in force then: sequentially consistent, so the limit that one has set who goes away is seen by the one who
- * stays. A fork waits for who fits, so that its child knows what is reserved; it may wait in vain as well. docs/models/region_who.pml goes
- * through all interleavings. Changed and read by all of these. */
+/* One at a time fits. Whoever finds somebody at it, or forks under way, leaves the wish and waits for his turn; if he waits in vain,
+ * whoever ends fulfils it, by the limit in force then: sequentially consistent, so the limit that one has set who goes away is seen by the
+ * one who stays. A fork waits for whoever fits, so that its child knows what is reserved; it may wait in vain as well.
+ * docs/models/region_who.pml goes through all interleavings. Changed and read by all of these. */
 #define FITS 0x80000000u
 #define WISH 0x40000000u
 #define FORKS 0x3fffffffu /* so many are under way */

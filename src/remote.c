@@ -41,7 +41,7 @@ static uint32_t bytes_of(uint32_t filled)
 #define INBOX_PART 16u
 #define INBOX_BLOCKS 16384u
 
-/* One that waits for a processor is not asleep: it takes in what waits faster than who frees, and puts it in its bins. But at so many
+/* One that waits for a processor is not asleep: it takes in what waits faster than whoever frees, and puts it in its bins. But at so many
  * times an inbox that is long nobody waits for that. */
 #define AWAY_MS 16u
 #define WAITING_MOST 8u
@@ -173,7 +173,7 @@ static void done_sending(struct heap *heap)
 	__atomic_store_n(&heap->sending, 0, __ATOMIC_RELEASE);
 }
 
-/* The slots of a sleeping owner are handed over by who claims its bins. That is kept apart from this as a lock is by Dekker's
+/* The slots of a sleeping owner are handed over by whoever claims its bins. That is kept apart from this as a lock is by Dekker's
  * rule: each says that it comes and then looks whether the other has said so; the claimer's membarrier orders both. */
 void remote_free(struct heap *heap, void *block, page_tag tag)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What other threads freed arrives at its owner, or with who brings it home for him. */
+/* What other threads freed arrives at its owner, or with whoever brings it home for him. */
 #include "remote.h"
 
 #include "bin.h"
@@ -114,7 +114,7 @@ void remote_recount(struct heap *heap)
 	atomic_store(&heap->inbox_blocks, arrival.blocks);
 }
 
-/* The fences: of who has handed over to the heap, or left it, before it looks at busy; and after busy was let go of, before
+/* The fences: of whoever has handed over to the heap, or left it, before it looks at busy; and after busy was let go of, before
  * it looks at what waits. Partners: each other, and that in heap_look_after_dead. */
 void remote_drain_for(struct heap *heap)
 {

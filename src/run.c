@@ -273,7 +273,7 @@ bool run_free(void *block)
 		decay_tick();
 		thread_watch();
 	}
-	/* Who frees many has a heap to count them in, and a place in the cache that goes with it. */
+	/* Whoever frees many has a heap to count them in, and a place in the cache that goes with it. */
 	if (turn && unlikely(thread_self.own == NULL) && !thread_self.leaving)
 		thread_attach();
 	return true;

@@ -26,13 +26,13 @@ void run_give_up_surplus(void);
  * Returns their bytes. */
 size_t run_expire(uint32_t idle_ms);
 
-/* Gives up the smallest run in the cache that has so many arenas, with its pages as they are, for who would otherwise take
+/* Gives up the smallest run in the cache that has so many arenas, with its pages as they are, for whoever would otherwise take
  * arenas that never cost memory. False: there is none. */
 bool run_give_up_for(size_t arenas);
 
 size_t run_usable(const void *block);
 
-/* The block's number in the heap profile (sample.h), in place of any that it had; 0 for none. By who holds it. */
+/* The block's number in the heap profile (sample.h), in place of any that it had; 0 for none. By whoever holds it. */
 void run_watch(void *block, uint32_t sample);
 /* What was requested last of one that has a number. */
 void run_note_size(const void *block, size_t size);

@@ -9,10 +9,11 @@
 
 /*
  * A thread looks at one slot first, by the number of its heap, each in a line of its own: while a few threads free and want again, none
- * writes to another's. The room is what has been granted to who looks there first: a run of so many pages enters again without adding up
- * what is in the others. It lasts while the slot is in use and there is room for all, and is counted as if it were full.
+ * writes to another's. The room is what has been granted to whoever looks there first: a run of so many pages enters again without adding
+ * up what is in the others. It lasts while the slot is in use and there is room for all, and is counted as if it were full.
  *
- * Written by all. The room and the time are hints, each by itself, written by who fills the slot, finds it idle, or finds too much here.
+ * Written by all. The room and the time are hints, each by itself, written by whoever fills the slot, finds it idle, or finds too much
+ * here.
  */
 static struct slot {
 	_Atomic cached_run run STRATA_ALIGNED(CACHE_LINE);
@@ -26,7 +27,7 @@ static struct slot *slot_of(unsigned near)
 	return &slots[near % RUN_CACHE_MOST];
 }
 
-/* Acquire; partner: the release of who filled it: the time is that of this run, or a later one. */
+/* Acquire; partner: the release of whoever filled it: the time is that of this run, or a later one. */
 static cached_run run_in(const struct slot *slot)
 {
 	return atomic_load_explicit(&slot->run, memory_order_acquire);
@@ -95,7 +96,7 @@ cached_run run_cache_take_least(size_t pages)
 	return least != 0 && take(found, least) ? least : 0;
 }
 
-/* Release: what the freeing thread did with the run; partners: the acquires in take and, of who replaces it, in replace. */
+/* Release: what the freeing thread did with the run; partners: the acquires in take and, of whoever replaces it, in replace. */
 static bool fill(struct slot *slot, cached_run run)
 {
 	cached_run none = 0;
@@ -160,7 +161,7 @@ static cached_run replace(cached_run run, size_t more_most)
 	if (pages > replaced && pages - replaced > more_most)
 		return run;
 	atomic_store_explicit(&slot->filled_at, decay_now(), memory_order_relaxed);
-	/* Release: as in fill. Acquire: what was done with the run that is replaced; partner: the release of who put it, in fill
+	/* Release: as in fill. Acquire: what was done with the run that is replaced; partner: the release of whoever put it, in fill
 	 * or here. */
 	return atomic_exchange_explicit(&slot->run, run, memory_order_acq_rel);
 }

@@ -3,7 +3,7 @@
 
 #include "heap.h"
 
-/* What threads without a heap allocated and freed. Added to by them, read by who sums up; relaxed: it orders nothing. */
+/* What threads without a heap allocated and freed. Added to by them, read by whoever sums up; relaxed: it orders nothing. */
 static _Atomic int64_t other_bytes;
 static _Atomic int64_t other_blocks;
 

@@ -4,12 +4,12 @@
 #include "number_stack.h"
 #include "reserve_once.h"
 
-/* A block in use has size + 1 here, else it is 0. Written by who begins, resizes and ends, read by who writes the profile. Release: the
- * stack; partner: the acquire in sample_look. Who sees the same before and after has read the stack of that block, or of one of the same
- * size that began meanwhile. */
+/* A block in use has size + 1 here, else it is 0. Written by whoever begins, resizes and ends, read by whoever writes the profile. Release:
+ * the stack; partner: the acquire in sample_look. Whoever sees the same before and after has read the stack of that block, or of one of the
+ * same size that began meanwhile. */
 struct sample {
 	_Atomic uint64_t held;
-	_Atomic stack_number stack; /* by who begins */
+	_Atomic stack_number stack; /* by whoever begins */
 	_Atomic uint32_t next;      /* number_stack.h */
 };
 
@@ -18,7 +18,7 @@ struct sample {
 #define TABLE_BYTES (SAMPLES_MOST * sizeof(struct sample))
 
 static reserved_once table;
-/* The number that nobody had yet; added to by who takes it. Relaxed: it only gives each his own. */
+/* The number that nobody had yet; added to by whoever takes it. Relaxed: it only gives each his own. */
 static _Atomic uint32_t begun = 1;
 /* Numbers that were let go; changed by all. */
 static number_stack ended;

@@ -11,7 +11,7 @@
 /* A number for a block that is about to be the program's; 0: there is no room for it. */
 uint32_t sample_begin(size_t size, stack_number stack);
 
-/* By who holds the block. */
+/* By whoever holds the block. */
 void sample_resize(uint32_t number, size_t size);
 void sample_end(uint32_t number);
 

@@ -58,7 +58,7 @@ static unsigned class_for(size_t size)
 	return size > MEDIUM_MAX ? 0 : class_of_size(size);
 }
 
-/* The two are reached by jumps: they return to who called malloc. */
+/* The two are reached by jumps: they return to whoever called malloc. */
 void *allocate_slow(size_t size)
 {
 	const void *caller = __builtin_return_address(0);

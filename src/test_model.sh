@@ -19,13 +19,13 @@ breaks "the bucket before the node's summary" \
 	arena_node WALKED=1
 
 holds arena_lack
-breaks "the second look of who found no run" 's/seen = free; .*again.*/skip;/' arena_lack
-breaks "the look of who returns pages" 's/lacks = 0 .*room.*/skip/' arena_lack
+breaks "the second look of whoever found no run" 's/seen = free; .*again.*/skip;/' arena_lack
+breaks "the look of whoever returns pages" 's/lacks = 0 .*room.*/skip/' arena_lack
 
 holds dead_heap
-breaks "the look of who was in it" '/busy = 0;/{n;s/list_if_wanted()/skip/}' dead_heap
-breaks "the look of who leaves it" '/unlisted = true;/{n;s/list_if_wanted()/skip/}' dead_heap
-breaks "the mark of who needs one and finds somebody there" '/busy != 0 -> skip };/{n;s/list_when_free()/skip/}' dead_heap
+breaks "the look of whoever was in it" '/busy = 0;/{n;s/list_if_wanted()/skip/}' dead_heap
+breaks "the look of whoever leaves it" '/unlisted = true;/{n;s/list_if_wanted()/skip/}' dead_heap
+breaks "the mark of whoever needs one and finds somebody there" '/busy != 0 -> skip };/{n;s/list_when_free()/skip/}' dead_heap
 breaks "the exchange" 's/:: atomic { unlisted -> unlisted = false };/:: unlisted -> unlisted = false;/' dead_heap
 
 for sequence in 'NEXT=0 LAST=1' 'NEXT=2 LAST=1' 'NEXT=2 LAST=0'; do
@@ -33,7 +33,7 @@ for sequence in 'NEXT=0 LAST=1' 'NEXT=2 LAST=1' 'NEXT=2 LAST=0'; do
 done
 breaks "the wait" 's/synchronize(waited);/skip;/' table_exchange NEXT=2 LAST=1
 breaks "the look within the read section" '/within the section/d' table_exchange NEXT=2 LAST=1
-breaks "the second look of who takes a record" 's/:: in_force == seen -> break/:: true -> break/' table_exchange NEXT=2 LAST=1
+breaks "the second look of whoever takes a record" 's/:: in_force == seen -> break/:: true -> break/' table_exchange NEXT=2 LAST=1
 breaks "the walk after the store" \
 	's/in_force = table; .*publish.*/skip;/; s/.*after the walk.*/in_force = table;/' table_exchange NEXT=0 LAST=1
 holds region_fit

@@ -24,8 +24,8 @@
  * another shape; a tuple a stub and one for each length. */
 #define RECORD_COUNT 1024u
 
-/* Written by who registers the type, before the handle is known to anyone else; then only lengths and mark, set to 0 by who
- * unregisters it, which the program orders after all calls, and all but type by who registers another one in its place.
+/* Written by whoever registers the type, before the handle is known to anyone else; then only lengths and mark, set to 0 by whoever
+ * unregisters it, which the program orders after all calls, and all but type by whoever registers another one in its place.
  * Threads that look through all records read type first (type_of), and the rest once they walk. */
 struct strata_type {
 	void *none[3];            /* NULL: see above */
@@ -58,7 +58,7 @@ struct type_list {
 	uint64_t hits;
 	uint64_t kept;            /* what the objects' buffers hold: items << KEPT_SHIFT, plus the number of buffers */
 	uint64_t kept_limit;
-	/* Of a closed list; written by who claims, and by the owner that opens it. Read for statistics: rest by an acquire in
+	/* Of a closed list; written by whoever claims, and by the owner that opens it. Read for statistics: rest by an acquire in
 	 * list_count, partners the releases in list_claim and of bottom in list_close; gone as list_kept says. */
 	void **rest;              /* what is left lies from here to cursor */
 	uint64_t gone;            /* of kept: what those held that were taken */
@@ -91,21 +91,21 @@ struct type_cache {
 	struct type_list lists[RECORD_COUNT];
 	struct list_cold colds[RECORD_COUNT];
 	uint32_t number;
-	uint32_t slow_calls;      /* counted by the owner; read by who looks whether it sleeps */
+	uint32_t slow_calls;      /* counted by the owner; read by whoever looks whether it sleeps */
 	uint64_t last_pass;       /* when the lists were last looked at for idleness, ms */
-	/* Sums over the lists, at most the settings typed_cache and typed_objects. Changed by the owner, and by who unregisters or
+	/* Sums over the lists, at most the settings typed_cache and typed_objects. Changed by the owner, and by whoever unregisters or
 	 * claims; read by the owner. Relaxed: they order nothing. */
 	_Atomic int64_t limit_bytes;
 	_Atomic int64_t limit_objects;
-	/* 1: some thread's; 0: waits in the stack of dead caches. Written by the thread that takes it or ends, or by who claimed it
-	 * then; read by who claims, and by the child of a fork, which is alone. */
+	/* 1: some thread's; 0: waits in the stack of dead caches. Written by the thread that takes it or ends, or by whoever claimed it
+	 * then; read by whoever claims, and by the child of a fork, which is alone. */
 	_Atomic uint32_t live;
 	/* How many calls the owner is in that change lists off the fast path: 0, or more within callbacks. Written by the owner, its
-	 * release at the end read by the acquire of who claims; the claimer's membarrier orders it with claim. */
+	 * release at the end read by the acquire of whoever claims; the claimer's membarrier orders it with claim. */
 	uint32_t inside;
-	/* enum cache_claim: OPEN -> CLAIMED and back by who claims, CLAIMED -> LEFT by the owner that ends, LEFT -> OPEN by who claimed.
-	 * Sequentially consistent exchanges; what they release is the lists. Partners: the acquires in cache_enter and typed_thread_end,
-	 * and each exchange. */
+	/* enum cache_claim: OPEN -> CLAIMED and back by whoever claims, CLAIMED -> LEFT by the owner that ends, LEFT -> OPEN by whoever
+	 * claimed. Sequentially consistent exchanges; what they release is the lists. Partners: the acquires in cache_enter and
+	 * typed_thread_end, and each exchange. */
 	_Atomic uint32_t claim;
 	struct idle_look look;      /* of the lists: typed_claim.c */
 	_Atomic uint32_t next_dead; /* in the stack of dead caches: number_stack.h */
@@ -124,15 +124,15 @@ struct type_cache {
 enum type_phase { TYPE_NONE, TYPE_LIVE, TYPE_CLOSING, TYPE_GONE, TYPE_PHASE_MASK = 0xff };
 #define TYPE_WALKER 0x100u
 
-/* Written by who registers, in phase NONE; read by those to whom the state says LIVE or CLOSING. Besides, reuse_type reads
+/* Written by whoever registers, in phase NONE; read by those to whom the state says LIVE or CLOSING. Besides, reuse_type reads
  * record_room in phase GONE, which a place keeps for good with its records; strata_type_stats_read all without asking, as its
  * caller may not unregister the type meanwhile; and so does the child of a fork (forget_depots), which is alone; and read_registered
  * (typed_stats.c), by the epoch. */
 struct type {
 	_Atomic uint32_t state; /* changed by all as above */
-	/* Odd from when an unregistering is sure until the place is registered anew. Written by who does these; read by who sums up
-	 * counters without a walk, which would make the program's unregistering fail: he drops what he read if it changed meanwhile, as with a
-	 * sequence lock. */
+	/* Odd from when an unregistering is sure until the place is registered anew. Written by whoever does these; read by whoever sums up
+	 * counters without a walk, which would make the program's unregistering fail: he drops what he read if it changed meanwhile, as
+	 * with a sequence lock. */
 	_Atomic uint32_t epoch;
 	enum strata_shape shape;
 	strata_type *records;

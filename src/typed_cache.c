@@ -17,11 +17,11 @@ STRATA_TLS struct typed_thread typed_self;
 
 #define CACHE_LIMIT 65536u
 
-/* Each written once, by who made the cache; read by all. Release: it is committed and knows its number; partner: the acquire
+/* Each written once, by whoever made the cache; read by all. Release: it is committed and knows its number; partner: the acquire
  * in cache_at. */
 static STRATA_LARGE _Atomic(struct type_cache *) caches[CACHE_LIMIT];
 
-/* Incremented by who makes a cache, before it is in its place. Relaxed: it says only how far to look. */
+/* Incremented by whoever makes a cache, before it is in its place. Relaxed: it says only how far to look. */
 static _Atomic uint32_t caches_made;
 
 uint32_t cache_count(void)
@@ -96,7 +96,7 @@ static struct type_cache *attach(void)
 	return cache;
 }
 
-/* Of two that come at the same time one sees the other: the owner says that it is inside and then looks at claim; who claims says
+/* Of two that come at the same time one sees the other: the owner says that it is inside and then looks at claim; whoever claims says
  * so, and looks at inside after a membarrier. Within another call of the owner's claim means nothing: who claims sees that. */
 struct type_cache *cache_enter(void)
 {
@@ -123,8 +123,8 @@ struct type_cache *cache_enter_own(void)
 
 /* ---- A thread's end, fork ------------------------------------------------------------------------------------------- */
 
-/* The lists of a type that is being unregistered are left to who does that. destroy may fork: the child ends this thread
- * as well, and buries the cache here. Release: the lists, to who is about to claim the cache. */
+/* The lists of a type that is being unregistered are left to whoever does that. destroy may fork: the child ends this thread
+ * as well, and buries the cache here. Release: the lists, to whoever is about to claim the cache. */
 void cache_end(struct type_cache *cache)
 {
 	typed_self.leaving = cache;

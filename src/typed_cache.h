@@ -19,7 +19,7 @@ void cache_leave(struct type_cache *cache);
 /* The same without taking one. */
 struct type_cache *cache_enter_own(void);
 
-/* With the cache of a thread that ends, by that thread, or by who claimed it meanwhile: its lists serve others. */
+/* With the cache of a thread that ends, by that thread, or by whoever claimed it meanwhile: its lists serve others. */
 void cache_end(struct type_cache *cache);
 
 /* Caches made so far are numbered 0 ... cache_count() - 1; cache_at may be NULL for one that is being made. */

@@ -21,7 +21,7 @@
  *                    if it has not, the call that was under way has ended, or still is.
  *     take / open    The owner opens its list on its slow path: not while the cache is claimed. Acquire and release by claim.
  *     take / unregister  whoever takes walks the type, which cannot be unregistered meanwhile.
- *     take / end     The owner ends and finds the cache claimed: it leaves it to who claimed it, by a compare-and-swap.
+ *     take / end     The owner ends and finds the cache claimed: it leaves it to whoever claimed it, by a compare-and-swap.
  *     take / fork    In the child nobody claims; what was claimed is forgotten (typed_fork_child).
  *
  * So of each list one object stays with the sleeper, and the array. docs/models/typed_claim.pml checks this exhaustively, with stores
@@ -211,14 +211,14 @@ static bool is_anothers(const struct type_cache *cache)
 	return cache != NULL && cache != typed_self.cache && atomic_load_explicit(&cache->live, memory_order_relaxed) == 1;
 }
 
-/* Who is just ending its own cache, or another's, does not come to end one more; nor do claims nest. */
+/* Whoever is just ending its own cache, or another's, does not come to end one more; nor do claims nest. */
 static bool may_claim(void)
 {
 	return typed_self.leaving == NULL && !typed_self.claims && cache_count() > 1 && claim_possible();
 }
 
-/* Where the next call goes on, and when; relaxed, by all. By who may run callbacks and by who may not, each for itself: what the latter
- * passes over is left to the former. */
+/* Where the next call goes on, and when; relaxed, by all. By whoever may run callbacks and by whoever may not, each for itself: what the
+ * latter passes over is left to the former. */
 static struct {
 	_Atomic uint32_t cursor;
 	_Atomic uint64_t last;

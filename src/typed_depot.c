@@ -9,7 +9,7 @@
 
 struct batch {
 	_Atomic uint32_t next; /* in the stack: number_stack.h */
-	/* Written by who has the batch to itself before it is put in, read by who has taken it out; push and pop order them. */
+	/* Written by whoever has the batch to itself before it is put in, read by whoever has taken it out; push and pop order them. */
 	uint32_t count;
 	void *objects[BATCH_OBJECTS];
 };
@@ -18,12 +18,12 @@ _Static_assert(sizeof(struct batch) == 256, "four cache lines");
 
 struct depot {
 	number_stack batches; /* changed by all */
-	/* Added to by who puts a batch in, before, and taken from by who took one out, after: never less than there is. Read for
+	/* Added to by whoever puts a batch in, before, and taken from by whoever took one out, after: never less than there is. Read for
 	 * bounds and statistics. Relaxed: they order nothing. */
 	_Atomic uint64_t objects;
 	_Atomic uint64_t kept;
-	_Atomic uint64_t refills;      /* counted by who refills a list; relaxed likewise */
-	_Atomic uint64_t seen_refills; /* as it was when the depot was last looked at: by who looks next; relaxed likewise, */
+	_Atomic uint64_t refills;      /* counted by whoever refills a list; relaxed likewise */
+	_Atomic uint64_t seen_refills; /* as it was when the depot was last looked at: by whoever looks next; relaxed likewise, */
 	_Atomic uint64_t seen_at;      /* and the clock's ms then */
 } STRATA_ALIGNED(CACHE_LINE);
 
@@ -36,7 +36,7 @@ static STRATA_LARGE struct depot depots[RECORD_COUNT];
 #define BATCH_STEP 256u
 
 static reserved_once batches;
-/* Incremented by who makes a batch, in make_batch alone, which orders the commit of its step. */
+/* Incremented by whoever makes a batch, in make_batch alone, which orders the commit of its step. */
 static _Atomic uint32_t batches_made STRATA_ALIGNED(CACHE_LINE);
 /* Changed by all. */
 static number_stack batches_free;
@@ -57,7 +57,7 @@ static bool have_batches(void)
 }
 
 /* A step is committed by each who takes a batch of it for the first time: twice does no harm. Release: it is committed;
- * partner: the acquire of who makes the next batch, in the same exchange. */
+ * partner: the acquire of whoever makes the next batch, in the same exchange. */
 static uint32_t make_batch(void)
 {
 	uint32_t made = atomic_load_explicit(&batches_made, memory_order_relaxed);

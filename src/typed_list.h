@@ -11,14 +11,14 @@
 /* How many objects a list of any thread holds, and what their buffers hold. */
 unsigned list_count(const struct type_list *list);
 
-/* Of a closed list that is left to the owner, or to who unregisters its type, or has claimed the cache of an owner that ended: it is
+/* Of a closed list that is left to the owner, or to whoever unregisters its type, or has claimed the cache of an owner that ended: it is
  * as it was, but for what was taken. To be called before any of what follows, which find the list open. */
 void list_open(struct type_cache *cache, const strata_type *record);
 
 /* What the objects' buffers hold, without those that were taken. By anyone: too much for a moment while the list is opened. */
 uint64_t list_kept(const struct type_list *list);
 
-/* By who has claimed the cache (typed_claim.c). How many objects can be taken, closed or not; a hint, by anyone. */
+/* By whoever has claimed the cache (typed_claim.c). How many objects can be taken, closed or not; a hint, by anyone. */
 unsigned list_count_claimable(const struct type_list *list);
 /* False: it is closed already, or there is nothing to take. */
 bool list_close(struct type_cache *cache, const strata_type *record);

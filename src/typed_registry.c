@@ -15,7 +15,7 @@ STRATA_LARGE strata_type type_records[RECORD_COUNT];
 /* One for each type; a type has at least one record. */
 static STRATA_LARGE struct type types[RECORD_COUNT];
 
-/* Incremented by who registers, read by all. Relaxed: they say only how far to look; whether a type is there yet says its
+/* Incremented by whoever registers, read by all. Relaxed: they say only how far to look; whether a type is there yet says its
  * state, and whether a record has one its type. */
 static STRATA_READ_MOSTLY _Atomic uint32_t types_used;
 static _Atomic uint32_t records_used;
@@ -258,7 +258,7 @@ static void fill_record(strata_type *record, struct type *type, const struct str
 	}
 }
 
-/* All but type, which others may be reading: it stays what it is for who takes the record again. */
+/* All but type, which others may be reading: it stays what it is for whoever takes the record again. */
 static void clear_record(strata_type *record)
 {
 	const size_t kept = offsetof(strata_type, size);
@@ -301,7 +301,7 @@ STRATA_PUBLIC strata_type *strata_type_register(const struct strata_type_info *g
 	}
 	fill_type(type, &info);
 	fill_records(type, &info);
-	/* Release: all of the above; partners: the acquires of who looks at the epoch (typed_stats.c) and the state (typed.h). */
+	/* Release: all of the above; partners: the acquires of whoever looks at the epoch (typed_stats.c) and the state (typed.h). */
 	uint32_t epoch = atomic_load_explicit(&type->epoch, memory_order_relaxed);
 	atomic_store_explicit(&type->epoch, epoch + epoch % 2, memory_order_release);
 	atomic_store_explicit(&type->state, TYPE_LIVE, memory_order_release);
@@ -354,7 +354,7 @@ static void empty_all_lists(struct type *type)
 	empty_lists(typed_self.cache, type);
 }
 
-/* The type's counters begin at 0 for who takes the records next. */
+/* The type's counters begin at 0 for whoever takes the records next. */
 static void reset_counters(const struct type *type)
 {
 	for (uint32_t i = 0; i < type->record_count; i++) {

@@ -99,7 +99,7 @@ static void read_type(const struct type *type, struct strata_type_stats *stats, 
 static bool read_registered(const struct type *type, struct strata_type_stats *stats, struct typed_totals *totals)
 {
 	struct typed_totals sums = *totals;
-	/* Acquire: the records of who registered; partner: the release in strata_type_register. */
+	/* Acquire: the records of whoever registered; partner: the release in strata_type_register. */
 	uint32_t epoch = atomic_load_explicit(&type->epoch, memory_order_acquire);
 	if (epoch % 2 != 0 || !type_is_registered(type))
 		return false;

@@ -57,7 +57,7 @@ bool value_begin(bool typed);
 /* After the last one: false when values live that nobody dropped (typed free lists know). */
 bool value_end(void);
 
-/* Each ends the process when memory is refused. A value belongs to who made it until it is put into another. */
+/* Each ends the process when memory is refused. A value belongs to whoever made it until it is put into another. */
 struct value *number_new(double number);
 struct value *string_new(const char *text, size_t bytes);
 struct value *tuple_new(struct value *const *items, size_t count);

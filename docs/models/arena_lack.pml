@@ -7,7 +7,7 @@
  *
  *   spin -a arena_lack.pml && cc -O2 -o pan pan.c && ./pan -m200000
  */
-byte free = 1;       /* arena->free: page 0; who returns the others has them */
+byte free = 1;       /* arena->free: page 0; whoever returns the others has them */
 byte lacks = 0;      /* the byte of chunk->lacks: no run of so many; 0: not known. The code keeps 256 less that, so that 0 is the least */
 byte running = 5;
 

@@ -34,7 +34,7 @@ inline bucket_of(count, b)
 	fi
 }
 
-/* Who writes looks first, and writes only if needed: two accesses. */
+/* Whoever writes looks first, and writes only if needed: two accesses. */
 inline set(word, value)
 {
 	if

@@ -6,7 +6,7 @@
  *   used == 0   unused: whoever claims it whole moves it to his node, and makes it one of pages
  *   used == 1   of pages, free of them free, or claimed whole
  *
- * The workers claim and return pages, with arena_relist after each change of bucket, one memory access at a time; who returns the
+ * The workers claim and return pages, with arena_relist after each change of bucket, one memory access at a time; whoever returns the
  * last page makes the arena unused. A finder walks one node's lists and clears the summary where it finds nothing. When all have
  * ended, an arena with free pages must be in its bucket, and found by the summary of all and by that of its node.
  *
@@ -37,7 +37,7 @@ inline bucket_of(count, b)
 	fi
 }
 
-/* Who writes looks first, and writes only if needed: two accesses. */
+/* Whoever writes looks first, and writes only if needed: two accesses. */
 inline set(word, value)
 {
 	if

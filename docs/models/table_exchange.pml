@@ -8,7 +8,7 @@
  *
  * RCU is what it promises: the setter waits until each reader has been outside a read section since the wait began. All
  * words are sequentially consistent, as in the code. The search must fail without: the wait, the look at in_force within the
- * read section, the second look of who takes a record, the setter's walk after the store. src/test_model.sh tries that.
+ * read section, the second look of whoever takes a record, the setter's walk after the store. src/test_model.sh tries that.
  */
 
 #define BUILTIN 0

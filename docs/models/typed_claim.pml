@@ -39,7 +39,7 @@
 #define NEWEST 6         /* stays */
 #define ROOM 7           /* for one more than is left */
 #define END 8            /* an owner that ends looks at claim */
-#define LEFT 9           /* and what is left to who claims */
+#define LEFT 9           /* and what is left to whoever claims */
 #ifndef WITHOUT
 #define WITHOUT NOTHING
 #endif

@@ -16,10 +16,14 @@
  * to 16 where its class is a multiple of 16; a larger block is aligned to at least 16 bytes. malloc(3) and operator new
  * as served by strata return 16-byte alignment for every size >= 16.
  *
- * Bounds: 262143 threads that allocate may live at once; with the setting reserve below 256 GiB (or where less could be
- * reserved) one for each MiB of it but one, and at least 1023; under a limit on address space (ulimit -v) as many as an eighth of
- * that has room for, at least 127. Each thread that takes from sleeping threads at that moment (a call of the clock, strata_trim)
- * may need 16 of them. Until some have ended, each block of a further thread takes pages of its own, and its calls by type fail with ENOMEM.
+ * Bounds: as many threads that allocate may live at once:
+ *
+ *   262143                        by default, and with the setting reserve from 256 GiB on
+ *   one for each MiB, less one    of a reservation below that, whatever made it smaller; at least 1023
+ *   what an eighth has room for   of a limit on address space (ulimit -v); at least 127
+ *
+ * Each thread that takes from sleeping threads at that moment (a call of the clock, strata_trim) may need 16 of them. Until some
+ * have ended, each block of a further thread takes pages of its own, and its calls by type fail with ENOMEM.
  */
 #ifndef STRATA_STRATA_H
 #define STRATA_STRATA_H
@@ -206,9 +210,9 @@ struct strata_message_handler *strata_on_message(struct strata_message_handler *
 
 /* Writes the heap profile to file: the blocks in use that are watched (setting profile), each with the stack of calls that allocated it,
  * and the process's mappings. The format is that of gperftools (heap_v2), which pprof and jeprof read; they reckon from the sample what
- * all blocks in use are, by the setting's present value: write it before switching the profile off. Objects of types are not
- * among them. Stops nobody; what others allocate and free meanwhile may be in it or not. Under check:1 no block is watched. 0, or the errno of
- * write(2). May block where that does. */
+ * all blocks in use are, by the setting's present value: write it before switching the profile off. Objects of types and their
+ * buffers are not among them. Stops nobody; what others allocate and free meanwhile may be in it or not. Under check:1 no block is
+ * watched. 0, or the errno of write(2). May block where that does. */
 int strata_profile_write(int file);
 
 /* ---- Statistics --------------------------------------------------------------------------------------------------- */

@@ -216,7 +216,7 @@ static void an_older_limit_gives_way(void)
 	check(address_space() < LIMIT);
 }
 
-/* Who has set a limit has room for what it needs next, though another is in the middle of that. */
+/* Whoever has set a limit has room for what it needs next, though another is in the middle of that. */
 static void each_has_its_turn(void)
 {
 	struct setter one = {.point = IN_ITS_FIT, .limit = 2 * LIMIT};

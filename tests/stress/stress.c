@@ -119,7 +119,7 @@ void piece_verify(const struct piece *piece)
 void piece_free(struct piece *piece)
 {
 	piece_verify(piece);
-	/* Who holds this block as well, by mistake, finds another pattern than it wrote. */
+	/* Whoever holds this block as well, by mistake, finds another pattern than it wrote. */
 	memset(piece->block, 0xdd, piece->size < 64 ? piece->size : 64);
 	opaque_pointer(piece->block);
 	x_free(piece->block);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves: blocks handed from thread to thread through queues keep their contents, are verified by who gets them,
+ * Proves: blocks handed from thread to thread through queues keep their contents, are verified by whoever gets them,
  * resized or handed on a few times, and at last freed by a thread that did not allocate them; nothing is lost on the
  * way (the totals say that nothing lives at the end). 16 threads. Runs for STRATA_STRESS_SECONDS (2).
  */

@@ -9,7 +9,7 @@
 #define SHARED 64
 #define OWN 32
 
-/* A slot is taken and given by one exchange; the piece it points to belongs to who took it. */
+/* A slot is taken and given by one exchange; the piece it points to belongs to whoever took it. */
 static _Atomic(struct piece *) shared[SHARED];
 static struct piece storage[SHARED];
 static atomic_size_t operations;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of the heap profile share: it is written, read, and reckoned by who allocated. */
+/* What the tests of the heap profile share: it is written, read, and reckoned by whoever allocated. */
 #ifndef STRATA_TESTS_UNIT_PROFILE_SUPPORT_H
 #define STRATA_TESTS_UNIT_PROFILE_SUPPORT_H
 

@@ -74,7 +74,7 @@ static void the_soft_limit_is_told_once_until_it_falls(void **state)
 	assert_ptr_equal(strata_on_pressure(NULL), &told.handler);
 }
 
-/* Seen by who frees. */
+/* Seen by whoever frees. */
 static void a_fall_between_two_allocations_counts(void **state)
 {
 	(void)state;
@@ -218,7 +218,7 @@ static int trim(void)
 	return 0;
 }
 
-/* Who calls malloc may hold what destroy waits for. */
+/* Whoever calls malloc may hold what destroy waits for. */
 static void a_refused_call_destroys_no_object(void **state)
 {
 	struct strata_type_info info = {.name = "plain", .size = 1000};

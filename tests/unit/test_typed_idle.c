@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Who keeps house without running the program's callbacks (the background thread, a refused call) empties what is idle of types that
- * have no destroy, leaves the others alone, and does not take the turn of who may run them.
+ * have no destroy, leaves the others alone, and does not take the turn of whoever may run them.
  */
 #include <pthread.h>
 #include <time.h>
