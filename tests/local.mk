@@ -44,6 +44,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_run_cache \
 	tests/unit/test_watch \
 	tests/unit/test_account \
+	tests/unit/test_metadata \
 	tests/unit/test_dead_heaps \
 	tests/unit/test_fork_handlers \
 	tests/unit/test_across_threads \
@@ -144,6 +145,10 @@ tests_unit_test_profile_LDADD = $(CONTRACT_LIBS) -lpthread -lm
 tests_unit_test_account_SOURCES = tests/unit/test_account.c tests/unit/limit_support.h
 tests_unit_test_account_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_account_LDADD = $(INSIDE_LIBS) -lpthread
+
+tests_unit_test_metadata_SOURCES = tests/unit/test_metadata.c tests/unit/typed_support.h
+tests_unit_test_metadata_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_metadata_LDADD = $(INSIDE_LIBS) -lpthread
 
 tests_unit_test_os_move_SOURCES = tests/unit/test_os_move.c
 tests_unit_test_os_move_CFLAGS = $(CONTRACT_CFLAGS)

@@ -118,6 +118,8 @@ static void expect_thread_by(const char *function)
 			block = calloc(1, 100000);
 		else if (strcmp(function, "realloc") == 0)
 			block = realloc(block, (size_t)(i + 1) * 1000);
+		else if (strcmp(function, "posix_memalign") == 0)
+			check(posix_memalign(&block, 16, 3000) == 0);
 		else
 			block = aligned_alloc(4096, 8192);
 		check(block != NULL);

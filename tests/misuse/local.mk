@@ -6,12 +6,14 @@ MISUSE_CASES = \
 	tests/misuse/carried_overwritten_by_threads \
 	tests/misuse/carried_zeroed_by_threads \
 	tests/misuse/carrier_overwritten_by_threads \
+	tests/misuse/domain_from_malloc \
 	tests/misuse/foreign_by_cancelled \
 	tests/misuse/foreign_mapping \
 	tests/misuse/foreign_realloc \
 	tests/misuse/foreign_stack \
 	tests/misuse/foreign_static \
 	tests/misuse/foreign_usable_size \
+	tests/misuse/freed_usable_size \
 	tests/misuse/interior_by_another \
 	tests/misuse/interior_medium \
 	tests/misuse/interior_object \
@@ -23,6 +25,7 @@ MISUSE_CASES = \
 	tests/misuse/random_overwritten \
 	tests/misuse/settings \
 	tests/misuse/sizes \
+	tests/misuse/twice_amid_batches \
 	tests/misuse/twice_at_exit_of_thread \
 	tests/misuse/twice_after_batch \
 	tests/misuse/twice_by_another \
@@ -42,6 +45,7 @@ MISUSE_CASES = \
 	tests/misuse/twice_where_kept \
 	tests/misuse/typed_foreign \
 	tests/misuse/typed_from_malloc \
+	tests/misuse/typed_from_malloc_zero \
 	tests/misuse/typed_other_length \
 	tests/misuse/typed_other_shape \
 	tests/misuse/typed_other_shape_list \
@@ -107,6 +111,7 @@ tests_misuse_carrier_overwritten_by_threads_LDADD = -lpthread
 tests_misuse_foreign_by_cancelled_LDADD = -lpthread
 tests_misuse_interior_by_another_LDADD = -lpthread
 tests_misuse_link_overwritten_early_LDADD = -lpthread
+tests_misuse_twice_amid_batches_LDADD = -lpthread -ldl
 tests_misuse_twice_after_batch_LDADD = -lpthread
 tests_misuse_twice_by_another_LDADD = -lpthread
 tests_misuse_twice_in_batch_LDADD = -lpthread
@@ -116,10 +121,12 @@ tests_misuse_twice_at_exit_of_thread_LDADD = -lpthread
 tests_misuse_twice_by_threads_LDADD = -lpthread
 tests_misuse_twice_then_allocated_LDADD = -lpthread
 tests_misuse_twice_where_kept_LDADD = -lpthread
+tests_misuse_domain_from_malloc_LDADD = -ldl
 tests_misuse_random_overwritten_LDADD = -ldl
 tests_misuse_wrong_size_LDADD = -ldl
 tests_misuse_typed_foreign_LDADD = -ldl
 tests_misuse_typed_from_malloc_LDADD = -ldl
+tests_misuse_typed_from_malloc_zero_LDADD = -ldl
 tests_misuse_typed_other_length_LDADD = -ldl
 tests_misuse_typed_other_shape_LDADD = -ldl
 tests_misuse_typed_other_shape_list_LDADD = -ldl

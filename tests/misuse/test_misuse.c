@@ -17,6 +17,7 @@
 #define FOREIGN "not a block of strata"
 #define NOT_IN_USE "page not in use (freed twice, or never a block)"
 #define INSIDE "inside a block, not its start"
+#define FREE "block is free"
 #define TWICE "block freed twice"
 #define PAST_END "written past its end"
 #define AFTER_FREE "written after free"
@@ -71,6 +72,7 @@ static const struct misuse_case cases[] = {
 	{"interior_by_another", "free", INSIDE, ABORTS, NULL},
 	{"twice_by_another", "free", TWICE, ABORTS, NULL},
 	{"twice_after_batch", "free", TWICE, ABORTS, NULL},
+	{"twice_amid_batches", "free", TWICE, ABORTS, NULL},
 	{"twice_in_batch", "free", TWICE, ABORTS, NULL},
 	{"twice_into_bin", "free", TWICE, ABORTS, NULL},
 	/* Found by check:1 only. */
@@ -85,6 +87,8 @@ static const struct misuse_case cases[] = {
 	{"foreign_mapping", "free", FOREIGN, ABORTS, "check:1"},
 	{"foreign_realloc", "realloc", FOREIGN, ABORTS, "check:1"},
 	{"foreign_usable_size", "malloc_usable_size", FOREIGN, ABORTS, "check:1"},
+	{"freed_usable_size", "malloc_usable_size", FREE, ABORTS, "check:1"},
+	{"freed_usable_size", "malloc_usable_size", FREE, ABORTS, "check:1,quarantine:0"},
 	{"interior_object", "free", INSIDE, ABORTS, "check:1"},
 	{"interior_medium", "free", INSIDE, ABORTS, "check:1"},
 	{"interior_run", "free", INSIDE, ABORTS, "check:1"},
@@ -123,6 +127,8 @@ static const struct misuse_case cases[] = {
 	{"carried_zeroed_by_threads", "free", CORRUPT, GOES_ON, "misuse:warn"},
 	{"carrier_overwritten_by_threads", "free", CORRUPT, GOES_ON, "misuse:warn"},
 	{"twice_by_another", "free", TWICE, GOES_ON, "misuse:warn"},
+	{"twice_amid_batches", "free", TWICE, GOES_ON, "misuse:warn"},
+	{"freed_usable_size", "malloc_usable_size", FREE, GOES_ON, "misuse:warn,check:1"},
 	{"twice_in_pool", "free", TWICE, GOES_ON, "misuse:warn,check:1"},
 	{"written_past_end", "free", PAST_END, GOES_ON, "check:1,misuse:warn"},
 	{"written_after_free", "exit", AFTER_FREE, GOES_ON, "check:1,misuse:warn"},
@@ -150,6 +156,7 @@ static const struct misuse_case cases[] = {
 	{"typed_other_length", "strata_tuple_free", OTHER_LENGTH, ABORTS, "check:1"},
 	{"typed_past_end", "strata_type_free", OTHER_TYPE_CHECKED, ABORTS, "check:1"},
 	{"typed_from_malloc", "strata_type_free", OTHER_TYPE_CHECKED, ABORTS, "check:1"},
+	{"typed_from_malloc_zero", "strata_type_free", OTHER_TYPE_CHECKED, ABORTS, "check:1"},
 	{"typed_unregistered", "strata_type_alloc", NOT_REGISTERED, ABORTS, "check:1"},
 	{"typed_unregistered_tuple", "strata_tuple_free", NOT_REGISTERED, ABORTS, "check:1"},
 	{"typed_other_shape", "strata_type_alloc", OTHER_SHAPE, ABORTS, "check:1"},
@@ -165,6 +172,8 @@ static const struct misuse_case cases[] = {
 	{"sizes", NULL, NULL, GOES_ON, "check:1"},
 	{"alignments", NULL, NULL, GOES_ON, NULL},
 	{"alignments", NULL, NULL, GOES_ON, "check:1"},
+	{"domain_from_malloc", NULL, NULL, GOES_ON, NULL},
+	{"domain_from_malloc", NULL, NULL, GOES_ON, "check:1"},
 	{"random_overwritten", NULL, NULL, GOES_ON, NULL},
 	{"random_overwritten", NULL, NULL, GOES_ON, "check:1"},
 	{"random_overwritten", NULL, NULL, GOES_ON, "domain_debug:1"},

@@ -2,6 +2,7 @@
 /*
  * Pages that a heap has claimed and returned, and that the totals do not know of yet: there are few of them at any time, statistics
  * and limits know them, they go back by the clock, and the child of a fork does not lose them.
+ * Whoever allocates under a soft limit does not ask the heaps of others for them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -245,6 +246,93 @@ static void what_threads_at_work_owe_goes_back(void **state)
 	assert_true(gone);
 }
 
+/* ---- A thread that waits, with a debt made up -------------------------------------------------------------------- */
+
+enum { DEBT = 7 };
+static struct heap *debtor;
+
+static void *have_a_heap(void *unused)
+{
+	strata_free(strata_malloc(1));
+	debtor = thread_self.own;
+	pthread_barrier_wait(&done);
+	pthread_barrier_wait(&done);
+	return unused;
+}
+
+static pthread_t begin_debt(void)
+{
+	pthread_t thread;
+
+	pthread_barrier_init(&done, NULL, 2);
+	assert_int_equal(pthread_create(&thread, NULL, have_a_heap, NULL), 0);
+	pthread_barrier_wait(&done);
+	debtor->account.used += DEBT;
+	return thread;
+}
+
+static void end_debt(pthread_t thread)
+{
+	/* What the totals were told of it is put right when the thread ends. */
+	debtor->account.used -= DEBT;
+	pthread_barrier_wait(&done);
+	pthread_join(thread, NULL);
+	pthread_barrier_destroy(&done);
+}
+
+static void allocate_and_free(size_t size)
+{
+	void *blocks[BLOCKS];
+
+	for (size_t i = 0; i < BLOCKS; i++)
+		assert_non_null(blocks[i] = strata_malloc(size));
+	for (size_t i = 0; i < BLOCKS; i++)
+		strata_free(blocks[i]);
+}
+
+#define FAR ((uint64_t)1 << 40)
+
+static void whoever_allocates_below_a_limit_leaves_others_alone(void **state)
+{
+	static const size_t sizes[] = {64, 5000, BLOCK, 300 * KIB};
+	pthread_t thread;
+	int32_t debt;
+
+	(void)state;
+	set_decay(STOPPED);
+	set("limit_soft", FAR);
+	thread = begin_debt();
+	debt = debtor->account.used;
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+		allocate_and_free(sizes[i]);
+	debt -= debtor->account.used;
+	end_debt(thread);
+	set_decay(1000);
+	assert_int_equal(debt, 0);
+}
+
+static void a_limit_that_is_set_asks_each_heap(void **state)
+{
+	static const char *const limits[] = {"limit", "limit_soft", "emergency"};
+
+	(void)state;
+	set_decay(STOPPED);
+	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+		pthread_t thread = begin_debt();
+		uint64_t told = arena_count().used_pages;
+		int32_t debt;
+
+		set(limits[i], i < 2 ? FAR : MIB);
+		debt = debtor->account.used;
+		set(limits[i], 0);
+		told = arena_count().used_pages - told;
+		end_debt(thread);
+		assert_int_equal(debt, 0);
+		assert_true(told >= DEBT);
+	}
+	set_decay(1000);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +341,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_child_of_a_fork_tells_them),
 		cmocka_unit_test(a_limit_that_is_set_later_counts_them),
 		cmocka_unit_test(what_threads_at_work_owe_goes_back),
+		cmocka_unit_test_teardown(whoever_allocates_below_a_limit_leaves_others_alone, no_limits),
+		cmocka_unit_test_teardown(a_limit_that_is_set_asks_each_heap, no_limits),
 	};
 	(void)argc;
 	leave_out_the_container(argv);

@@ -194,6 +194,77 @@ static void the_soft_limit_calls_back_once(void **state)
 	assert_int_equal(read_stats(BUF).live_bytes, live);
 }
 
+/* A limit below what is live, which has been there for long: whoever frees is not called, whoever allocates is. */
+enum { PIECES = 200, PIECE = 65536 };
+
+static void shrink(size_t at, size_t size)
+{
+	held[at] = strata_domain_realloc(BUF, held[at], size);
+	assert_non_null(held[at]);
+}
+
+/* Bounded: what is allocated is known to all after a batch of each thread. */
+static void allocate_until_called(struct call *call, int times, size_t *count)
+{
+	while (call->count < times && *count < 2 * PIECES) {
+		held[*count] = strata_domain_malloc(BUF, PIECE);
+		assert_non_null(held[(*count)++]);
+	}
+	assert_int_equal(call->count, times);
+}
+
+static void a_limit_below_what_is_live_is_told_by_allocations(void **state)
+{
+	uint64_t live = read_stats(BUF).live_bytes;
+	struct call call = {0};
+	struct strata_domain_quota quota = {.soft_bytes = live + MIB, .over = over, .ctx = &call};
+	size_t count = 0;
+
+	(void)state;
+	for (; count < PIECES; count++)
+		assert_non_null(held[count] = strata_domain_malloc(BUF, PIECE));
+	assert_int_equal(strata_domain_set_quota(BUF, &quota), 0);
+	while (count > PIECES / 2)
+		strata_domain_free(BUF, held[--count]);
+	for (size_t i = 0; i < PIECES / 4; i++)
+		shrink(i, PIECE / 2);
+	assert_int_equal(call.count, 0);
+	assert_true(read_stats(BUF).live_bytes > quota.soft_bytes + PIECE);
+	allocate_until_called(&call, 1, &count);
+	assert_true(call.live_bytes > quota.soft_bytes);
+	empty(BUF, count);
+	assert_int_equal(call.count, 1);
+	count = 0;
+	allocate_until_called(&call, 2, &count);
+	assert_in_range(call.live_bytes, quota.soft_bytes + 1, quota.soft_bytes + PIECE);
+	empty(BUF, count);
+	assert_int_equal(strata_domain_set_quota(BUF, NULL), 0);
+	assert_int_equal(call.count, 2);
+}
+
+/* Down to below the limit and further, and up again, by realloc alone. */
+static void blocks_that_shrink_call_nobody(void **state)
+{
+	struct call call = {0};
+	struct strata_domain_quota quota = {.soft_bytes = read_stats(BUF).live_bytes + MIB, .over = over, .ctx = &call};
+
+	(void)state;
+	held[0] = strata_domain_malloc(BUF, 8 * MIB);
+	assert_non_null(held[0]);
+	assert_int_equal(strata_domain_set_quota(BUF, &quota), 0);
+	for (int turn = 0; turn < 3; turn++) {
+		shrink(0, 4 * MIB);
+		assert_int_equal(call.count, turn);
+		shrink(0, MIB / 2);
+		assert_int_equal(call.count, turn);
+		held[0] = strata_domain_realloc(BUF, held[0], 8 * MIB);
+		assert_non_null(held[0]);
+		assert_int_equal(call.count, turn + 1);
+	}
+	empty(BUF, 1);
+	assert_int_equal(strata_domain_set_quota(BUF, NULL), 0);
+}
+
 /* After the setter has returned, nobody is in the former callback. */
 static pthread_barrier_t inside;
 static atomic_bool left;
@@ -236,6 +307,8 @@ int main(void)
 		cmocka_unit_test(other_domains_have_their_own_limits),
 		cmocka_unit_test(the_hard_limit_holds_for_threads_together),
 		cmocka_unit_test(the_soft_limit_calls_back_once),
+		cmocka_unit_test(a_limit_below_what_is_live_is_told_by_allocations),
+		cmocka_unit_test(blocks_that_shrink_call_nobody),
 		cmocka_unit_test(the_setter_waits_for_the_callback),
 	};
 

@@ -130,6 +130,143 @@ static void objects_of_types_are_left_alone(void **state)
 	assert_int_equal(strata_type_unregister(type, NULL), 0);
 }
 
+/* A rate at which each block is watched that comes by where blocks are chosen. */
+enum { EACH = 1, OBJECTS = 200 };
+
+struct sequence {
+	void *buffer;
+	size_t capacity;
+};
+
+static strata_type *type_of(enum strata_shape shape)
+{
+	struct strata_type_info info = {
+	    .name = "left alone, too",
+	    .shape = shape,
+	    .size = sizeof(struct sequence),
+	    .item_size = 8,
+	    .buffer_offset = offsetof(struct sequence, buffer),
+	    .capacity_offset = offsetof(struct sequence, capacity),
+	};
+	strata_type *type = strata_type_register(&info, sizeof info);
+
+	assert_non_null(type);
+	return type;
+}
+
+static void long_tuples_are_left_alone(void **state)
+{
+	const size_t lengths[] = {21, 100, 1000, 100000};
+	strata_type *type = type_of(STRATA_TUPLE);
+
+	(void)state;
+	assert_int_equal(set_number("profile", EACH), 0);
+	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+		size_t before = profile().all.samples;
+
+		for (size_t j = 0; j < OBJECTS; j++)
+			assert_non_null(kept[j] = strata_tuple_alloc(type, lengths[i]));
+		assert_int_equal(profile().all.samples, before);
+		for (size_t j = 0; j < OBJECTS; j++)
+			strata_tuple_free(type, kept[j], lengths[i]);
+	}
+	assert_int_equal(strata_type_unregister(type, NULL), 0);
+}
+
+static void buffers_that_grow_are_left_alone(void **state)
+{
+	strata_type *type = type_of(STRATA_LIST);
+	size_t before;
+
+	(void)state;
+	assert_int_equal(set_number("profile", EACH), 0);
+	before = profile().all.samples;
+	for (size_t i = 0; i < OBJECTS; i++)
+		assert_non_null(kept[i] = strata_list_alloc(type, 50));
+	for (size_t items = 100; items <= 100000; items *= 10) {
+		for (size_t i = 0; i < OBJECTS; i++)
+			assert_int_equal(strata_list_reserve(type, kept[i], items), 0);
+		assert_int_equal(profile().all.samples, before);
+	}
+	for (size_t i = 0; i < OBJECTS; i++)
+		strata_list_free(type, kept[i]);
+	assert_int_equal(strata_type_unregister(type, NULL), 0);
+}
+
+static void resize(strata_type *type, void *dict, size_t slots)
+{
+	void *table;
+	size_t former;
+
+	assert_int_equal(strata_dict_resize(type, dict, slots, &table, &former), 0);
+	strata_dict_release(type, table, former);
+}
+
+static void tables_are_left_alone(void **state)
+{
+	strata_type *type = type_of(STRATA_DICT);
+	size_t before;
+
+	(void)state;
+	assert_int_equal(set_number("profile", EACH), 0);
+	before = profile().all.samples;
+	for (size_t slots = 8; slots <= MIB / 8; slots *= 2) {
+		for (size_t i = 0; i < OBJECTS / 10; i++)
+			assert_non_null(kept[i] = strata_dict_alloc(type, slots));
+		assert_int_equal(profile().all.samples, before);
+		for (size_t i = 0; i < OBJECTS / 10; i++)
+			resize(type, kept[i], 2 * slots);
+		assert_int_equal(profile().all.samples, before);
+		for (size_t i = 0; i < OBJECTS / 10; i++)
+			strata_dict_free(type, kept[i]);
+	}
+	assert_int_equal(strata_type_unregister(type, NULL), 0);
+}
+
+/* What came between is not left alone for it. */
+static void blocks_beside_objects_are_not(void **state)
+{
+	strata_type *list = type_of(STRATA_LIST), *dict = type_of(STRATA_DICT);
+
+	(void)state;
+	for (size_t i = 0; i < 20000; i++) {
+		void *grown = strata_list_alloc(list, 50);
+
+		assert_non_null(grown);
+		assert_int_equal(strata_list_reserve(list, grown, 10000), 0);
+		strata_list_free(list, grown);
+		strata_dict_free(dict, strata_dict_alloc(dict, 16384));
+		kept[i] = allocate_one(1000);
+	}
+	assert_about(profile().one.bytes, 20000.0 * 1000, 8 / sqrt(20000.0 * 1000 / RATE));
+	free_all(20000);
+	assert_int_equal(strata_type_unregister(list, NULL), 0);
+	assert_int_equal(strata_type_unregister(dict, NULL), 0);
+}
+
+/* No such request is served, and none takes the place of those that are. */
+static void an_impossible_request_ends_nothing(void **state)
+{
+	const size_t size = opaque(((size_t)1 << 63) + ((size_t)1 << 40));
+	void *block = NULL;
+	size_t count;
+
+	(void)state;
+	free_all(allocate_until(allocate_one, MIB, 1000, 0));
+	assert_int_equal(posix_memalign(&block, 64, size), ENOMEM);
+	errno = 0;
+	assert_null(aligned_alloc(64, size));
+	assert_int_equal(errno, ENOMEM);
+	errno = 0;
+	assert_null(strata_aligned_alloc(4096, size));
+	assert_int_equal(errno, ENOMEM);
+	assert_null(malloc(size));
+	assert_null(calloc(1, size));
+	count = allocate_until(allocate_one, 20 * MIB, 1000, 0);
+	assert_about(profile().one.bytes, 20.0 * MIB, 8 / sqrt(20.0 * MIB / RATE));
+	free_all(count);
+}
+
 static void a_file_that_cannot_be_written_is_told(void **state)
 {
 	int ends[2];
@@ -189,6 +326,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(every_way_to_allocate_is_counted, begin, end),
 		cmocka_unit_test_setup_teardown(a_full_profile_costs_no_more, begin, end),
 		cmocka_unit_test_setup_teardown(objects_of_types_are_left_alone, begin, end),
+		cmocka_unit_test_setup_teardown(long_tuples_are_left_alone, begin, end),
+		cmocka_unit_test_setup_teardown(buffers_that_grow_are_left_alone, begin, end),
+		cmocka_unit_test_setup_teardown(tables_are_left_alone, begin, end),
+		cmocka_unit_test_setup_teardown(blocks_beside_objects_are_not, begin, end),
+		cmocka_unit_test_setup_teardown(an_impossible_request_ends_nothing, begin, end),
 		cmocka_unit_test_setup_teardown(a_file_that_cannot_be_written_is_told, begin, end),
 		cmocka_unit_test_setup_teardown(good_sizes_are_good, begin, end),
 		cmocka_unit_test_setup_teardown(a_child_has_it_as_well, begin, end),
