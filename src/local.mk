@@ -39,7 +39,8 @@ STRATA_SOURCES = \
 	src/reclaim.h src/reclaim.c src/idle_look.h \
 	src/background.h src/background.c \
 	src/page_range.h src/page_range.c \
-	src/run.h src/run.c \
+	src/run.h src/run.c src/run_resize.c \
+	src/run_arenas.h src/run_arenas.c \
 	src/run_cache.h src/run_cache.c \
 	src/run_count.h src/run_count.c \
 	src/stack_depot.h src/stack_depot.c \

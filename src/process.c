@@ -18,7 +18,7 @@
 #include "options.h"
 #include "profile.h"
 #include "region_fit.h"
-#include "run.h"
+#include "run_arenas.h"
 #include "stats.h"
 #include "thread.h"
 #include "typed.h"

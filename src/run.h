@@ -44,7 +44,4 @@ bool run_resize(void *block, size_t size);
 /* Moves the run to a larger place, with room to grow; NULL: it stays where and as it is. */
 void *run_move(void *block, size_t size);
 
-/* In the child of a fork. */
-void run_fork_child(void);
-
 #endif

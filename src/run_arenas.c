@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "run_arenas.h"
+
+#include "arena_count.h"
+#include "arena_whole.h"
+#include "os.h"
+#include "page_range.h"
+#include "region.h"
+#include "retain.h"
+#include "run_count.h"
+
+#include <errno.h>
+
+/* Runs that were remapped are mappings of their own to the kernel, which allows a process 65530: beyond this many we copy. */
+static _Atomic uint32_t moved_runs;
+#define MOVED_MOST 8192u
+/* In the child of a fork the kernel joins none to its neighbours when it is refreshed: there they count for good. Written by that child
+ * while it is alone. */
+static bool stay_apart;
+
+void run_fork_child(void)
+{
+	stay_apart = true;
+}
+
+size_t run_charge_slack(page_index first, size_t pages, size_t arenas)
+{
+	size_t slack = range_count_costly(first + (page_index)pages, arenas * ARENA_PAGES - pages);
+	arena_recharge((int64_t)slack);
+	return slack;
+}
+
+void run_charge_anew(struct pool *record, page_index first)
+{
+	size_t slack = run_charge_slack(first, record->run.reach, record->run.arenas);
+	arena_recharge((int64_t)record->run.reach - record->run.charged);
+	record->run.charged = record->run.reach + (uint32_t)slack;
+}
+
+void *run_begin(page_index first, size_t pages, size_t arenas, size_t charged)
+{
+	struct pool *record = &region.pools[first];
+	record->run.pages = (uint32_t)pages;
+	record->run.reach = (uint32_t)pages;
+	record->run.arenas = (uint32_t)arenas;
+	record->run.charged = (uint32_t)charged;
+	record->run.moved = false;
+	record->run.left = false;
+	record->run.sample = 0;
+	atomic_store_explicit(&region_tags[first], TAG_RUN, memory_order_relaxed);
+	run_count_add((int64_t)pages, 1);
+	return page_start(first);
+}
+
+void *run_allocate_arenas(size_t pages, size_t arenas, size_t alignment, bool zero)
+{
+	if (!arena_charge(pages))
+		return NULL;
+	arena_index index = arena_claim_whole(arenas, size_max(alignment / ARENA_SIZE, 1));
+	if (index == NO_ARENA) {
+		arena_recharge(-(int64_t)pages);
+		return NULL;
+	}
+	page_index first = index * ARENA_PAGES;
+	size_t slack = run_charge_slack(first, pages, arenas);
+	arena_count_taken(index, arenas);
+	if (zero)
+		range_zero_dirty(first, pages);
+	range_mark(first, pages, arena_mark_dirty);
+	return run_begin(first, pages, arenas, pages + slack);
+}
+
+void run_free_arenas(page_index first, size_t pages, size_t arenas, bool moved)
+{
+	if (moved) {
+		if (!stay_apart)
+			atomic_fetch_sub_explicit(&moved_runs, 1, memory_order_relaxed);
+		int result = region_refresh(first / ARENA_PAGES, arenas);
+		if (unlikely(result == -EACCES))
+			return; /* not memory any more: nobody's from now on */
+		if (result == 0)
+			range_mark(first, arenas * ARENA_PAGES, arena_mark_purged);
+	} else if (!retain_has_room(pages)) {
+		range_purge(first, pages);
+		retain_gave_young(pages);
+	}
+	arena_return_whole(first / ARENA_PAGES, arenas);
+}
+
+/* From this size on a move is cheaper by remapping than by copying. */
+#define REMAP_FROM ((size_t)512 << 10)
+
+int run_remap(void *from, void *to, size_t size)
+{
+	size_t room = (size_t)region.pools[page_of(to)].run.pages * PAGE_SIZE;
+	if (size < REMAP_FROM || size > room || atomic_load_explicit(&moved_runs, memory_order_relaxed) >= MOVED_MOST)
+		return -EINVAL;
+	int result = os_move(from, to, size);
+	if (result != 0)
+		return result;
+	range_mark(page_of(from), size / PAGE_SIZE, arena_mark_clean);
+	region.pools[page_of(to)].run.moved = true;
+	region.pools[page_of(from)].run.left = true;
+	atomic_fetch_add_explicit(&moved_runs, 1, memory_order_relaxed);
+	return 0;
+}
