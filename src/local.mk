@@ -51,7 +51,7 @@ STRATA_SOURCES = \
 	src/thread.h src/thread.c \
 	src/process.c \
 	src/entry.h src/fast.h src/slow.h src/slow.c \
-	src/core.h src/core.c \
+	src/core.h src/core.c src/core_resize.c \
 	src/trim.h src/trim.c \
 	src/limit.h src/limit.c \
 	src/should_move.c \
