@@ -3,8 +3,8 @@
  * Size classes in decline: more of their blocks are freed than wanted, and some are wanted. From a bin each of these would be the block
  * that was freed last. Where blocks die in the order in which they were made, as in a cache that evicts the oldest, that lies in a pool
  * that would soon be empty, and keeps it for another turn of the cache: a pool that is half empty for each one that is full. So while it
- * lasts the bin is closed (bin_limit.h): blocks go home, and who wants one gets it from the fullest pool. That costs some 30 ns a call,
- * and is for whoever has pools that are a third empty.
+ * lasts the bin is closed (bin_limit.h): blocks go home, and whoever wants one gets it from the pool to which blocks first came home. That
+ * costs some 30 ns a call, and is for heaps whose pools of the class are a third empty.
  */
 #ifndef STRATA_BIN_DECLINE_H
 #define STRATA_BIN_DECLINE_H

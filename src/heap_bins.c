@@ -21,6 +21,8 @@
 unsigned heap_take_pool(struct heap *heap, unsigned class)
 {
 	struct bin *bin = &heap->bins[class];
+	if (limit_is_closed(heap, class))
+		limit_open(heap, class);
 	unsigned count = pool_take(heap, class, bin->top + 1, 1, limit_room(heap, class));
 	if (count > 0)
 		limit_filled(heap, class, count);
@@ -218,7 +220,7 @@ int heap_allocate(struct heap *heap, unsigned class, void **block)
 }
 
 /* The rest of a bin that is to be closed, if that is not too much for one call. */
-static void close(struct heap *heap, unsigned class)
+static void close_bin(struct heap *heap, unsigned class)
 {
 	unsigned left = bin_count(&heap->bins[class]);
 	if (left > 2 * HOME_BATCH || left * size_classes[class].size > FLUSH_BYTES) {
@@ -239,7 +241,7 @@ static void make_room(struct heap *heap, unsigned class)
 	bool takes = again && decline_saw_takes(heap, class, newest);
 	flush_newest(heap, class);
 	if (decline_begins(heap, class, newest, takes))
-		close(heap, class);
+		close_bin(heap, class);
 }
 
 static void put(struct heap *heap, unsigned class, void *block)

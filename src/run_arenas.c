@@ -14,13 +14,15 @@
 /* Runs that were remapped are mappings of their own to the kernel, which allows a process 65530: beyond this many we copy. */
 static _Atomic uint32_t moved_runs;
 #define MOVED_MOST 8192u
-/* In the child of a fork the kernel joins none to its neighbours when it is refreshed: there they count for good. Written by that child
+/* In the child of a fork the kernel joins none that is refreshed to neighbours that are older than the child. That makes a mapping for each
+ * arena at most: where these are many, a run among them counts for good. The first arena behind them; 0: none do. Written by the child
  * while it is alone. */
-static bool stay_apart;
+static arena_index apart_below;
+#define APART_FROM ((arena_index)(2 * MOVED_MOST))
 
 void run_fork_child(void)
 {
-	stay_apart = true;
+	apart_below = region_arenas() > APART_FROM ? region_arenas() : 0;
 }
 
 size_t run_charge_slack(page_index first, size_t pages, size_t arenas)
@@ -73,7 +75,7 @@ void *run_allocate_arenas(size_t pages, size_t arenas, size_t alignment, bool ze
 void run_free_arenas(page_index first, size_t pages, size_t arenas, bool moved)
 {
 	if (moved) {
-		if (!stay_apart)
+		if (likely(first / ARENA_PAGES >= apart_below))
 			atomic_fetch_sub_explicit(&moved_runs, 1, memory_order_relaxed);
 		int result = region_refresh(first / ARENA_PAGES, arenas);
 		if (unlikely(result == -EACCES))

@@ -37,6 +37,8 @@ CONTRACT_TESTS = \
 	tests/unit/test_heap_bins \
 	tests/unit/test_decline \
 	tests/unit/test_bit_word \
+	tests/unit/test_compiler \
+	tests/unit/test_stack_depot \
 	tests/unit/test_size_class \
 	tests/unit/test_slots \
 	tests/unit/test_os_move \
@@ -169,6 +171,13 @@ tests_unit_test_bit_word_SOURCES = tests/unit/test_bit_word.c
 tests_unit_test_bit_word_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_bit_word_LDADD = $(INSIDE_LIBS)
 
+tests_unit_test_compiler_SOURCES = tests/unit/test_compiler.c
+tests_unit_test_compiler_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_compiler_LDADD = $(INSIDE_LIBS)
+tests_unit_test_stack_depot_SOURCES = tests/unit/test_stack_depot.c
+tests_unit_test_stack_depot_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_stack_depot_LDADD = $(INSIDE_LIBS)
+
 tests_unit_test_size_class_SOURCES = tests/unit/test_size_class.c
 tests_unit_test_size_class_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_size_class_LDADD = $(INSIDE_LIBS)
@@ -208,7 +217,7 @@ tests_unit_test_retain_SOURCES = tests/unit/test_retain.c
 tests_unit_test_retain_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_retain_LDADD = $(CONTRACT_LIBS)
 
-tests_unit_test_bounds_SOURCES = tests/unit/test_bounds.c
+tests_unit_test_bounds_SOURCES = tests/unit/test_bounds.c tests/unit/typed_support.h
 tests_unit_test_bounds_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_bounds_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_cgroup_SOURCES = tests/unit/test_cgroup.c

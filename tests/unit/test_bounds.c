@@ -9,13 +9,16 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include <strata/strata.h>
+#include <strata/typed.h>
 
 #include "support.h"
+#include "typed_support.h"
 
 #define THREADS 200
 #define SLOTS 2000
@@ -166,9 +169,11 @@ static void resized_mappings_are_given_back(void **state)
 }
 
 /* Of 65530 mappings that a process may have. Beyond so many, blocks are copied. */
+#define REMAPPED 8192
+
 static void at_most_8192_blocks_are_remapped(void **state)
 {
-	enum { REMAPPED = 8192, BLOCKS = REMAPPED + 500 };
+	enum { BLOCKS = REMAPPED + 500 };
 	static char *blocks[BLOCKS];
 	size_t before = mappings();
 
@@ -189,6 +194,116 @@ static void at_most_8192_blocks_are_remapped(void **state)
 	}
 	strata_trim();
 	assert_true(mappings() <= before + 64);
+}
+
+/* What test says in the child of a fork. */
+static size_t in_child(size_t (*test)(void))
+{
+	size_t said = 0;
+	int ends[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		said = test();
+		_exit(write(ends[1], &said, sizeof said) != sizeof said);
+	}
+	close(ends[1]);
+	assert_int_equal(read(ends[0], &said, sizeof said), sizeof said);
+	close(ends[0]);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	return said;
+}
+
+enum { HOLES = 9600 };
+static char *around[2 * HOLES], *growing[HOLES];
+
+/* One after the other, and none is left: the hole that it was in is filled. */
+static size_t remap_into_all_holes(void)
+{
+	for (size_t i = 0; i < HOLES; i++) {
+		char *block = strata_realloc(growing[i], 700 * KIB);
+
+		if (block == NULL || block[0] != (char)i)
+			fatal("contents of a block changed");
+		strata_free(block);
+		around[2 * i] = strata_malloc(700 * KIB);
+	}
+	return mappings();
+}
+
+static char *written(size_t size, size_t number)
+{
+	char *block = strata_malloc(size);
+
+	assert_non_null(block);
+	block[0] = (char)number;
+	return block;
+}
+
+/* There the kernel joins none that was freed with what lies beside it and was written to before the fork. */
+static void in_a_child_those_that_were_freed_count(void **state)
+{
+	size_t before;
+
+	(void)state;
+	if (checked_mode())
+		skip();
+	for (size_t i = 0; i < 2 * HOLES; i++)
+		around[i] = written(700 * KIB, i);
+	for (size_t i = 0; i < HOLES; i++)
+		growing[i] = written(512 * KIB, i);
+	for (size_t i = 0; i < 2 * HOLES; i += 2)
+		strata_free(around[i]);
+	before = mappings();
+	assert_true(in_child(remap_into_all_holes) <= before + 2 * REMAPPED + 64);
+	for (size_t i = 0; i < HOLES; i++) {
+		strata_free(growing[i]);
+		strata_free(around[2 * i + 1]);
+	}
+}
+
+enum { PARKED = 64 };
+static strata_type *parked_type;
+
+static void *park(void *unused)
+{
+	void *block = strata_malloc(40), *object = parked_type != NULL ? strata_type_alloc(parked_type) : NULL;
+
+	if (block == NULL || (parked_type != NULL && object == NULL))
+		fatal("no memory");
+	if (object != NULL)
+		strata_type_free(parked_type, object);
+	pthread_barrier_wait(&gate);
+	pthread_barrier_wait(&gate);
+	return unused;
+}
+
+static size_t mappings_with_parked_threads(void)
+{
+	pthread_t thread;
+
+	pthread_barrier_init(&gate, NULL, PARKED + 1);
+	for (size_t i = 0; i < PARKED; i++)
+		if (pthread_create(&thread, NULL, park, NULL) != 0)
+			fatal("no thread");
+	pthread_barrier_wait(&gate);
+	return mappings();
+}
+
+/* The records of one lie beside those of the next. */
+static void lists_of_a_thread_cost_no_kernel_mappings(void **state)
+{
+	strata_type *type = fixed("parked", 100);
+	size_t without;
+
+	(void)state;
+	parked_type = NULL;
+	without = in_child(mappings_with_parked_threads);
+	parked_type = type;
+	assert_true(in_child(mappings_with_parked_threads) <= without + PARKED / 4);
+	unregister(type);
 }
 
 static void purged_holes_cost_no_kernel_mappings(void **state)
@@ -221,11 +336,14 @@ static void purged_holes_cost_no_kernel_mappings(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		/* The first: there are no other holes. */
+		cmocka_unit_test(in_a_child_those_that_were_freed_count),
 		cmocka_unit_test(a_thread_with_one_small_block_costs_16_kib),
 		cmocka_unit_test(metadata_is_at_most_2_percent_and_128_kib),
 		cmocka_unit_test(direct_mappings_cost_no_kernel_mappings),
 		cmocka_unit_test(resized_mappings_are_given_back),
 		cmocka_unit_test(at_most_8192_blocks_are_remapped),
+		cmocka_unit_test(lists_of_a_thread_cost_no_kernel_mappings),
 		cmocka_unit_test(purged_holes_cost_no_kernel_mappings),
 	};
 

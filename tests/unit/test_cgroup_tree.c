@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which control groups are found from what the kernel says of the process and its mounts, which of their limits counts, and how
- * many processors the process may use.
+ * many processors the process may use; and that it is seen when there is room again.
  * With the test build of the library, which finds /proc and /sys below a directory of the test's own.
  */
 #include <fcntl.h>
@@ -20,6 +20,7 @@
 #include <strata/strata.h>
 
 #include "cgroup.h"
+#include "hunger.h"
 #include "support.h"
 
 #define ROOT "/sys/fs/cgroup"
@@ -101,6 +102,34 @@ static int no_files(void **state)
 	remove_tree("/sys");
 	return 0;
 }
+
+/* ---- By the clock ------------------------------------------------------------------------------------------------ */
+
+static bool hunger_is(size_t wanted)
+{
+	strata_free(strata_malloc(MIB));
+	return hunger() == wanted;
+}
+
+/* Also by a process that has become so small meanwhile that it does not look for its own sake: less than 8 MiB. */
+static void a_small_process_sees_that_there_is_room_again(void **state)
+{
+	void *block = strata_malloc(30 * MIB);
+
+	(void)state;
+	assert_non_null(block);
+	write_process("0::/own\n", UNIFIED);
+	write_group("/own", 100, 98);
+	assert_true(comes(hunger_is, HUNGER_MOST, "the hunger of a process in a full container"));
+	strata_free(block);
+	strata_trim();
+	assert_true(totals().heap_bytes < 8 * MIB);
+	assert_int_equal(hunger(), HUNGER_MOST);
+	write_group("/own", 100, 10);
+	assert_true(comes(hunger_is, 0, "no hunger, since there is room again"));
+}
+
+/* ---- Looking ----------------------------------------------------------------------------------------------------- */
 
 /* Looks again: time passes with every call. */
 static struct cgroup_use look(void)
@@ -370,6 +399,8 @@ static void where_version_1_has_the_controller_nothing_is_assumed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		/* The first: the others are ahead of the clock. */
+		cmocka_unit_test_teardown(a_small_process_sees_that_there_is_room_again, no_files),
 		cmocka_unit_test_teardown(processors_are_those_the_process_may_run_on, no_files),
 		cmocka_unit_test_teardown(a_quota_of_processors_counts_at_every_level, no_files),
 		cmocka_unit_test_teardown(a_limit_of_the_parent_alone_counts, no_files),
