@@ -49,12 +49,20 @@ static void begin_counting(struct decline_signs *signs, unsigned at)
 	signs->full[at] = 0;
 }
 
+/* Of less there is little to gain. */
+#define LEAST_BYTES ((size_t)128 << 10)
+
+static bool has_much_out(const struct heap *heap, unsigned class)
+{
+	return (size_t)heap->out_blocks[class] * size_classes[class].size >= LEAST_BYTES;
+}
+
 bool decline_begins(struct heap *heap, unsigned class, unsigned newest, bool takes)
 {
 	const struct bin *bin = &heap->bins[class];
 	unsigned at = place_of(class);
 	heap->decline.newest[at] = 0;
-	if (takes && limit_may_close(class) && are_thin(heap, class, bin->top + 1, newest)) {
+	if (takes && limit_may_close(class) && has_much_out(heap, class) && are_thin(heap, class, bin->top + 1, newest)) {
 		begin_counting(&heap->decline, at);
 		return true;
 	}

@@ -165,6 +165,22 @@ static void an_end_is_no_decline(void **state)
 	free_all(400);
 }
 
+/* 1000 blocks of 48 bytes: there is little to gain. */
+static void of_little_the_bin_stays(void **state)
+{
+	enum { LITTLE = 1000 };
+
+	(void)state;
+	oldest = next = 0;
+	while (next < LITTLE)
+		make_one(48);
+	while (next - oldest > LITTLE / 4) {
+		fall_to(next - oldest - 1, 48);
+		assert_false(is_closed(blocks[oldest]));
+	}
+	free_all(48);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +189,7 @@ int main(void)
 		cmocka_unit_test(takes_open_the_bin),
 		cmocka_unit_test(frees_open_the_bin),
 		cmocka_unit_test(an_end_is_no_decline),
+		cmocka_unit_test(of_little_the_bin_stays),
 	};
 
 	if (set_number("decay_ms", STOPPED) != 0)
