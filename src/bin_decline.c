@@ -75,7 +75,7 @@ bool decline_begins(struct heap *heap, unsigned class, unsigned newest, bool tak
 #define IN_A_ROW_MOST 32
 /* Nor are as many takes as frees: when so many blocks were taken before as many were freed. */
 #define COUNTED 128
-/* And where that many more blocks come home to pools that are nearly full than to others, there is nothing to gain. */
+/* And where so many come home to pools that are nearly full, less two for each that comes home to another, there is nothing to gain. */
 #define FULL_MOST 16
 
 static bool is_nearly_full(const struct heap *heap, unsigned class, const void *block)

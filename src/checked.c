@@ -82,11 +82,12 @@ static const char *fault_of_live(const void *block)
 	return NULL;
 }
 
-static bool is_faulty(const void *block, const char *function)
+/* What is said of a free block depends on what is asked of it. */
+static bool is_faulty(const void *block, const char *function, const char *when_free)
 {
 	const char *fault = fault_of_live(block);
-	if (fault == freed_twice && strstr(function, "usable") != NULL)
-		fault = "block is free";
+	if (fault == freed_twice)
+		fault = when_free;
 	if (fault != NULL)
 		misuse(function, block, fault);
 	return fault != NULL;
@@ -230,7 +231,7 @@ void *checked_allocate(size_t size, size_t alignment, bool zero)
 
 void checked_free(void *block, const char *function, size_t size)
 {
-	if (is_faulty(block, function))
+	if (is_faulty(block, function, freed_twice))
 		return;
 	size_t requested = requested_of(block);
 	if (size != ANY_SIZE && size != requested) {
@@ -251,7 +252,7 @@ void checked_free(void *block, const char *function, size_t size)
 
 bool checked_measure(const void *block, const char *function, size_t *size)
 {
-	if (is_faulty(block, function))
+	if (is_faulty(block, function, freed_twice))
 		return false;
 	*size = requested_of(block);
 	return true;
@@ -259,13 +260,12 @@ bool checked_measure(const void *block, const char *function, size_t *size)
 
 size_t checked_usable(const void *block, const char *function)
 {
-	size_t size;
-	return checked_measure(block, function, &size) ? size : 0;
+	return is_faulty(block, function, "block is free") ? 0 : requested_of(block);
 }
 
 void *checked_reallocate(void *block, size_t size)
 {
-	if (is_faulty(block, "realloc"))
+	if (is_faulty(block, "realloc", freed_twice))
 		return NULL;
 	if (size == 0) {
 		checked_free(block, "realloc", ANY_SIZE);

@@ -312,6 +312,7 @@ void count_resized(unsigned domain, size_t old, size_t bytes)
 	int64_t more = (int64_t)bytes - (int64_t)old;
 	if (unlikely(record == NULL)) {
 		add_reported(&totals[domain], more);
+		settle(domain, more > 0);
 		return;
 	}
 	if (more >= 0)

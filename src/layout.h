@@ -275,8 +275,8 @@ struct outgoing {
 struct decline_signs {
 	/* The class, and of the address of the block that was the newest in its bin when others had gone home; 0: none. */
 	uint32_t newest[DECLINE_SIGNS];
-	/* Of a bin that is closed: frees since a block was last taken; frees and takes of late; and how many more blocks came home to pools
-	 * that are nearly full than to others. */
+	/* Of a bin that is closed: frees since a block was last taken; frees and takes of late; and blocks that came home to pools that are
+	 * nearly full, less two for each that came home to another. */
 	uint8_t in_a_row[DECLINE_SIGNS], frees[DECLINE_SIGNS], takes[DECLINE_SIGNS], full[DECLINE_SIGNS];
 };
 
@@ -349,8 +349,8 @@ struct heap {
 	_Atomic uint64_t inbox_bytes;  /* handed over and not yet taken home; read by all */
 	_Atomic uint64_t inbox_blocks;
 	/* slow_calls when the inbox was last seen long and the owner at work, and os_clock_ms then, 32 bits of it. Hints, written and
-	 * read by whoever hands over (owner_sleeps in remote.c): the time first, then the calls by release, which who reads them acquires.
-	 *  */
+	 * read by whoever hands over (owner_sleeps in remote.c): the time first, then the calls by release, which whoever reads them
+	 * acquires. */
 	_Atomic uint32_t seen_calls;
 	_Atomic uint32_t seen_at;
 	/* enum heap_state. LIVE: by whoever makes the heap, as the last of it, or revives it under busy; DEAD: by the owner that leaves,

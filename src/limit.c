@@ -36,9 +36,12 @@ static bool tell(enum strata_pressure what)
 		return false;
 	int saved_errno = errno;
 	bool trial = thread_self.trial;
+	bool paused = thread_self.sample_paused;
 	in_handler = true;
 	thread_self.trial = false;
+	thread_self.sample_paused = false;
 	called->call(called, what, (uint64_t)pages_that_cost() * PAGE_SIZE);
+	thread_self.sample_paused = paused;
 	thread_self.trial = trial;
 	in_handler = false;
 	errno = saved_errno;
@@ -149,9 +152,10 @@ static void clean(arena_index first, size_t arenas)
 
 static void hold(size_t arenas)
 {
+	if (pages_that_cost() >= atomic_load_explicit(&hold_below, memory_order_relaxed))
+		return;
 	uint64_t now = os_clock_ms();
-	if (pages_that_cost() >= atomic_load_explicit(&hold_below, memory_order_relaxed) ||
-	    !has_passed(now, atomic_load_explicit(&hold_refused_at, memory_order_relaxed), HOLD_AGAIN_MS) ||
+	if (!has_passed(now, atomic_load_explicit(&hold_refused_at, memory_order_relaxed), HOLD_AGAIN_MS) ||
 	    !arena_charge(arenas * ARENA_PAGES))
 		return;
 	arena_index first = os_would_refuse(arenas * ARENA_SIZE) ? NO_ARENA : arena_claim_whole(arenas, 1);
@@ -193,7 +197,7 @@ void limit_look(void)
 	look_at_emergency();
 }
 
-/* From then on heaps owe nothing: who is in his now tells when he leaves it. */
+/* From then on heaps owe nothing, but for one that somebody is in just now: it tells at its owner's next slow call. */
 void limit_changed(void)
 {
 	if (others_read(region_span) != 0 && arena_is_limited())

@@ -146,8 +146,8 @@ STRATA_PUBLIC size_t malloc_usable_size(void *block)
 
 /* ---- libc's second names -------------------------------------------------------------------------------------------- */
 
-/* glibc exports these besides. Whoever wraps malloc calls them, and may free what they gave by free. A static program has no second malloc.
- *  */
+/* glibc exports these besides. Whoever wraps malloc calls them, and may free what they gave by free. A static program has no
+ * second malloc. */
 #ifdef PIC
 #define ALSO(name, function) STRATA_PUBLIC __typeof__(function) name __attribute__((alias(#function)))
 ALSO(__libc_malloc, malloc);

@@ -62,8 +62,8 @@ void *os_reserve(size_t size, size_t alignment)
 	int saved_errno = errno;
 	if (pretend_refusal())
 		return NULL;
-	/* Without room to align, neighbours become one mapping. */
-	if (alignment <= os_page_size())
+	/* Without room to align, neighbours become one mapping. The kernel's own pages, not pretended ones. */
+	if (alignment <= getauxval(AT_PAGESZ))
 		alignment = 0;
 	char *start = os.map(NULL, size + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (start == MAP_FAILED) {

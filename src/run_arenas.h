@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pages of runs: a run's record, the whole arenas that it takes, what of them is counted as used, and how they go. For run.c and
- * run_resize.c. A run's record and arenas belong to whoever holds the block.
+ * The pages of runs: a run's record, the whole arenas that it takes, what of them is counted as used, and how they go. For run.c,
+ * run_resize.c, and process.c, which calls the last. A run's record and arenas belong to whoever holds the block.
  */
 #ifndef STRATA_RUN_ARENAS_H
 #define STRATA_RUN_ARENAS_H

@@ -27,7 +27,8 @@ struct depot {
 	/* Bytes beyond the first step. Raised by whoever committed more, read by whoever takes room. Release: those are committed;
 	 * partners: the acquires in commit_to. */
 	_Atomic size_t committed;
-	/* Words taken behind this: added to by whoever takes room. Relaxed: it only gives each a place. */
+	/* Words taken behind this: moved on by whoever takes room, once that is committed. Relaxed: it only
+	 * gives each a place. */
 	_Atomic size_t used;
 	_Atomic stack_number chains[CHAINS];
 };

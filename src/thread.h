@@ -31,7 +31,7 @@ struct thread {
 	size_t sample_rate;            /* the setting that the next was drawn for, */
 	int64_t sample_left;           /* and bytes to it */
 	bool sample_paused;            /* what is allocated now was drawn for */
-	bool trial;                    /* a refusal is no failure: there is another way, so nothing is done about it (core.c) */
+	bool trial;                    /* a refusal is no failure: there is another way, so nothing is done about it (core_resize.c) */
 	uint8_t rounds;                /* how often its destructor has run */
 	bool leaving;                  /* the last destructor has run: a heap is taken for one call only */
 };

@@ -66,6 +66,7 @@ struct type_list {
 
 #define KEPT_SHIFT 24
 #define KEPT_ITEMS_MOST (((size_t)1 << (63 - KEPT_SHIFT)) - 1)
+_Static_assert(UINT32_MAX <= KEPT_ITEMS_MOST, "what one buffer adds does not wrap");
 #define LIST_CLOSED ((void **)UINTPTR_MAX)
 
 /* The rest of a list, off the fast path; as above. */

@@ -62,8 +62,8 @@ static size_t pass_cache(struct type_cache *cache)
 
 /* By whoever may run callbacks and by whoever may not, each for itself: what the latter passes over is left to the former. When the last
  * pass of the depots began, in ms: who replaces it makes the next. Where it stopped, when that was as much as one call may do: 0, or the
- * next goes on there. Read and written by all on slow paths, relaxed; neither orders anything: two who go on at once empty a little more.
- *  */
+ * next goes on there. Read and written by all on slow paths, relaxed; neither orders anything: two who go on at once empty a little
+ * more. */
 static struct {
 	_Atomic uint64_t begun;
 	_Atomic unsigned next;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Model of whoever puts a dead heap on the stack (src/heap.c: heap_release, revive, heap_list_if_wanted), for spin. One heap, with an owner
+ * Model of how a dead heap comes on the stack (src/heap.c: heap_release, revive, heap_list_if_wanted), for spin. One heap, with an owner
  * who leaves it; scavengers who come to it whatever it is, if nobody is in it; and those who need a heap: they pop it and make it
  * theirs, or find somebody in it, and leave it again after that.
  *

@@ -5,8 +5,8 @@
  * Shown: when all are through, the reservation is that of the limit in force; and a fork that waited comes when nobody is in the middle
  * of it. All words are sequentially consistent, as in the code. Forks wait for whoever fits, but not for ever: one may give up. The search
  * must fail WITHOUT: the wish that is left, the look of whoever fits whether there is one, that of the fork's end, the limit being read
- * anew for it, the limit being asked for only after one has begun, and the
- * forks being counted before one looks whether somebody fits. src/test_model.sh tries that.
+ * anew for it, the limit being asked for only after one has begun, and the forks being counted before one looks whether somebody fits.
+ * src/test_model.sh tries that.
  */
 #define WISH 1
 #define AGAIN 2

@@ -100,10 +100,11 @@ struct strata_domain_quota {
 	uint64_t soft_bytes; /* 0: none. When live bytes rise above it, over is called once; again after they fell below */
 	uint64_t hard_bytes; /* 0: none. An allocation that would take live bytes above it fails with ENOMEM */
 	/* Called by the thread that allocated, before its call returns the block; live_bytes: what was live then. Not by
-	 * one that frees: where the limit was set below what is live, the next allocation tells. May call any function
-	 * of strata, but strata_domain_set_quota (EDEADLK). Allocations that it makes do not call it again: if they take
-	 * another domain above its soft limit, a later call in that domain tells. It must return (no longjmp, exception
-	 * or pthread_exit). May be NULL. Through a table of a user's own it may run inside that table's read section. */
+	 * one that frees: where the limit was set below what is live, an allocation tells, at the latest when its thread
+	 * has allocated STRATA_DOMAIN_BATCH bytes more. May call any function of strata, but strata_domain_set_quota
+	 * (EDEADLK). Allocations that it makes do not call it again: if they take another domain above its soft limit, a
+	 * later call in that domain tells. It must return (no longjmp, exception or pthread_exit). May be NULL. Through a
+	 * table of a user's own it may run inside that table's read section. */
 	void (*over)(void *ctx, enum strata_domain domain, uint64_t live_bytes);
 	void *ctx;
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves, with the test build of the library, which counts the calls of the system: memory that is freed goes back in large
- * pieces, in whatever order its blocks are freed, and where that is refused, as of locked memory, it is let be for a while. A call costs a lookup in all
- * processors that run the process.
+ * Proves, with the test build of the library, which counts the calls of the system: memory that is freed goes back in
+ * large pieces, in whatever order its blocks are freed, and where that is refused, as of locked memory, it is let be
+ * for a while. A call costs a lookup in all processors that run the process.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -25,7 +25,8 @@
 #include <strata/strata.h>
 #include <strata/typed.h>
 
-enum { BATCH = 20, BEFORE = 10, TAKEN = 64, FEW = 3, CLAIMS = 300, CLAIM_STEPS = 20000, WARM_UP = 5000, STEPS_MOST = 400, WATCHDOG_SECONDS = 60 };
+enum { BATCH = 20, BEFORE = 10, TAKEN = 64, FEW = 3, CLAIMS = 300, CLAIM_STEPS = 20000, WARM_UP = 5000, STEPS_MOST = 400 };
+enum { WATCHDOG_SECONDS = 60 };
 
 enum call { FREE_OTHERS, TYPE_ALLOC, TYPE_FREE, LIST_ALLOC, LIST_FREE, CALLS };
 static const char *const names[CALLS] = {"free of another's block", "strata_type_alloc", "strata_type_free", "strata_list_alloc",

@@ -267,6 +267,7 @@ static pthread_t begin_debt(void)
 	pthread_barrier_init(&done, NULL, 2);
 	assert_int_equal(pthread_create(&thread, NULL, have_a_heap, NULL), 0);
 	pthread_barrier_wait(&done);
+	heap_tell_all(); /* nothing else is owed */
 	debtor->account.used += DEBT;
 	return thread;
 }

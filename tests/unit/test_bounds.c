@@ -248,7 +248,8 @@ static void in_a_child_those_that_were_freed_count(void **state)
 	size_t before;
 
 	(void)state;
-	if (checked_mode())
+	/* A page of each block is written to: of 4 KiB these are 115 MB. */
+	if (checked_mode() || sysconf(_SC_PAGESIZE) > 4096)
 		skip();
 	for (size_t i = 0; i < 2 * HOLES; i++)
 		around[i] = written(700 * KIB, i);
@@ -269,8 +270,12 @@ static strata_type *parked_type;
 
 static void *park(void *unused)
 {
-	void *block = strata_malloc(40), *object = parked_type != NULL ? strata_type_alloc(parked_type) : NULL;
+	void *block = strata_malloc(40), *object = NULL;
 
+	/* All stacks are there. */
+	pthread_barrier_wait(&gate);
+	if (parked_type != NULL)
+		object = strata_type_alloc(parked_type);
 	if (block == NULL || (parked_type != NULL && object == NULL))
 		fatal("no memory");
 	if (object != NULL)
@@ -288,6 +293,7 @@ static size_t mappings_with_parked_threads(void)
 	for (size_t i = 0; i < PARKED; i++)
 		if (pthread_create(&thread, NULL, park, NULL) != 0)
 			fatal("no thread");
+	pthread_barrier_wait(&gate);
 	pthread_barrier_wait(&gate);
 	return mappings();
 }

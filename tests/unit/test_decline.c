@@ -90,8 +90,9 @@ static void the_young_do_not_keep_the_pools_of_the_old(void **state)
 
 		build_up(sizes[i]);
 		fall_to(LEFT, sizes[i]);
-		if (totals().pooled_bytes - before > LEFT * sizes[i] * 2 / 3)
-			fail_msg("%zu KiB are free in pools of %d blocks of %zu bytes", (totals().pooled_bytes - before) / KIB, LEFT, sizes[i]);
+		if (totals().pooled_bytes > before + LEFT * sizes[i] * 2 / 3)
+			fail_msg("%zu KiB are free in pools of %d blocks of %zu bytes", (totals().pooled_bytes - before) / KIB,
+				 LEFT, sizes[i]);
 		free_all(sizes[i]);
 	}
 }
