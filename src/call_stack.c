@@ -99,8 +99,9 @@ static STRATA_NOINLINE unsigned look(void **frames, unsigned most)
 STRATA_NOINLINE stack_number call_stack_from(const void *caller, unsigned most)
 {
 	void *frames[FRAMES_MOST + OWN_MOST];
-	/* It allocates with a lock held that looking takes: __register_frame, and what is thrown after that. */
-	if (unlikely(os_is_unwinder(caller))) {
+	/* The one allocates with a lock held that looking takes: __register_frame, and what is thrown after that. The other in the middle of
+	 * changing what says whose code is whose: the unwinder, which does not find itself then, aborts. */
+	if (unlikely(os_is_unwinder(caller) || os_is_loader(caller))) {
 		frames[0] = (void *)(uintptr_t)caller;
 		return depot_put(frames, 1);
 	}

@@ -107,6 +107,9 @@ void os_learn_system_code(void);
 /* Whether the address lies in the code of libc, of the dynamic loader, or of this library. True for all in a static program. */
 bool os_is_system_code(const void *address);
 
+/* Whether it lies in the dynamic loader. False for all in a static program. Any time. */
+bool os_is_loader(const void *address);
+
 /* To be called once that is loaded; may take the loader's lock. */
 void os_learn_unwinder(void);
 

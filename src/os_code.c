@@ -74,6 +74,21 @@ bool os_is_system_code(const void *address)
 	return count == 0;
 }
 
+/* By what the kernel says of it: the loader itself may be asking. */
+bool os_is_loader(const void *address)
+{
+	uintptr_t base = getauxval(AT_BASE);
+	if (base == 0 || (uintptr_t)address < base)
+		return false;
+	const ElfW(Ehdr) *head = (const ElfW(Ehdr) *)base;
+	struct dl_phdr_info loader = {
+		.dlpi_addr = base,
+		.dlpi_phdr = (const ElfW(Phdr) *)(base + head->e_phoff),
+		.dlpi_phnum = head->e_phnum,
+	};
+	return object_has(&loader, (uintptr_t)address);
+}
+
 /* ---- What walks stacks ---------------------------------------------------------------------------------------------- */
 
 /* Written once, by the first who finds it (alike by two at once), before unwinder_is_known. Release; partner: the acquire in
