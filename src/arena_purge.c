@@ -38,9 +38,9 @@ static uint64_t worth_it(arena_index index, uint64_t free, unsigned least_run)
 }
 
 /* Before Linux 5.18 memory that is locked (mlock, mlockall) does not go back, and stays as dirty as it was: without a pause it would be
- * tried again at each step, and at each free that finds too much of it. Until when, ms; written by whoever was refused, read by all,
- * relaxed: a hint. */
-static _Atomic uint64_t refused_until;
+ * tried again at each step, and at each free that finds too much of it. When that was, ms; 0: never. Written by whoever was refused, read
+ * by all, relaxed: a hint. */
+static _Atomic uint64_t refused_at;
 #define REFUSED_PAUSE_MS 100u
 
 /* The arena is as if it had just fallen idle: another's turn comes first. */
@@ -48,13 +48,13 @@ static void note_refused(arena_index index)
 {
 	uint64_t now = os_clock_ms();
 	atomic_store_explicit(&region.arenas[index].idle_since, (uint32_t)now, memory_order_relaxed);
-	atomic_store_explicit(&refused_until, now + REFUSED_PAUSE_MS, memory_order_relaxed);
+	atomic_store_explicit(&refused_at, now, memory_order_relaxed);
 }
 
 static bool is_refused(void)
 {
-	uint64_t until = atomic_load_explicit(&refused_until, memory_order_relaxed);
-	return unlikely(until != 0) && until - os_clock_ms() - 1 < REFUSED_PAUSE_MS;
+	uint64_t at = atomic_load_explicit(&refused_at, memory_order_relaxed);
+	return unlikely(at != 0) && !has_passed(os_clock_ms(), at, REFUSED_PAUSE_MS);
 }
 
 /* Purges pages that the caller has claimed; count says what becomes of those that went. Which of them are worth it is asked

@@ -24,7 +24,14 @@ bool decline_saw_takes(const struct heap *heap, unsigned class, unsigned newest)
 	return seen >> 24 == class && seen != sign_of(class, now);
 }
 
-/* As a sample of them tells. A pool that is empty is gone, and no reason to do anything. */
+/* The block's, after it came home: NULL if that is empty, and gone, or if it is another heap's. */
+static const struct pool *pool_that_is_left(const struct heap *heap, unsigned class, const void *block)
+{
+	page_tag tag = atomic_load_explicit(&region_tags[page_of(block)], memory_order_relaxed);
+	return tag == (heap_tag(heap) | class * 2) ? pool_of_block(block) : NULL;
+}
+
+/* As a sample of them tells. A pool that is gone is no reason to do anything. */
 #define SAMPLE 8u
 
 static bool are_thin(const struct heap *heap, unsigned class, void *const *blocks, unsigned count)
@@ -32,9 +39,9 @@ static bool are_thin(const struct heap *heap, unsigned class, void *const *block
 	unsigned home = 0;
 	unsigned carved = 0;
 	for (unsigned i = 0; i < count; i += count / SAMPLE + 1) {
-		if (atomic_load_explicit(&region_tags[page_of(blocks[i])], memory_order_relaxed) != (heap_tag(heap) | class * 2))
+		const struct pool *pool = pool_that_is_left(heap, class, blocks[i]);
+		if (pool == NULL)
 			continue;
-		const struct pool *pool = pool_of_block(blocks[i]);
 		home += pool->home_count;
 		carved += pool->carved;
 	}
@@ -80,10 +87,8 @@ bool decline_begins(struct heap *heap, unsigned class, unsigned newest, bool tak
 
 static bool is_nearly_full(const struct heap *heap, unsigned class, const void *block)
 {
-	if (atomic_load_explicit(&region_tags[page_of(block)], memory_order_relaxed) != (heap_tag(heap) | class * 2))
-		return false; /* empty, and gone */
-	const struct pool *pool = pool_of_block(block);
-	return 4 * pool->home_count < pool->carved;
+	const struct pool *pool = pool_that_is_left(heap, class, block);
+	return pool != NULL && 4 * pool->home_count < pool->carved;
 }
 
 static void count_free(struct decline_signs *signs, unsigned at)

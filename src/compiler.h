@@ -90,8 +90,8 @@
 #else
 #define racy_read(object) (object)
 #endif
-/* Makes the compiler forget what it computed from the variable: addresses are then formed in each instruction that uses
- * them, instead of once in an instruction more. */
+/* Makes the compiler forget what it knows of the variable. What was computed from it, so that addresses are formed in each instruction
+ * that uses them, instead of once in an instruction more; or whose address it is, so that it does not conclude from two names. */
 #define forget(variable) __asm__("" : "+r"(variable))
 #define others_read(object) __atomic_load_n(&(object), __ATOMIC_RELAXED)
 

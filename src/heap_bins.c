@@ -192,24 +192,27 @@ static bool tick_sometimes(struct heap *heap)
 	return true;
 }
 
-/* Of a class whose bin is closed. */
-static void *take_one(struct heap *heap, unsigned class)
+static int take_block(struct heap *heap, unsigned class, void **block)
 {
-	remote_drain(heap, true);
-	return decline_take(heap, class);
+	struct bin *bin = &heap->bins[class];
+	if (limit_is_closed(heap, class)) {
+		remote_drain(heap, true);
+		*block = decline_take(heap, class);
+		if (*block != NULL)
+			return 0;
+	}
+	int result = bin_newest(bin) != NULL ? 0 : fill(heap, class);
+	*block = result == 0 ? bin_pop(heap, bin) : NULL;
+	return result;
 }
 
 int heap_allocate(struct heap *heap, unsigned class, void **block)
 {
-	struct bin *bin = &heap->bins[class];
 	owner_add(heap->slow_calls, 1);
 	if (unlikely(!heap_try_lock_own(heap)))
 		return -EBUSY;
 	class_set_add(&heap->used_bins, class);
-	*block = limit_is_closed(heap, class) ? take_one(heap, class) : NULL;
-	int result = *block != NULL || bin_newest(bin) != NULL ? 0 : fill(heap, class);
-	if (*block == NULL && result == 0)
-		*block = bin_pop(heap, bin);
+	int result = take_block(heap, class, block);
 	limit_lower(heap, class);
 	fall_with_heap(heap);
 	walk_bin(heap, class);

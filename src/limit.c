@@ -105,7 +105,8 @@ static STRATA_READ_MOSTLY _Atomic int64_t hold_below = INT64_MAX;
 /* Arenas that were last wanted: what was told of one size does not hold for another. Written by whoever looks; relaxed: either will do. */
 static STRATA_READ_MOSTLY _Atomic size_t last_wanted;
 
-/* When the system, or a limit of the process's, last refused it, ms: for a moment, it may be. Relaxed, as above. */
+/* When the system, or a limit of the process's, last refused it, ms: for a moment, it may be. Written by whoever was refused, read by
+ * whoever looks; relaxed: it orders nothing. */
 static STRATA_READ_MOSTLY _Atomic uint64_t hold_refused_at;
 #define HOLD_AGAIN_MS 1000u
 

@@ -19,7 +19,7 @@ void operator_delete_array_sized(void *block, size_t size) __asm__("_ZdaPvm") RE
 #define is_own(operator, own)                   \
 	({                                      \
 		__typeof__(&(own)) own_ = &(own); \
-		__asm__("" : "+r"(own_));       \
+		forget(own_);                   \
 		likely(&(operator) == own_);    \
 	})
 

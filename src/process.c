@@ -98,8 +98,9 @@ static void pass_over_signal(void)
  * library may be loaded for it, by a malloc that may not be called yet if it is the program's own. */
 __attribute__((constructor)) static void begin_with_stacks(void)
 {
-	/* Not for the compiler to decide: clang takes two names for two functions. */
-	void *(*volatile programs_malloc)(size_t) = malloc;
+	/* clang takes two names for two functions, and would decide. */
+	void *(*programs_malloc)(size_t) = malloc;
+	forget(programs_malloc);
 	call_stack_allow();
 	if (programs_malloc == own_malloc)
 		profile_prepare();
