@@ -25,6 +25,9 @@ int main(int argc, char **argv)
 	char path[64];
 	void (*maintain)(void) = argc > 2 ? (void (*)(void))(uintptr_t)dlsym(RTLD_DEFAULT, "strata_maintain") : NULL;
 
+	/* What walks stacks is there from the beginning (in a static program it is a part of that). */
+	if (dlsym(RTLD_DEFAULT, "strata_profile_write") != NULL)
+		check(dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_NOLOAD) != NULL);
 	for (int i = 0; i < BLOCKS; i++)
 		check((blocks[i] = allocate_what_stays(1000)) != NULL);
 	if (argc > 1) {

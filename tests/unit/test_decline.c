@@ -109,31 +109,50 @@ static void close_one(size_t size)
 /* So often at most: no more calls than that are slow. */
 #define SOON 256
 
-static void pairs_open_the_bin(void **state)
+static void opens_by(void (*step)(size_t))
 {
 	const void *any;
-	unsigned pairs = 0;
+	unsigned steps = 0;
 
-	(void)state;
 	close_one(400);
 	any = blocks[oldest];
-	while (is_closed(any) && pairs++ < SOON)
-		strata_free(strata_malloc(400));
+	while (is_closed(any) && steps++ < SOON)
+		step(400);
 	assert_false(is_closed(any));
 	free_all(400);
 }
 
+static void make_pair(size_t size)
+{
+	strata_free(strata_malloc(size));
+}
+
+static void pairs_open_the_bin(void **state)
+{
+	(void)state;
+	opens_by(make_pair);
+}
+
 static void takes_open_the_bin(void **state)
 {
-	const void *any;
-	unsigned takes = 0;
+	(void)state;
+	opens_by(make_one);
+}
+
+/* With all the room that it had at first. */
+static void who_asks_for_a_pool_opens_the_bin(void **state)
+{
+	struct heap *heap = thread_self.own;
+	unsigned class;
 
 	(void)state;
 	close_one(400);
-	any = blocks[oldest];
-	while (is_closed(any) && takes++ < SOON)
-		make_one(400);
-	assert_false(is_closed(any));
+	class = class_of(blocks[oldest]);
+	if (!heap_try_lock_own(heap))
+		fatal("the own heap is busy");
+	heap_take_pool(heap, class);
+	heap_unlock(heap);
+	assert_true(heap->bins[class].limit >= (int32_t)(PAGE_SIZE / 400));
 	free_all(400);
 }
 
@@ -188,6 +207,7 @@ int main(void)
 		cmocka_unit_test(the_young_do_not_keep_the_pools_of_the_old),
 		cmocka_unit_test(pairs_open_the_bin),
 		cmocka_unit_test(takes_open_the_bin),
+		cmocka_unit_test(who_asks_for_a_pool_opens_the_bin),
 		cmocka_unit_test(frees_open_the_bin),
 		cmocka_unit_test(an_end_is_no_decline),
 		cmocka_unit_test(of_little_the_bin_stays),

@@ -173,14 +173,19 @@ static void long_tuples_are_left_alone(void **state)
 	assert_int_equal(strata_type_unregister(type, NULL), 0);
 }
 
+/* From now on; how many blocks are watched so far. */
+static size_t watch_each(void)
+{
+	assert_int_equal(set_number("profile", EACH), 0);
+	return profile().all.samples;
+}
+
 static void buffers_that_grow_are_left_alone(void **state)
 {
 	strata_type *type = type_of(STRATA_LIST);
-	size_t before;
+	size_t before = watch_each();
 
 	(void)state;
-	assert_int_equal(set_number("profile", EACH), 0);
-	before = profile().all.samples;
 	for (size_t i = 0; i < OBJECTS; i++)
 		assert_non_null(kept[i] = strata_list_alloc(type, 50));
 	for (size_t items = 100; items <= 100000; items *= 10) {
@@ -205,11 +210,9 @@ static void resize(strata_type *type, void *dict, size_t slots)
 static void tables_are_left_alone(void **state)
 {
 	strata_type *type = type_of(STRATA_DICT);
-	size_t before;
+	size_t before = watch_each();
 
 	(void)state;
-	assert_int_equal(set_number("profile", EACH), 0);
-	before = profile().all.samples;
 	for (size_t slots = 8; slots <= MIB / 8; slots *= 2) {
 		for (size_t i = 0; i < OBJECTS / 10; i++)
 			assert_non_null(kept[i] = strata_dict_alloc(type, slots));

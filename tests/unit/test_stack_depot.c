@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The depot of call stacks (src/stack_depot.c): each stack has one number, by which it is found again; and while the
- * system refuses memory, the room that there is for them is not used up.
+ * system refuses memory, the room that there is for them is not used up. And of what the loader calls no stack is taken.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "call_stack.h"
+#include "os.h"
 #include "stack_depot.h"
 #include "support.h"
 
@@ -70,11 +72,34 @@ static void what_is_refused_for_a_while_uses_no_room_up(void **state)
 	assert_known(put(next + 1));
 }
 
+extern void *__tls_get_addr(void *); /* a function of the loader's */
+
+static void the_loader_is_told_from_others(void **state)
+{
+	(void)state;
+	assert_true(os_is_loader((void *)(uintptr_t)__tls_get_addr));
+	assert_false(os_is_loader((void *)(uintptr_t)put));
+	assert_false(os_is_loader((void *)(uintptr_t)strlen));
+	assert_false(os_is_loader(NULL));
+}
+
+static void a_call_of_the_loader_has_one_frame(void **state)
+{
+	void *caller = (void *)(uintptr_t)__tls_get_addr;
+	void *const *found = NULL;
+
+	(void)state;
+	assert_int_equal(depot_get(call_stack_from(caller, FRAMES / 2), &found), 1);
+	assert_ptr_equal(found[0], caller);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_stack_has_one_number),
 		cmocka_unit_test(what_is_refused_for_a_while_uses_no_room_up),
+		cmocka_unit_test(the_loader_is_told_from_others),
+		cmocka_unit_test(a_call_of_the_loader_has_one_frame),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
