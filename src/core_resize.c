@@ -120,7 +120,7 @@ STRATA_NOINLINE static void *reallocate_slow(void *block, size_t size, void *(*a
 	size_t usable = core_usable(block, "realloc");
 	if (unlikely(usable == 0))
 		return NULL;
-	if (profile_is_on() || (core_tag(block) == TAG_RUN && unlikely(run_is_watched(block))))
+	if (profile_is_on() || (core_tag(block) == TAG_RUN && unlikely(run_is_sampled(block))))
 		return resize_profiled(block, size, usable, allocate, caller);
 	return resize(block, size, usable, allocate);
 }

@@ -35,8 +35,8 @@ STRATA_FAST bool entry_array_size(size_t count, size_t size, size_t *bytes)
 	return false;
 }
 
-/* All of the block, as other allocators clear it; of a checked one, which ends there, what was asked for. One that the heap profile watches
- * has as much at least (watched_size in profile.c): whether it is one cannot be asked of the setting, which may change meanwhile. */
+/* All of the block, as other allocators clear it; of a checked one, which ends there, what was asked for. One that the heap profile samples
+ * has as much at least (sampled_size in profile.c): whether it is one cannot be asked of the setting, which may change meanwhile. */
 STRATA_FAST size_t entry_cleared(size_t bytes, size_t of_class)
 {
 	return unlikely(options()->check) ? bytes : of_class;

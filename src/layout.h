@@ -181,7 +181,7 @@ struct pool {
 					 * larger run */
 			uint32_t arenas; /* claimed whole; 0: the run lies within one arena, and reach == pages */
 			uint32_t charged; /* pages counted as used, when arenas are: its own, and dirty ones behind them */
-			uint32_t sample;  /* its number in the heap profile; 0: it is not watched */
+			uint32_t sample;  /* its number in the heap profile; 0: it is not sampled */
 			bool moved;      /* its mapping came here by os_move: to be refreshed when freed */
 			bool left;       /* its mapping went elsewhere by os_move: its pages are clean */
 		} run;

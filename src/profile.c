@@ -81,19 +81,19 @@ static bool chooses(size_t size)
 #define FRAMES_MOST 32u
 
 /* What the class that it is kept from would make usable: programs use what strata_good_size says. */
-static size_t watched_size(size_t size)
+static size_t sampled_size(size_t size)
 {
 	return size_max(size, core_good_size(size_max(size, 1)));
 }
 
-static void *allocate_watched(size_t size, size_t alignment, bool zero, const void *caller)
+static void *allocate_sampled(size_t size, size_t alignment, bool zero, const void *caller)
 {
 	uint32_t sample = sample_begin(size, call_stack_from(caller, FRAMES_MOST));
 	if (sample == 0)
 		return NULL;
-	void *block = run_allocate(watched_size(size), alignment, zero);
+	void *block = run_allocate(sampled_size(size), alignment, zero);
 	if (block != NULL)
-		run_watch(block, sample);
+		run_set_sample(block, sample);
 	else
 		sample_end(sample);
 	return block;
@@ -101,13 +101,13 @@ static void *allocate_watched(size_t size, size_t alignment, bool zero, const vo
 
 void *profile_allocate(size_t size, size_t alignment, bool zero, const void *caller)
 {
-	return chooses(size) ? allocate_watched(size, alignment, zero, caller) : NULL;
+	return chooses(size) ? allocate_sampled(size, alignment, zero, caller) : NULL;
 }
 
 /* ---- Resizing ------------------------------------------------------------------------------------------------------- */
 
-/* A block of any size is watched with the chance that its size has, or what is reckoned from it is wrong. Drawing for what it grew by
- * would do, if it were known what was requested last; that is known of blocks that are watched alone. */
+/* A block of any size is sampled with the chance that its size has, or what is reckoned from it is wrong. Drawing for what it grew by
+ * would do, if it were known what was requested last; that is known of blocks that are sampled alone. */
 static void *move(void *block, size_t size, void *to)
 {
 	if (to == NULL)
@@ -122,32 +122,32 @@ static void *resize_run(void *block, size_t size)
 	return run_resize(block, size) ? block : run_move(block, size);
 }
 
-static void *keep_watching(void *block, size_t size)
+static void *keep_sampled(void *block, size_t size)
 {
-	void *moved = resize_run(block, watched_size(size));
+	void *moved = resize_run(block, sampled_size(size));
 	if (moved != NULL)
 		run_note_size(moved, size);
 	return moved;
 }
 
-/* A block that is not to be watched any more, as others are: one of a class, or a run. */
-static void *stop_watching(void *block, size_t size)
+/* A block that is not to be sampled any more, as others are: one of a class, or a run. */
+static void *stop_sampling(void *block, size_t size)
 {
 	if (size <= MEDIUM_MAX)
 		return move(block, size, core_allocate(size, 16, false));
 	void *moved = resize_run(block, size);
 	if (moved != NULL)
-		run_watch(moved, 0);
+		run_set_sample(moved, 0);
 	return moved;
 }
 
 static void *draw_for(void *block, size_t size, const void *caller)
 {
-	bool watched = core_tag(block) == TAG_RUN && run_is_watched(block);
+	bool sampled = core_tag(block) == TAG_RUN && run_is_sampled(block);
 	bool chosen = chooses(size);
-	if (watched)
-		return chosen ? keep_watching(block, size) : stop_watching(block, size);
-	return chosen ? move(block, size, allocate_watched(size, 1, false, caller)) : NULL;
+	if (sampled)
+		return chosen ? keep_sampled(block, size) : stop_sampling(block, size);
+	return chosen ? move(block, size, allocate_sampled(size, 1, false, caller)) : NULL;
 }
 
 void *profile_reallocate(void *block, size_t size, const void *caller)

@@ -18,11 +18,11 @@ STRATA_FAST bool profile_is_on(void)
 	return unlikely(options()->profile_bytes != 0);
 }
 
-/* While it is on, in each call that allocates so many bytes and returns to caller: its block, if that is chosen to be watched. NULL: it is
+/* While it is on, in each call that allocates so many bytes and returns to caller: its block, if that is chosen to be sampled. NULL: it is
  * not, or there is no room for one. */
 STRATA_COLD void *profile_allocate(size_t size, size_t alignment, bool zero, const void *caller);
 
-/* While it is on, or of a block that is watched: draws anew whether it is watched, by its new size, as if it were allocated, and resizes
+/* While it is on, or of a block that is sampled: draws anew whether it is sampled, by its new size, as if it were allocated, and resizes
  * it if that is not done as for others. NULL: it is, or this could not be done. Then nothing was done, and what is allocated until
  * profile_resume is not drawn for. */
 STRATA_COLD void *profile_reallocate(void *block, size_t size, const void *caller);

@@ -130,7 +130,7 @@ bool run_give_up_for(size_t arenas)
 	return true;
 }
 
-void run_watch(void *block, uint32_t sample)
+void run_set_sample(void *block, uint32_t sample)
 {
 	struct pool *record = &region.pools[page_of(block)];
 	if (record->run.sample != 0)
@@ -138,7 +138,7 @@ void run_watch(void *block, uint32_t sample)
 	record->run.sample = sample;
 }
 
-bool run_is_watched(const void *block)
+bool run_is_sampled(const void *block)
 {
 	return region.pools[page_of(block)].run.sample != 0;
 }
@@ -153,7 +153,7 @@ bool run_free(void *block)
 	struct pool *record = &region.pools[first];
 	size_t pages = record->run.pages;
 	if (unlikely(record->run.sample != 0))
-		run_watch(block, 0);
+		run_set_sample(block, 0);
 	run_count_add(-(int64_t)pages, -1);
 	/* A remapped run is a mapping of its own to the kernel: not to be kept for long. */
 	cached_run run = cached_run_of(first, record->run.reach);

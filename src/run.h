@@ -33,10 +33,10 @@ bool run_give_up_for(size_t arenas);
 size_t run_usable(const void *block);
 
 /* The block's number in the heap profile (sample.h), in place of any that it had; 0 for none. By whoever holds it. */
-void run_watch(void *block, uint32_t sample);
+void run_set_sample(void *block, uint32_t sample);
 /* What was requested last of one that has a number. */
 void run_note_size(const void *block, size_t size);
-bool run_is_watched(const void *block);
+bool run_is_sampled(const void *block);
 
 /* Makes the run at least size bytes without moving it; a smaller size gives memory back. False: it stays as it is. */
 bool run_resize(void *block, size_t size);

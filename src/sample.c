@@ -13,7 +13,7 @@ struct sample {
 	_Atomic uint32_t next;      /* number_stack.h */
 };
 
-/* So many blocks at a time: 64 GiB of them at the usual rate. What is beyond is not watched. */
+/* So many blocks at a time: 64 GiB of them at the usual rate. What is beyond is not sampled. */
 #define SAMPLES_MOST (1u << 17)
 #define TABLE_BYTES (SAMPLES_MOST * sizeof(struct sample))
 

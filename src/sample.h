@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The blocks that the heap profile (profile.h) watches: of each what was requested, and by whom. Their numbers stand in the records of
+ * The blocks that the heap profile (profile.h) samples: of each what was requested, and by whom. Their numbers stand in the records of
  * the runs that they are. Any thread, at any time; none waits.
  */
 #ifndef STRATA_SAMPLE_H

@@ -130,7 +130,7 @@ static void objects_of_types_are_left_alone(void **state)
 	assert_int_equal(strata_type_unregister(type, NULL), 0);
 }
 
-/* A rate at which each block is watched that comes by where blocks are chosen. */
+/* A rate at which each block is sampled that comes by where blocks are chosen. */
 enum { EACH = 1, OBJECTS = 200 };
 
 struct sequence {
@@ -173,8 +173,8 @@ static void long_tuples_are_left_alone(void **state)
 	assert_int_equal(strata_type_unregister(type, NULL), 0);
 }
 
-/* From now on; how many blocks are watched so far. */
-static size_t watch_each(void)
+/* From now on; how many blocks are sampled so far. */
+static size_t sample_each(void)
 {
 	assert_int_equal(set_number("profile", EACH), 0);
 	return profile().all.samples;
@@ -183,7 +183,7 @@ static size_t watch_each(void)
 static void buffers_that_grow_are_left_alone(void **state)
 {
 	strata_type *type = type_of(STRATA_LIST);
-	size_t before = watch_each();
+	size_t before = sample_each();
 
 	(void)state;
 	for (size_t i = 0; i < OBJECTS; i++)
@@ -210,7 +210,7 @@ static void resize(strata_type *type, void *dict, size_t slots)
 static void tables_are_left_alone(void **state)
 {
 	strata_type *type = type_of(STRATA_DICT);
-	size_t before = watch_each();
+	size_t before = sample_each();
 
 	(void)state;
 	for (size_t slots = 8; slots <= MIB / 8; slots *= 2) {
@@ -283,7 +283,7 @@ static void a_file_that_cannot_be_written_is_told(void **state)
 	close(ends[1]);
 }
 
-/* Programs use all that good_size says, watched or not. */
+/* Programs use all that good_size says, sampled or not. */
 static void good_sizes_are_good(void **state)
 {
 	(void)state;
