@@ -100,7 +100,7 @@ void *core_allocate_of_class(unsigned class, bool *without_heap)
 			heap = thread_go_home();
 		int result = heap_allocate(heap, class, &block);
 		if (result != -EBUSY) {
-			thread_watch();
+			thread_divert_next();
 			return block;
 		}
 		heap = thread_switch_heap();
@@ -258,7 +258,7 @@ void core_free_own(struct heap *heap, void *block, unsigned class)
 	else if (unlikely(heap_free(heap, class, block) != 0))
 		free_to_busy(block, heap_tag(heap) | class * 2);
 	else
-		thread_watch();
+		thread_divert_next();
 }
 
 void core_free(void *block, const char *function)

@@ -206,7 +206,7 @@ static void report(struct domain_record *record, unsigned domain)
 	struct total *total = &totals[domain];
 	int64_t pending = pending_now(record, domain);
 	bool limited = read_limit(&total->soft_bytes) != 0 || read_limit(&total->hard_bytes) != 0;
-	thread_watch();
+	thread_divert_next();
 	if (!limited && pending <= DOMAIN_BATCH / 2 && pending >= -DOMAIN_BATCH / 2) {
 		set_credits(record, domain, pending, DOMAIN_BATCH - pending, DOMAIN_BATCH + pending);
 		return;

@@ -168,7 +168,7 @@ bool run_free(void *block)
 	bool turn = ++thread_self.run_frees % 64 == 0;
 	if (!cached || turn) {
 		decay_tick();
-		thread_watch();
+		thread_divert_next();
 	}
 	/* Whoever frees many has a heap to count them in, and a place in the cache that goes with it. */
 	if (turn && unlikely(thread_self.own == NULL) && !thread_self.leaving)

@@ -93,10 +93,10 @@ void *allocate_zeroed_slow(size_t size)
 /* ---- Freeing -------------------------------------------------------------------------------------------------------- */
 
 /* As fast_free does it, had the heap not been hidden. */
-static bool free_watched(void *block)
+static bool free_diverted(void *block)
 {
 	size_t code;
-	thread_look();
+	thread_take_diverted();
 	limit_settle_freed();
 	if (!fast_code(thread_self.own, block, &code) || code > TAG_CODE_MASK)
 		return false;
@@ -111,7 +111,7 @@ void free_other(void *block, size_t size)
 		return;
 	if (block == NULL)
 		return;
-	if (unlikely(thread_self.watching) && free_watched(block))
+	if (unlikely(thread_self.diverted) && free_diverted(block))
 		return;
 	if (unlikely(options()->check))
 		checked_free(block, size == ANY_SIZE ? "free" : "free_sized", size);

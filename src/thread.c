@@ -37,7 +37,7 @@ static void detach(void)
 	struct heap *heap = thread_self.own;
 	struct heap *home = thread_self.home;
 	thread_fast.heap = &empty_heap;
-	thread_self.watching = false;
+	thread_self.diverted = false;
 	thread_self.own = thread_self.home = NULL;
 	if (heap != NULL)
 		heap_release(heap);
@@ -72,8 +72,8 @@ static void ask_for_end(void)
 static struct heap *adopt_heap(struct heap *heap)
 {
 	thread_self.own = heap;
-	thread_self.watching = false;
-	thread_self.watch_since = (uint32_t)os_clock_ms() - 1;
+	thread_self.diverted = false;
+	thread_self.diversions_since = (uint32_t)os_clock_ms() - 1;
 	if (!options()->check)
 		thread_fast.heap = heap;
 	return heap;
@@ -82,8 +82,8 @@ static struct heap *adopt_heap(struct heap *heap)
 struct heap *thread_attach(void)
 {
 	if (thread_self.own != NULL) {
-		if (unlikely(thread_self.watching))
-			thread_look();
+		if (unlikely(thread_self.diverted))
+			thread_take_diverted();
 		return thread_self.own;
 	}
 	struct heap *heap = heap_acquire(fork_is_under_way());
@@ -94,19 +94,19 @@ struct heap *thread_attach(void)
 	return heap;
 }
 
-/* ---- Watching the clock --------------------------------------------------------------------------------------------- */
+/* ---- Calls diverted to the slow path, past the clock ---------------------------------------------------------------- */
 
 /* Each such call takes some 10 ns more, on a busy machine a line of the empty heap from another processor beside: for each ms so
  * many are granted, as they add up, but not without end. */
-#define WATCH_CALLS 256u
-#define WATCH_MS_MOST 32u
+#define DIVERSIONS_PER_MS 256u
+#define DIVERSIONS_MS_MOST 32u
 
 static void grant(void)
 {
 	uint32_t now = (uint32_t)os_clock_ms();
-	thread_self.watch_left += WATCH_CALLS * (uint32_t)size_min(now - thread_self.watch_since, WATCH_MS_MOST);
-	thread_self.watch_left = (uint32_t)size_min(thread_self.watch_left, WATCH_CALLS * WATCH_MS_MOST);
-	thread_self.watch_since = now;
+	thread_self.diversions_left += DIVERSIONS_PER_MS * (uint32_t)size_min(now - thread_self.diversions_since, DIVERSIONS_MS_MOST);
+	thread_self.diversions_left = (uint32_t)size_min(thread_self.diversions_left, DIVERSIONS_PER_MS * DIVERSIONS_MS_MOST);
+	thread_self.diversions_since = now;
 }
 
 /* As empty as the empty heap, and the thread's alone: all calls of all threads would write to that one's lines. */
@@ -124,29 +124,29 @@ static struct heap *shadow_of(struct heap *heap)
 static void hide(void)
 {
 	bool profiled = profile_is_on();
-	thread_self.watching = (thread_self.watch_left > 0 || profiled) && !options()->check;
-	if (thread_self.watching)
+	thread_self.diverted = (thread_self.diversions_left > 0 || profiled) && !options()->check;
+	if (thread_self.diverted)
 		thread_fast.heap = profiled ? shadow_of(thread_self.own) : &empty_heap;
 }
 
-void thread_watch(void)
+void thread_divert_next(void)
 {
 	if (thread_self.own == NULL)
 		return;
-	if (thread_self.watch_left == 0)
+	if (thread_self.diversions_left == 0)
 		grant();
-	if (!thread_self.watching)
+	if (!thread_self.diverted)
 		hide();
 }
 
-void thread_look(void)
+void thread_take_diverted(void)
 {
-	thread_self.watching = false;
+	thread_self.diverted = false;
 	thread_fast.heap = thread_self.own;
-	if (thread_self.watch_left > 0) {
+	if (thread_self.diversions_left > 0) {
 		if (decay_is_due())
 			heap_tick(thread_self.own);
-		if (--thread_self.watch_left == 0)
+		if (--thread_self.diversions_left == 0)
 			grant();
 	}
 	hide();
@@ -217,6 +217,6 @@ void thread_in_child(struct heap *barred)
 	if (thread_self.own == barred)
 		return;
 	thread_self.own = NULL;
-	thread_self.watching = false;
+	thread_self.diverted = false;
 	thread_fast.heap = &empty_heap;
 }

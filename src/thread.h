@@ -12,7 +12,7 @@ struct quarantine;
 /* What the fast paths use, behind one address. Neither is ever NULL. */
 struct thread_fast {
 	struct heap *heap;            /* the thread's own; empty_heap before its first call, after its end, under check:1,
-	                               * and while watching; while the heap profile is on its shadow, as empty */
+	                               * and while calls are diverted; while the heap profile is on its shadow, as empty */
 	struct domain_record *record; /* likewise; empty_record before its first call by domain */
 };
 extern STRATA_TLS struct thread_fast thread_fast;
@@ -23,10 +23,10 @@ struct thread {
 	struct heap *home;             /* while own is a spare: the heap that a fork held; NULL: there was none */
 	struct quarantine *quarantine; /* check:1 */
 	uint32_t run_frees;            /* runs it has freed */
-	uint32_t watch_left;           /* so many calls may yet look at the clock, */
-	uint32_t watch_since;          /* granted up to this time, in ms */
+	uint32_t diversions_left;      /* so many calls may yet look at the clock, */
+	uint32_t diversions_since;     /* granted up to this time, in ms */
 	uint32_t glances;              /* calls of thread_glance */
-	bool watching;                 /* the next call does, or the profile is on: thread_fast hides the heap from it */
+	bool diverted;                 /* the next call does, or the profile is on: thread_fast hides the heap from it */
 	uint64_t sample_random;        /* what distances between samples of the heap profile are drawn by (profile.c); 0: nothing yet */
 	size_t sample_rate;            /* the setting that the next was drawn for, */
 	int64_t sample_left;           /* and bytes to it */
@@ -48,18 +48,18 @@ struct heap *thread_attach(void);
  */
 
 /* At the end of a call that came to the slow path by itself: the next one is sent there, if calls are left. */
-void thread_watch(void);
+void thread_divert_next(void);
 
 /* In each 64th call that asks how large a block is, as programs do beside malloc and free, as if it had come there. */
 STRATA_FAST void thread_glance(void)
 {
 	if (unlikely(++thread_self.glances % 64 == 0))
-		thread_watch();
+		thread_divert_next();
 }
 
-/* In a call that was sent there (watching), first of all: shows the heap again, does what is due by the clock, and hides it from
+/* In a call that was sent there (diverted), first of all: shows the heap again, does what is due by the clock, and hides it from
  * the next call, if calls are left. */
-void thread_look(void);
+void thread_take_diverted(void);
 
 /* Someone is in the thread's heap: leaves it to them and takes another; if a fork holds it, only until that is over. NULL
  * when memory is refused. */
