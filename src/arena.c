@@ -196,7 +196,7 @@ uint64_t arena_claim_pages(unsigned want, unsigned count, struct page_account *a
 	request.account = account;
 	uint64_t pages = claim_somewhere(&request, index);
 	owner_add(account->used, bit_count(pages));
-	arena_settle(account, ARENA_PAGES);
+	arena_flush_account(account, ARENA_PAGES);
 	return pages;
 }
 
@@ -250,7 +250,7 @@ void arena_return_on(struct page_account *account, arena_index index, uint64_t p
 		account->now = (uint32_t)os_clock_ms();
 	arena_count_return(index, pages, account);
 	owner_add(account->used, -bit_count(pages));
-	arena_settle(account, ARENA_PAGES);
+	arena_flush_account(account, ARENA_PAGES);
 	atomic_store_explicit(&region.arenas[index].idle_since, account->now, memory_order_relaxed);
 	arena_put_back(index, pages);
 }

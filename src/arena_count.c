@@ -97,7 +97,7 @@ void arena_recharge(int64_t pages)
 /* ---- What heaps owe ------------------------------------------------------------------------------------------------- */
 
 /* In the order of charge_within. */
-static void tell(struct page_account *account)
+static void flush(struct page_account *account)
 {
 	if (account->used > 0)
 		add(&used_pages, account->used);
@@ -117,7 +117,7 @@ bool arena_may_owe(struct page_account *account)
 {
 	if (likely(!arena_is_limited()))
 		return true;
-	tell(account);
+	flush(account);
 	return false;
 }
 
@@ -126,10 +126,10 @@ static bool is_more(int32_t pages, unsigned most)
 	return pages > (int32_t)most || -pages > (int32_t)most;
 }
 
-void arena_settle(struct page_account *account, unsigned most)
+void arena_flush_account(struct page_account *account, unsigned most)
 {
 	if (is_more(account->used, most) || is_more(account->dirty, most) || unlikely(arena_is_limited()))
-		tell(account);
+		flush(account);
 }
 
 /* ---- What is free and dirty ------------------------------------------------------------------------------------------- */

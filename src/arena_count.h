@@ -33,7 +33,7 @@ struct arena_counters {
 	uint64_t purged_bytes; /* since the start */
 	uint64_t soiled_pages; /* claimed when they cost nothing, since the start */
 };
-/* What heaps have not told yet is missing, or too much: at most ARENA_PAGES of each, either way. */
+/* What heaps have not flushed yet is missing, or too much: at most ARENA_PAGES of each, either way. */
 struct arena_counters arena_count(void);
 /* For sums that take in what heaps know: the totals as they are, negative if heaps owe as much, and the counters they make. */
 void arena_totals(int64_t *used_pages, int64_t *dirty_pages);
@@ -42,10 +42,10 @@ struct arena_counters arena_counters_of(int64_t used_pages, int64_t dirty_pages)
 /* Whether the totals must be exact: some limit is set. */
 bool arena_is_limited(void);
 
-/* Whether claims and returns may be on account; when not, all that is on it is told. Without an account they may not. */
+/* Whether claims and returns may be on account; when not, it is flushed. Without an account they may not. */
 bool arena_may_owe(struct page_account *account);
-/* Tells the totals what is on the account, if it is more than so many pages, or may not be owed. */
-void arena_settle(struct page_account *account, unsigned most);
+/* Flushes the account to the totals, if it is more than so many pages, or may not be owed. */
+void arena_flush_account(struct page_account *account, unsigned most);
 
 /* Counts so many pages as used, before they are claimed. False when used and dirty pages together would exceed the limit. */
 bool arena_charge(size_t pages);

@@ -215,9 +215,9 @@ void *checked_allocate(size_t size, size_t alignment, bool zero)
 		do {
 			block = core_allocate(size + sizeof(struct trailer), size_max(alignment, 16), zero);
 		} while (block == NULL && relief_gave(&relief));
-	limit_settle();
+	limit_after_allocation();
 	if (block == NULL) {
-		thread_settle();
+		thread_detach_if_leaving();
 		errno = ENOMEM;
 		return NULL;
 	}
@@ -225,7 +225,7 @@ void *checked_allocate(size_t size, size_t alignment, bool zero)
 	memset((char *)block + size, GUARD_BYTE, (size_t)((char *)trailer - (char *)block) - size);
 	trailer->requested = mix(block, size);
 	trailer->state = mix(block, STATE_LIVE);
-	thread_settle();
+	thread_detach_if_leaving();
 	return block;
 }
 
@@ -247,7 +247,7 @@ void checked_free(void *block, const char *function, size_t size)
 		memset(block, FREED_BYTE, (size_t)((char *)trailer - (char *)block));
 		keep_back(block, usable, function);
 	}
-	thread_settle();
+	thread_detach_if_leaving();
 }
 
 bool checked_measure(const void *block, const char *function, size_t *size)

@@ -99,7 +99,7 @@ static void *doubt_of(const struct heap *heap, unsigned class)
 }
 
 /* What is left of a bin: blocks, marked or not, down to the first slot from which one was taken. They move to the bottom. */
-static void settle(struct heap *heap, unsigned class)
+static void compact_bin(struct heap *heap, unsigned class)
 {
 	struct bin *bin = &heap->bins[class];
 	void **bottom = slots_bottom(heap, class);
@@ -130,7 +130,7 @@ void claim_end(struct heap *heap)
 {
 	if (heap->tag == TAG_CLOSED) {
 		for (unsigned class = 1; class < CLASS_COUNT; class++)
-			settle(heap, class);
+			compact_bin(heap, class);
 		open_gate(heap);
 		limits_renew(heap);
 	}
@@ -387,7 +387,7 @@ static void let_go(struct claim_batch *batch, bool claimed)
 			limits_forget(heap);
 			pool_purge_begin(heap);
 		}
-		pool_settle(heap, true);
+		pool_return_surplus(heap, true);
 		pool_check_heap(heap);
 		heap_unlock(heap);
 	}

@@ -156,8 +156,8 @@ static void *allocate_aligned(size_t alignment, size_t size, const void *caller)
 		do {
 			block = core_allocate(size, alignment, false);
 		} while (unlikely(block == NULL) && relief_gave(&relief));
-	limit_settle();
-	thread_settle();
+	limit_after_allocation();
+	thread_detach_if_leaving();
 	if (unlikely(block == NULL))
 		errno = ENOMEM;
 	return block;
@@ -268,5 +268,5 @@ void core_free(void *block, const char *function)
 		free_pooled(block, tag);
 	else if (unlikely(tag != TAG_RUN || !run_free(block)))
 		misuse(function, block, core_fault(block));
-	limit_settle_freed();
+	limit_after_free();
 }

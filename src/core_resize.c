@@ -71,7 +71,7 @@ static void *resize_run(void *block, size_t size, void *(*allocate)(size_t))
 		do {
 			resized = run_resize(block, size) ? block : run_move(block, size);
 		} while (unlikely(resized == NULL) && relief_gave(&relief));
-		limit_settle();
+		limit_after_allocation();
 		if (resized == NULL)
 			errno = ENOMEM;
 		return resized;

@@ -67,7 +67,7 @@ static STRATA_NOINLINE void free_slow(size_t domain, void *block)
 /* The thread's credit is used up: either of these reports. */
 static STRATA_NOINLINE void *allocated(void *block, size_t domain, size_t bytes)
 {
-	if (likely(count_settle_allocated(thread_fast.record, (unsigned)domain, bytes)))
+	if (likely(count_report_allocated(thread_fast.record, (unsigned)domain, bytes)))
 		return block;
 	strata_free(block);
 	return fail(ENOMEM);
@@ -76,7 +76,7 @@ static STRATA_NOINLINE void *allocated(void *block, size_t domain, size_t bytes)
 static STRATA_NOINLINE void freed(size_t domain, void *block)
 {
 	strata_free(block);
-	count_settle_freed(thread_fast.record, (unsigned)domain);
+	count_report_freed(thread_fast.record, (unsigned)domain);
 }
 
 /* ---- Fast paths ----------------------------------------------------------------------------------------------------- */

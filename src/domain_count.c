@@ -151,7 +151,8 @@ static void look_at_soft_limit(unsigned domain)
 		quota_call_back(domain, (uint64_t)count_live(domain));
 }
 
-static void settle(unsigned domain, bool grew)
+/* After the domain grew or shrank. */
+static void look_after_change(unsigned domain, bool grew)
 {
 	if (grew)
 		look_at_soft_limit(domain);
@@ -247,7 +248,7 @@ void count_orphan(struct domain_record *record)
 		count_report_all(record);
 }
 
-bool count_settle_allocated(struct domain_record *record, unsigned domain, size_t bytes)
+bool count_report_allocated(struct domain_record *record, unsigned domain, size_t bytes)
 {
 	owner_add(record->allocate_credit[domain], (int64_t)bytes);
 	if (count_refuses(domain, bytes)) {
@@ -260,7 +261,7 @@ bool count_settle_allocated(struct domain_record *record, unsigned domain, size_
 	return true;
 }
 
-void count_settle_freed(struct domain_record *record, unsigned domain)
+void count_report_freed(struct domain_record *record, unsigned domain)
 {
 	report(record, domain);
 	note_fall(domain);
@@ -274,7 +275,7 @@ static bool count_at_once(unsigned domain, int64_t bytes)
 	if (bytes > 0 && count_refuses(domain, (size_t)bytes))
 		return false;
 	add_reported(&totals[domain], bytes);
-	settle(domain, bytes > 0);
+	look_after_change(domain, bytes > 0);
 	return true;
 }
 
@@ -289,7 +290,7 @@ bool count_allocated(unsigned domain, size_t bytes)
 	}
 	owner_add(record->allocations[domain], 1);
 	owner_add(record->allocate_credit[domain], -(int64_t)bytes);
-	return record->allocate_credit[domain] >= 0 || count_settle_allocated(record, domain, bytes);
+	return record->allocate_credit[domain] >= 0 || count_report_allocated(record, domain, bytes);
 }
 
 void count_freed(unsigned domain, size_t bytes)
@@ -303,7 +304,7 @@ void count_freed(unsigned domain, size_t bytes)
 	owner_add(record->frees[domain], 1);
 	owner_add(record->free_credit[domain], -(int64_t)bytes);
 	if (record->free_credit[domain] < 0)
-		count_settle_freed(record, domain);
+		count_report_freed(record, domain);
 }
 
 void count_resized(unsigned domain, size_t old, size_t bytes)
@@ -312,7 +313,7 @@ void count_resized(unsigned domain, size_t old, size_t bytes)
 	int64_t more = (int64_t)bytes - (int64_t)old;
 	if (unlikely(record == NULL)) {
 		add_reported(&totals[domain], more);
-		settle(domain, more > 0);
+		look_after_change(domain, more > 0);
 		return;
 	}
 	if (more >= 0)
@@ -321,7 +322,7 @@ void count_resized(unsigned domain, size_t old, size_t bytes)
 		owner_add(record->free_credit[domain], more);
 	if (record->allocate_credit[domain] < 0 || record->free_credit[domain] < 0) {
 		report(record, domain);
-		settle(domain, more > 0);
+		look_after_change(domain, more > 0);
 	}
 }
 

@@ -30,8 +30,8 @@ bool count_has_room(unsigned domain, size_t bytes);
 bool count_refuses(unsigned domain, size_t bytes);
 
 /* The allocation that was just counted has used up the thread's credit: reports. False as for count_allocated. */
-bool count_settle_allocated(struct domain_record *record, unsigned domain, size_t bytes);
-void count_settle_freed(struct domain_record *record, unsigned domain);
+bool count_report_allocated(struct domain_record *record, unsigned domain, size_t bytes);
+void count_report_freed(struct domain_record *record, unsigned domain);
 
 /* Reports all that is pending: the thread ends. */
 void count_report_all(struct domain_record *record);

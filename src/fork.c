@@ -80,7 +80,7 @@ void fork_end_in_parent(void)
  * here. */
 static void orphan(struct heap *heap)
 {
-	arena_settle(&heap->account, 0);
+	arena_flush_account(&heap->account, 0);
 	claim_drop(heap);
 	heap->limits = (struct limit_sum){ 0 };
 	heap->large_limits = (struct limit_sum){ 0 };
@@ -96,11 +96,11 @@ static void orphan(struct heap *heap)
 /* What it owed nobody would tell any more. */
 static void let_alone(struct heap *heap)
 {
-	arena_settle(&heap->account, 0);
+	arena_flush_account(&heap->account, 0);
 	atomic_store(&heap->state, HEAP_GHOST);
 }
 
-static void settle_own(struct heap *heap)
+static void resume_own(struct heap *heap)
 {
 	remote_recount(heap);
 	atomic_store(&heap->busy, 0);
@@ -115,7 +115,7 @@ void fork_end_in_child(struct heap *mine)
 	for (uint32_t number = heap_count(); number > 0; number--) {
 		struct heap *heap = heap_at(number);
 		if (heap == mine)
-			settle_own(heap);
+			resume_own(heap);
 		else if (atomic_load(&heap->busy) == my_hold)
 			orphan(heap);
 		else

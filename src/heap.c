@@ -115,14 +115,14 @@ static void let_go(struct heap *heap)
 
 void heap_unlock(struct heap *heap)
 {
-	pool_settle(heap, false);
+	pool_return_surplus(heap, false);
 	let_go(heap);
 }
 
-void heap_unlock_told(struct heap *heap)
+void heap_unlock_flushed(struct heap *heap)
 {
-	pool_settle(heap, false);
-	arena_settle(&heap->account, 0);
+	pool_return_surplus(heap, false);
+	arena_flush_account(&heap->account, 0);
 	let_go(heap);
 }
 
@@ -143,11 +143,11 @@ void heap_look_after_dead(struct heap *heap)
 
 void heap_unlock_other(struct heap *heap)
 {
-	heap_unlock_told(heap);
+	heap_unlock_flushed(heap);
 	heap_look_after_dead(heap);
 }
 
-void heap_tell_all(void)
+void heap_flush_accounts(void)
 {
 	for (uint32_t number = heap_count(); number > 0; number--)
 		if (heap_try_lock_other(heap_at(number)))
@@ -188,7 +188,7 @@ static bool try_revive(struct heap *heap)
 {
 	if (!heap_try_lock(heap))
 		return false;
-	heap_settle_dead(heap);
+	heap_finish_release(heap);
 	claim_allow(heap);
 	owner_set(heap->slots_gone, false);
 	owner_add(heap->slow_calls, 1);
@@ -247,11 +247,11 @@ static void bring_all_home(struct heap *heap)
 		heap_take_all_home(heap, class);
 	limits_reset(heap);
 	remote_drain(heap, false);
-	pool_settle(heap, true);
+	pool_return_surplus(heap, true);
 	pool_check_heap(heap);
 }
 
-void heap_settle_dead(struct heap *heap)
+void heap_finish_release(struct heap *heap)
 {
 	if (heap->bins_left) {
 		__atomic_store_n(&heap->bins_left, false, __ATOMIC_RELAXED);
@@ -320,7 +320,7 @@ void heap_purge_dead(struct heap *heap)
 	if (!heap_try_lock_other(heap))
 		return;
 	if (atomic_load(&heap->state) == HEAP_DEAD) {
-		heap_settle_dead(heap);
+		heap_finish_release(heap);
 		purge_dead_slots(heap);
 	}
 	heap_unlock_other(heap);
@@ -333,9 +333,9 @@ void heap_empty_dead(void)
 		if (atomic_load(&heap->state) != HEAP_DEAD || !heap_try_lock_other(heap))
 			continue;
 		if (atomic_load(&heap->state) == HEAP_DEAD) {
-			heap_settle_dead(heap);
+			heap_finish_release(heap);
 			remote_drain(heap, false);
-			pool_settle(heap, true);
+			pool_return_surplus(heap, true);
 			pool_purge_all(heap);
 			purge_dead_slots(heap);
 		}
@@ -354,7 +354,7 @@ static unsigned adopt_from(struct heap *dead, struct heap *heap, unsigned class)
 		return 0;
 	unsigned adopted = 0;
 	if (atomic_load(&dead->state) == HEAP_DEAD) {
-		heap_settle_dead(dead);
+		heap_finish_release(dead);
 		adopted = pool_adopt(dead, heap, class, ADOPTION_MOST);
 	}
 	heap_unlock_other(dead);

@@ -52,13 +52,13 @@ bool heap_try_lock_other(struct heap *heap);
 /* By the owner: whatever of the heap was claimed while it slept is its own again. */
 bool heap_try_lock_own(struct heap *heap);
 void heap_unlock(struct heap *heap);
-/* By others: who knows when its owner comes again. The totals are told what is on its account; the second takes home as well what the
+/* By others: who knows when its owner comes again. The account is flushed to the totals; the second takes home as well what the
  * heap was sent meanwhile, which may be dead. */
-void heap_unlock_told(struct heap *heap);
+void heap_unlock_flushed(struct heap *heap);
 void heap_unlock_other(struct heap *heap);
 
-/* Every heap that nobody is in tells the totals what is on its account. */
-void heap_tell_all(void);
+/* Flushes the accounts of all heaps that nobody is in. */
+void heap_flush_accounts(void);
 
 /* Whether a dead heap has been sent something, or its thread has left something undone. */
 bool heap_dead_waits(struct heap *heap);
@@ -76,7 +76,7 @@ void heap_take_all_home(struct heap *heap, unsigned class);
 void heap_take_claimed_home(struct heap *heap, unsigned class, void *const *blocks, unsigned count);
 
 /* With a dead heap locked: what its thread could not do when it left. */
-void heap_settle_dead(struct heap *heap);
+void heap_finish_release(struct heap *heap);
 
 /* Gives back what a dead heap has for its next owner, unless somebody is in it. */
 void heap_purge_dead(struct heap *heap);

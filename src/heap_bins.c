@@ -162,7 +162,7 @@ void heap_tick(struct heap *heap)
 {
 	size_t left = decay_tick();
 	if (left > 0 && heap_try_lock_own(heap)) {
-		arena_settle(&heap->account, 0);
+		arena_flush_account(&heap->account, 0);
 		uint32_t since = heap->purge_since;
 		pool_purge_idle(heap, (uint32_t)hunger_shrink(options()->decay_ms), left);
 		if (heap->purge_since != since)

@@ -13,7 +13,7 @@
  *   bin      a heap's free blocks of one class, at hand: a stack of pointers in slots, which lie near the heap's record, or, of a deep
  *            bin, in pages of an arena. What a thread caches is in its bins, and in pages in reserve
  *   carrier  a free block on its way to another thread, with pointers to others in it (carrier.h)
- *   account  what a heap claimed and returned and has not yet told the totals
+ *   account  what a heap claimed and returned and has not yet flushed to the totals
  *
  * The raw tier are the medium classes of the bins and pools, and runs.
  *
@@ -241,7 +241,7 @@ struct page_set {
 	arena_index arena;
 };
 
-/* What a heap claimed and returned since it told the totals of arena_count.c, which all threads would otherwise write to for each
+/* What a heap claimed and returned since it flushed to the totals of arena_count.c, which all threads would otherwise write to for each
  * batch of pages: at most ARENA_PAGES either way, whenever the thread is stopped. Written under busy; the numbers of pages are read
  * by others, for sums. */
 struct page_account {

@@ -202,7 +202,7 @@ void limit_look(void)
 void limit_changed(void)
 {
 	if (others_read(region_span) != 0 && arena_is_limited())
-		heap_tell_all();
+		heap_flush_accounts();
 	limit_look();
 }
 
@@ -266,7 +266,7 @@ bool relief_gave(struct relief *relief)
 size_t limit_trim(void)
 {
 	size_t bytes = trim_all(CALLBACKS_MAY_RUN);
-	limit_settle_freed();
+	limit_after_free();
 	return bytes;
 }
 
@@ -274,6 +274,6 @@ size_t limit_maintain(enum typed_callbacks callbacks)
 {
 	size_t bytes = typed_maintain(callbacks) + decay_step();
 	profile_write_if_wanted();
-	limit_settle_freed();
+	limit_after_free();
 	return bytes;
 }

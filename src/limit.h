@@ -32,7 +32,7 @@ void limit_look(void);
 void limit_changed(void);
 
 /* After an allocation off the fast path: whether a limit has been passed. */
-static inline void limit_settle(void)
+static inline void limit_after_allocation(void)
 {
 	const struct options *in_force = options();
 	if (unlikely(in_force->limit_soft_bytes != 0 || in_force->emergency_bytes != 0))
@@ -43,7 +43,7 @@ static inline void limit_settle(void)
 void limit_look_down(void);
 
 /* After pages were freed: whether what the handler was told of is past. Else a fall between two allocations would not be seen. */
-static inline void limit_settle_freed(void)
+static inline void limit_after_free(void)
 {
 	if (unlikely(options()->limit_soft_bytes != 0))
 		limit_look_down();

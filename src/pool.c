@@ -74,7 +74,7 @@ static void return_pages(struct heap *heap, arena_index arena, uint64_t pages)
 	set->pages |= pages;
 }
 
-void pool_settle(struct heap *heap, bool everything)
+void pool_return_surplus(struct heap *heap, bool everything)
 {
 	unsigned batch = batch_of(heap);
 	if (everything || bit_count(heap->returning.pages) >= batch)
@@ -84,7 +84,7 @@ void pool_settle(struct heap *heap, bool everything)
 	if (everything)
 		heap->reserve_step = 1;
 	heap->account.now = 0;
-	arena_settle(&heap->account, everything ? 0 : batch);
+	arena_flush_account(&heap->account, everything ? 0 : batch);
 }
 
 /* Neighbouring pages out of the set, the lowest. NO_PAGE if it has none. */

@@ -44,8 +44,8 @@ enum homecoming pool_look(const void *p);
 unsigned pool_adopt(struct heap *from, struct heap *to, unsigned class, unsigned count);
 
 /* Returns the pages that were collected on the way back, when they are many; with everything, all of them, and those held in reserve.
- * Tells the totals what is on the account, when that is as much. */
-void pool_settle(struct heap *heap, bool everything);
+ * Flushes the account, when that is as much. */
+void pool_return_surplus(struct heap *heap, bool everything);
 
 /* Walks every list of the heap and checks the invariants of layout.h; does nothing unless built for debugging. */
 void pool_check_heap(const struct heap *heap);

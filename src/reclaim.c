@@ -109,7 +109,7 @@ static size_t reclaim_some(uint32_t first, uint32_t scan, size_t budget, uint32_
 		claim_add(&batch, asleep[--asleep_count]);
 	if (batch.count > 0)
 		claim(&batch);
-	/* A dead heap that could not be settled when its owner left, or that has been sent something since. */
+	/* A dead heap whose release its owner could not finish, or that has been sent something since. */
 	for (uint32_t i = 0; i < scan; i++)
 		heap_look_after_dead(heap_at((first + i) % count + 1));
 	return batch.taken + purged;

@@ -124,12 +124,12 @@ void remote_drain_for(struct heap *heap)
 			return;
 		bool dead = atomic_load(&heap->state) == HEAP_DEAD;
 		if (dead)
-			heap_settle_dead(heap);
+			heap_finish_release(heap);
 		remote_drain(heap, false);
 		if (dead)
-			pool_settle(heap, true);
+			pool_return_surplus(heap, true);
 		pool_check_heap(heap);
-		heap_unlock_told(heap);
+		heap_unlock_flushed(heap);
 		atomic_thread_fence(memory_order_seq_cst);
 	} while (heap_dead_waits(heap));
 	heap_list_if_wanted(heap);

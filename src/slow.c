@@ -17,7 +17,7 @@
 
 static void *out_of_memory(void)
 {
-	thread_settle();
+	thread_detach_if_leaving();
 	if (!thread_self.trial)
 		errno = ENOMEM;
 	return NULL;
@@ -48,8 +48,8 @@ static void *allocate(size_t size, unsigned class, bool zero, const void *caller
 		if (unlikely(block == NULL) && (without_heap || !relief_gave(&relief)))
 			return out_of_memory();
 	}
-	limit_settle();
-	thread_settle();
+	limit_after_allocation();
+	thread_detach_if_leaving();
 	return block;
 }
 
@@ -97,7 +97,7 @@ static bool free_diverted(void *block)
 {
 	size_t code;
 	thread_take_diverted();
-	limit_settle_freed();
+	limit_after_free();
 	if (!fast_code(thread_self.own, block, &code) || code > TAG_CODE_MASK)
 		return false;
 	fast_push(thread_self.own, block, code);
@@ -129,5 +129,5 @@ void free_overflow(void *block, size_t code)
 {
 	owner_add(bin_at(thread_self.own, code)->credit, 1);
 	core_free_own(thread_self.own, block, (unsigned)code / 2);
-	limit_settle_freed();
+	limit_after_free();
 }

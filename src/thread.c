@@ -187,7 +187,7 @@ struct heap *thread_go_home(void)
 	return change_heap(home);
 }
 
-void thread_settle(void)
+void thread_detach_if_leaving(void)
 {
 	if (unlikely(thread_self.leaving))
 		detach();
@@ -204,7 +204,7 @@ void thread_begin(void)
 		ask_for_end();
 }
 
-/* A fork in a signal handler may have interrupted this thread anywhere in its heap: that is neither settled nor let go here. */
+/* A fork in a signal handler may have interrupted this thread anywhere in its heap: that is neither emptied nor left here. */
 struct heap *thread_bar_heap(void)
 {
 	struct heap *own = thread_self.own;

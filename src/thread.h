@@ -80,6 +80,6 @@ struct heap *thread_bar_heap(void);
 void thread_in_child(struct heap *barred);
 
 /* After a call by a thread that is leaving: lets go of the heap taken for it. */
-void thread_settle(void);
+void thread_detach_if_leaving(void);
 
 #endif

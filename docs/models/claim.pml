@@ -128,7 +128,7 @@ inline push_slot(s, block) { store_slot(s, block); state[block] = FREE }
 inline take_home(b) { assert(state[b] == FREE); state[b] = HOME }
 
 /* With the lock, by the owner or when it has left. */
-inline settle()
+inline compact_bin()
 {
 	n = limit - credit;
 	assert(n >= 0 && n <= top);
@@ -147,7 +147,7 @@ inline settle()
 	s = 0; n = 0; p = 0
 }
 inline open_gate() { slots_gone = 0; doubt = 0; claimed = 0; closed = 0 }
-inline claim_end() { if :: closed -> settle(); open_gate() :: else -> skip fi }
+inline claim_end() { if :: closed -> compact_bin(); open_gate() :: else -> skip fi }
 
 /* Which the program holds and frees, which are home: any. */
 inline choose(b, what)

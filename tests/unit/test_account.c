@@ -51,7 +51,7 @@ static void an_account_is_bounded(void **state)
 	uint64_t claimed = 0;
 	uint64_t used;
 
-	arena_settle(&heap->account, 0);
+	arena_flush_account(&heap->account, 0);
 	used = arena_count().used_pages;
 	for (size_t i = 0; i < SETS; i++) {
 		sets[i].pages = arena_claim_pages(20, 1, &heap->account, &sets[i].arena);
@@ -63,7 +63,7 @@ static void an_account_is_bounded(void **state)
 		arena_return_on(&heap->account, sets[i].arena, sets[i].pages);
 		assert_true(is_bounded(&heap->account));
 	}
-	heap_unlock_told(heap);
+	heap_unlock_flushed(heap);
 	assert_int_equal(arena_count().used_pages, used);
 	assert_true(heap->account.used == 0 && heap->account.dirty == 0);
 }
@@ -267,7 +267,7 @@ static pthread_t begin_debt(void)
 	pthread_barrier_init(&done, NULL, 2);
 	assert_int_equal(pthread_create(&thread, NULL, have_a_heap, NULL), 0);
 	pthread_barrier_wait(&done);
-	heap_tell_all(); /* nothing else is owed */
+	heap_flush_accounts(); /* nothing else is owed */
 	debtor->account.used += DEBT;
 	return thread;
 }

@@ -66,7 +66,7 @@ static void empty_one_that_lacks_a_block(size_t size)
 	for (size_t i = 0; i < COUNT; i++)
 		assert_int_equal(pool_look(blocks[i]), HOME_TWICE); /* at home */
 	owner_add(bin->credit, 1);
-	heap_unlock_told(heap);
+	heap_unlock_flushed(heap);
 	fill_bin(size);
 }
 
