@@ -126,7 +126,7 @@ static size_t purge_unused_arenas(arena_index first, unsigned count)
 	size_t bytes = 0;
 	if (arena_claim_unused(first, count)) {
 		bytes = purge_whole(first, count);
-		arena_let_go(first, count);
+		arena_unclaim(first, count);
 	} else if (count > 1) {
 		for (arena_index index = first; index < first + count; index++)
 			bytes += purge_unused_arenas(index, 1);

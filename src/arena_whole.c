@@ -255,7 +255,7 @@ void arena_return_whole(arena_index first, size_t count)
 void arena_return_unused(arena_index index)
 {
 	arena_count_unused(index);
-	arena_let_go(index, 1);
+	arena_unclaim(index, 1);
 	unused_again(index / CHUNK_ARENAS);
 }
 
@@ -264,7 +264,7 @@ bool arena_claim_unused(arena_index first, unsigned count)
 	return claim_bits(&chunk_of(first)->used, bits_in_chunk(first / CHUNK_ARENAS, first, count));
 }
 
-void arena_let_go(arena_index first, unsigned count)
+void arena_unclaim(arena_index first, unsigned count)
 {
 	release_range(first, count);
 }

@@ -26,9 +26,9 @@ void arena_return_whole(arena_index first, size_t count);
 /* Returns an arena of pages, none of which is in use: its pages are counted as free already. */
 void arena_return_unused(arena_index arena);
 
-/* For purging: claims neighbours of one chunk that are unused, all or none, and lets them go again. Their pages stay counted as
+/* For purging: claims neighbours of one chunk that are unused, all or none, and ends that claim. Their pages stay counted as
  * free. */
 bool arena_claim_unused(arena_index first, unsigned count);
-void arena_let_go(arena_index first, unsigned count);
+void arena_unclaim(arena_index first, unsigned count);
 
 #endif

@@ -256,7 +256,7 @@ void *slots_look_aside(const struct heap *heap, const struct slots_aside *aside,
 	return *(void **)(aside->far[class] + (size_t)(slot - bottom + BELOW) * sizeof *slot);
 }
 
-void slots_let_go(const struct heap *heap, const struct slots_aside *aside)
+void slots_release_aside(const struct heap *heap, const struct slots_aside *aside)
 {
 	os_release(aside->near, SLOT_PAGES * PAGE_SIZE);
 	for (unsigned class = 1; class < CLASS_COUNT; class++)

@@ -49,7 +49,7 @@ void slots_wanted(const struct heap *heap);
 void *slots_look_aside(const struct heap *heap, const struct slots_aside *aside, unsigned class, void **slot);
 
 /* Gives that memory back. */
-void slots_let_go(const struct heap *heap, const struct slots_aside *aside);
+void slots_release_aside(const struct heap *heap, const struct slots_aside *aside);
 
 /* Pages that the slots of deep bins have, of all heaps. */
 size_t slots_pages(void);

@@ -104,7 +104,7 @@ struct quarantine {
 	void *blocks[];
 };
 
-static void let_go(void *block, const char *function)
+static void release_block(void *block, const char *function)
 {
 	const struct trailer *trailer = trailer_of(block);
 	if (trailer->state != mix(block, STATE_FREED) ||
@@ -113,14 +113,14 @@ static void let_go(void *block, const char *function)
 	core_free(block, function);
 }
 
-static void let_oldest_go(struct quarantine *quarantine, const char *function)
+static void evict_oldest(struct quarantine *quarantine, const char *function)
 {
 	void *block = quarantine->blocks[quarantine->first];
 	quarantine->first = (quarantine->first + 1) % quarantine->capacity;
 	quarantine->count--;
 	quarantine->bytes -= core_usable(block, function);
-	core_count_aside(block, -1);
-	let_go(block, function);
+	core_count_quarantined(block, -1);
+	release_block(block, function);
 }
 
 static struct quarantine *make_quarantine(unsigned capacity)
@@ -129,17 +129,17 @@ static struct quarantine *make_quarantine(unsigned capacity)
 	if (made == NULL)
 		return NULL;
 	*made = (struct quarantine){ .capacity = capacity };
-	core_count_aside(made, 1);
+	core_count_quarantined(made, 1);
 	return made;
 }
 
 static void drop_quarantine(struct quarantine *quarantine, const char *function)
 {
-	core_count_aside(quarantine, -1);
+	core_count_quarantined(quarantine, -1);
 	core_free(quarantine, function);
 }
 
-/* A thread without a heap is not told of its end, and nobody would let go of what it kept back. */
+/* A thread without a heap is not told of its end, and nobody would release what it quarantined. */
 static struct quarantine *own_quarantine(void)
 {
 	if (thread_self.quarantine == NULL && !thread_self.leaving && thread_attach() != NULL)
@@ -162,47 +162,47 @@ static struct quarantine *grow_quarantine(struct quarantine *old, const char *fu
 	return grown;
 }
 
-static void keep_back(void *block, size_t usable, const char *function)
+static void quarantine_block(void *block, size_t usable, const char *function)
 {
 	struct quarantine *quarantine = own_quarantine();
 	if (quarantine == NULL || usable > options()->quarantine_bytes) {
-		let_go(block, function);
+		release_block(block, function);
 		return;
 	}
 	while (quarantine->count > 0 && quarantine->bytes + usable > options()->quarantine_bytes)
-		let_oldest_go(quarantine, function);
+		evict_oldest(quarantine, function);
 	if (quarantine->count == quarantine->capacity) {
 		struct quarantine *grown = grow_quarantine(quarantine, function);
 		if (grown == NULL)
-			let_oldest_go(quarantine, function);
+			evict_oldest(quarantine, function);
 		else
 			quarantine = grown;
 	}
 	quarantine->blocks[(quarantine->first + quarantine->count) % quarantine->capacity] = block;
 	quarantine->count++;
 	quarantine->bytes += usable;
-	core_count_aside(block, 1);
+	core_count_quarantined(block, 1);
 }
 
-static void let_all_go(const char *function)
+static void evict_all(const char *function)
 {
 	struct quarantine *quarantine = thread_self.quarantine;
 	if (quarantine == NULL)
 		return;
 	while (quarantine->count > 0)
-		let_oldest_go(quarantine, function);
+		evict_oldest(quarantine, function);
 	thread_self.quarantine = NULL;
 	drop_quarantine(quarantine, function);
 }
 
 void checked_thread_end(void)
 {
-	let_all_go("free");
+	evict_all("free");
 }
 
 void checked_process_end(void)
 {
-	let_all_go("exit");
+	evict_all("exit");
 }
 
 /* ---- The calls ------------------------------------------------------------------------------------------------------ */
@@ -245,7 +245,7 @@ void checked_free(void *block, const char *function, size_t size)
 		core_free(block, function); /* filled, all of it would become memory, for nobody to look at */
 	} else {
 		memset(block, FREED_BYTE, (size_t)((char *)trailer - (char *)block));
-		keep_back(block, usable, function);
+		quarantine_block(block, usable, function);
 	}
 	thread_detach_if_leaving();
 }

@@ -354,7 +354,7 @@ static void purge_slots(struct heap *heap)
 		if (may_be_out(heap, class, block))
 			keep(heap, class, slot, block);
 	}
-	slots_let_go(heap, &aside);
+	slots_release_aside(heap, &aside);
 }
 
 static bool close_gates(struct claim_batch *batch)
@@ -373,7 +373,7 @@ static void send_for(struct heap *heap)
 }
 
 /* What dead heaps were sent meanwhile comes last: that may take long, and no heap of the batch stays locked for it. */
-static void let_go(struct claim_batch *batch, bool claimed)
+static void finish_batch(struct claim_batch *batch, bool claimed)
 {
 	for (unsigned i = 0; i < batch->count; i++) {
 		struct heap *heap = batch->heaps[i];
@@ -410,5 +410,5 @@ void claim(struct claim_batch *batch)
 			purge_slots(batch->heaps[i]);
 			left--;
 		}
-	let_go(batch, claimed);
+	finish_batch(batch, claimed);
 }

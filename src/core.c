@@ -62,13 +62,13 @@ size_t core_usable(const void *block, const char *function)
 	return 0;
 }
 
-void core_count_aside(const void *block, int64_t sign)
+void core_count_quarantined(const void *block, int64_t sign)
 {
 	struct heap *heap = thread_attach();
 	if (heap == NULL)
 		return;
-	owner_add(heap->aside_bytes, sign * (int64_t)core_usable(block, "free"));
-	owner_add(heap->aside_blocks, sign);
+	owner_add(heap->quarantined_bytes, sign * (int64_t)core_usable(block, "free"));
+	owner_add(heap->quarantined_blocks, sign);
 }
 
 size_t core_public_usable(const void *block, const char *function)

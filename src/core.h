@@ -53,8 +53,8 @@ void *core_aligned_for(size_t alignment, size_t size, const void *caller);
 /* The same for a tier that knows its blocks by their class: the heap profile does not make runs of them. */
 void *core_aligned_of_class(size_t alignment, size_t size);
 
-/* A block that is kept back, or no longer (-1): it is not the program's, statistics take it for cached. */
-void core_count_aside(const void *block, int64_t sign);
+/* A block that is put in quarantine, or leaves it (-1): it is not the program's, statistics take it for cached. */
+void core_count_quarantined(const void *block, int64_t sign);
 
 /* Usable size; looks at check:1. */
 size_t core_public_usable(const void *block, const char *function);

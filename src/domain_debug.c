@@ -27,7 +27,7 @@
  *   start                           start + offset
  */
 struct head {
-	struct head *next;      /* of those that are kept back; of a live block NULL */
+	struct head *next;      /* of those in quarantine; of a live block NULL */
 	uint64_t seal;          /* of what else is here, but freed_by, and the state: what the program writes by accident does not fit */
 	uint64_t size;          /* as requested */
 	uint64_t serial;
@@ -246,14 +246,15 @@ void *debug_allocate(unsigned domain, size_t alignment, size_t size, bool zero)
 	return block;
 }
 
-/* ---- Freed blocks, kept back ---------------------------------------------------------------------------------------- */
+/* ---- Quarantine: freed blocks, kept back --------------------------------------------------------------------------- */
 
-/* The calling thread's, oldest first. */
+/* The calling thread's, oldest first. Linked through the heads, which are the block's own memory and sealed; under check:1, where a block has
+ * nothing in front of it, checked.c keeps a ring of pointers instead. */
 static __thread struct {
 	struct head *first;
 	struct head *last;
 	size_t bytes;
-} kept;
+} quarantine;
 
 static size_t weight_of(const struct head *head)
 {
@@ -265,13 +266,13 @@ static bool is_whole(const struct head *head, const char *function)
 {
 	if (likely(head->seal == seal_for(head, STATE_FREED)))
 		return true;
-	kept.first = NULL;
-	kept.bytes = 0;
+	quarantine.first = NULL;
+	quarantine.bytes = 0;
 	tell_foreign(function, block_of(head), "written after it was freed, all in front of it");
 	return false;
 }
 
-static void let_go(struct head *head, const char *function)
+static void release_block(struct head *head, const char *function)
 {
 	const unsigned char *at = first_other(block_of(head), block_of(head) + head->size, FREED_BYTE);
 	if (at != NULL)
@@ -283,15 +284,15 @@ static void let_go(struct head *head, const char *function)
 	strata_free(start);
 }
 
-static void let_oldest_go(const char *function)
+static void evict_oldest(const char *function)
 {
-	struct head *head = kept.first;
+	struct head *head = quarantine.first;
 	if (!is_whole(head, function))
 		return;
-	kept.first = head->next;
-	kept.bytes -= weight_of(head);
-	core_count_aside(start_of(head), -1);
-	let_go(head, function);
+	quarantine.first = head->next;
+	quarantine.bytes -= weight_of(head);
+	core_count_quarantined(start_of(head), -1);
+	release_block(head, function);
 }
 
 void debug_free(void *block)
@@ -300,27 +301,27 @@ void debug_free(void *block)
 	head->freed_by = stack_now();
 	head->seal = seal_for(head, STATE_FREED);
 	memset(block, FREED_BYTE, head->size);
-	/* Nobody would come to let go of it; and where it is counted, so must be that it went. What a thread kept while it had a heap
+	/* Nobody would come to release it; and where it is counted, so must be that it went. What a thread kept while it had a heap
 	 * went before it left that. */
-	if (kept.first == NULL && (thread_self.leaving || thread_attach() == NULL)) {
-		let_go(head, "domain_free");
+	if (quarantine.first == NULL && (thread_self.leaving || thread_attach() == NULL)) {
+		release_block(head, "domain_free");
 		return;
 	}
-	if (kept.first != NULL && is_whole(kept.last, "domain_free")) {
-		kept.last->next = head;
-		kept.last->seal = seal_for(kept.last, STATE_FREED);
+	if (quarantine.first != NULL && is_whole(quarantine.last, "domain_free")) {
+		quarantine.last->next = head;
+		quarantine.last->seal = seal_for(quarantine.last, STATE_FREED);
 	} else {
-		kept.first = head;
+		quarantine.first = head;
 	}
-	kept.last = head;
-	kept.bytes += weight_of(head);
-	core_count_aside(start_of(head), 1);
-	while (kept.first != NULL && kept.bytes > options()->quarantine_bytes)
-		let_oldest_go("domain_free");
+	quarantine.last = head;
+	quarantine.bytes += weight_of(head);
+	core_count_quarantined(start_of(head), 1);
+	while (quarantine.first != NULL && quarantine.bytes > options()->quarantine_bytes)
+		evict_oldest("domain_free");
 }
 
 void debug_thread_end(const char *function)
 {
-	while (kept.first != NULL)
-		let_oldest_go(function);
+	while (quarantine.first != NULL)
+		evict_oldest(function);
 }

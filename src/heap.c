@@ -108,7 +108,7 @@ bool heap_try_lock_other(struct heap *heap)
 }
 
 /* Release; partner: the acquire in heap_try_lock. */
-static void let_go(struct heap *heap)
+static void unlock(struct heap *heap)
 {
 	atomic_store_explicit(&heap->busy, 0, memory_order_release);
 }
@@ -116,14 +116,14 @@ static void let_go(struct heap *heap)
 void heap_unlock(struct heap *heap)
 {
 	pool_return_surplus(heap, false);
-	let_go(heap);
+	unlock(heap);
 }
 
 void heap_unlock_flushed(struct heap *heap)
 {
 	pool_return_surplus(heap, false);
 	arena_flush_account(&heap->account, 0);
-	let_go(heap);
+	unlock(heap);
 }
 
 bool heap_dead_waits(struct heap *heap)

@@ -301,8 +301,8 @@ struct heap {
 	uint32_t slow_calls;           /* read by others: a sign of life */
 	int64_t run_bytes;             /* runs allocated less runs freed by this heap's threads; only the sum */
 	int64_t run_blocks;            /* over all heaps means something; read by others */
-	int64_t aside_bytes;           /* kept back by check:1: not the program's any more; sums as above */
-	int64_t aside_blocks;
+	int64_t quarantined_bytes;     /* in quarantine: not the program's any more; sums as above */
+	int64_t quarantined_blocks;
 
 	/* -- Guarded by busy: the pools, their records, and what follows. -- */
 	/* A try-lock: 0 or 1; more while forks hold it. Taken by the owner on its slow path, by whoever drains the inbox of a sleeping

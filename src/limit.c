@@ -120,7 +120,7 @@ size_t limit_emergency_bytes(void)
 	return count_of(atomic_load_explicit(&held, memory_order_relaxed)) * ARENA_SIZE;
 }
 
-static void let_go(uint64_t word)
+static void return_reserve(uint64_t word)
 {
 	arena_return_whole((arena_index)word, count_of(word));
 	arena_recharge(-(int64_t)(count_of(word) * ARENA_PAGES));
@@ -139,7 +139,7 @@ static bool release_emergency(void)
 		return false;
 	/* First: else another thread takes it again before this one has tried. */
 	wait_for_less_than(pages_that_cost() - (int64_t)(count_of(word) * ARENA_PAGES), count_of(word));
-	let_go(word);
+	return_reserve(word);
 	return true;
 }
 
@@ -170,7 +170,7 @@ static void hold(size_t arenas)
 	uint64_t none = 0;
 	uint64_t word = (uint64_t)arenas << 32 | first;
 	if (!atomic_compare_exchange_strong_explicit(&held, &none, word, memory_order_acq_rel, memory_order_relaxed))
-		let_go(word);
+		return_reserve(word);
 }
 
 static void look_at_emergency(void)
@@ -185,7 +185,7 @@ static void look_at_emergency(void)
 		atomic_store_explicit(&hold_refused_at, 0, memory_order_relaxed);
 	}
 	if (word != 0 && atomic_compare_exchange_strong_explicit(&held, &word, 0, memory_order_acq_rel, memory_order_relaxed))
-		let_go(word);
+		return_reserve(word);
 	if (wanted != 0)
 		hold(wanted);
 }

@@ -34,7 +34,7 @@ void range_zero_bits(page_index first, uint64_t pages)
 
 /* Pages that were handed out count as dirty, touched or not. To clear what the system does not have makes it memory for the first time: so
  * where it has less than half of an arena, all of that goes. It stays dirty, as what is handed out is. */
-static bool let_go_untouched(page_index first)
+static bool purge_sparse(page_index first)
 {
 	return os_is_sparse(page_start(first), ARENA_SIZE) && os_purge(page_start(first), ARENA_SIZE, false) == 0;
 }
@@ -43,7 +43,7 @@ void range_zero_dirty(page_index first, size_t pages)
 {
 	for (arena_index index = first / ARENA_PAGES; index <= (first + pages - 1) / ARENA_PAGES; index++) {
 		uint64_t dirty = arena_dirty_pages(index) & range_in_arena(index, first, pages);
-		if (dirty != ALL_BITS || !let_go_untouched(index * ARENA_PAGES))
+		if (dirty != ALL_BITS || !purge_sparse(index * ARENA_PAGES))
 			range_zero_bits(index * ARENA_PAGES, dirty);
 	}
 }

@@ -30,8 +30,8 @@ static void sum_heap(const struct heap *heap, struct heap_sums *sums)
 	remote_count_outgoing(heap, &sums->travelling_bytes, &sums->travelling_blocks);
 	sums->travelling_bytes += atomic_load_explicit(&heap->inbox_bytes, memory_order_relaxed);
 	sums->travelling_blocks += atomic_load_explicit(&heap->inbox_blocks, memory_order_relaxed);
-	sums->aside_bytes += others_read(heap->aside_bytes);
-	sums->aside_blocks += others_read(heap->aside_blocks);
+	sums->quarantined_bytes += others_read(heap->quarantined_bytes);
+	sums->quarantined_blocks += others_read(heap->quarantined_blocks);
 	sums->used_pages += others_read(heap->account.used);
 	sums->dirty_pages += others_read(heap->account.dirty);
 	sums->pools += others_read(heap->pool_count);
@@ -79,10 +79,10 @@ static void fill_blocks(struct strata_stats *stats, const struct heap_sums *sums
 {
 	uint64_t pooled_live = at_least_zero(pooled->out_bytes - (int64_t)pooled->cached_bytes);
 	stats->run_bytes = runs->bytes;
-	stats->live_bytes = at_least_zero((int64_t)(pooled_live + runs->bytes) - sums->aside_bytes);
+	stats->live_bytes = at_least_zero((int64_t)(pooled_live + runs->bytes) - sums->quarantined_bytes);
 	stats->live_blocks = at_least_zero(pooled->out_blocks - (int64_t)pooled->cached_blocks + (int64_t)runs->blocks -
-					   sums->aside_blocks);
-	stats->cached_bytes = pooled->cached_bytes + at_least_zero(sums->aside_bytes);
+					   sums->quarantined_blocks);
+	stats->cached_bytes = pooled->cached_bytes + at_least_zero(sums->quarantined_bytes);
 	move_typed(stats);
 }
 

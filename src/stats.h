@@ -20,8 +20,8 @@ struct heap_sums {
 	struct class_stats classes[CLASS_COUNT];
 	uint64_t travelling_bytes; /* freed by others, on the way home */
 	uint64_t travelling_blocks;
-	int64_t aside_bytes;       /* kept back by check:1 */
-	int64_t aside_blocks;
+	int64_t quarantined_bytes; /* in quarantine */
+	int64_t quarantined_blocks;
 	int64_t used_pages;        /* that the totals of the arenas do not know of yet */
 	int64_t dirty_pages;
 	uint64_t pools;

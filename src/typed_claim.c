@@ -59,7 +59,7 @@ static struct claim_set claim_those(const struct claim_set *wanted)
 }
 
 /* Those are left whose owner has ended meanwhile: they stay as they are until end_those. */
-static void let_go(struct claim_set *set)
+static void release_claims(struct claim_set *set)
 {
 	unsigned left = 0;
 	for (unsigned i = 0; i < set->count; i++) {
@@ -129,7 +129,7 @@ static unsigned take(const struct claim_set *set, const strata_type *record, voi
 		return 0;
 	struct claim_set claimed = claim_those(&wanted);
 	unsigned count = take_from(&claimed, record, objects);
-	let_go(&claimed);
+	release_claims(&claimed);
 	end_those(&claimed);
 	return count;
 }
