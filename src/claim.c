@@ -364,8 +364,8 @@ static bool close_gates(struct claim_batch *batch)
 	return claim_barrier();
 }
 
-/* Whoever is inside its slots now may be so for long: they are let be. Acquire; partner: done_sending (remote.c). That whoever comes
- * later finds the gate closed is membarrier 1. */
+/* Whoever is inside its outgoing batches now may be so for long: they are let be. Acquire; partner: done_sending (remote.c). That whoever
+ * comes later finds the gate closed is membarrier 1. */
 static void send_for(struct heap *heap)
 {
 	if (__atomic_load_n(&heap->sending, __ATOMIC_ACQUIRE) == 0)

@@ -28,7 +28,7 @@ bool claim_barrier(void);
 /* A heap of a thread that seems to sleep, if it is alive and nobody is in it. There must be room. */
 void claim_add(struct claim_batch *batch, struct heap *heap);
 
-/* Takes home what the heaps' bins and slots hold. */
+/* Takes home what the heaps' bins and outgoing batches hold. */
 void claim(struct claim_batch *batch);
 
 /* With heap locked, by its owner or when that has left it: its bins hold what is left to them, and their limits begin anew. */

@@ -18,9 +18,9 @@
 static struct quota {
 	/* Written by setters under the mutex, the one that is not current; read by whoever is counted. Ordered by current and
 	 * inside. */
-	struct strata_domain_quota slots[2];
+	struct strata_domain_quota versions[2];
 	_Atomic unsigned current; /* written by setters */
-	/* Threads that use the current slot, written by each of them. Sequentially consistent, as current: either the setter
+	/* Threads that use the current version, written by each of them. Sequentially consistent, as current: either the setter
 	 * sees the user counted, or the user sees the new quota. */
 	_Atomic unsigned inside;
 } quotas[DOMAINS];
@@ -36,7 +36,7 @@ static const struct strata_domain_quota *enter(unsigned domain)
 {
 	own_inside[domain]++;
 	atomic_fetch_add(&quotas[domain].inside, 1);
-	return &quotas[domain].slots[atomic_load(&quotas[domain].current)];
+	return &quotas[domain].versions[atomic_load(&quotas[domain].current)];
 }
 
 static void leave(unsigned domain)
@@ -81,7 +81,7 @@ STRATA_PUBLIC int strata_domain_set_quota(enum strata_domain domain, const struc
 	struct quota *of = &quotas[domain];
 	pthread_mutex_lock(&setting);
 	unsigned next = 1 - atomic_load(&of->current);
-	of->slots[next] = *quota;
+	of->versions[next] = *quota;
 	atomic_store(&of->current, next);
 	count_set_limits(domain, quota->soft_bytes, quota->hard_bytes);
 	while (atomic_load(&of->inside) != 0)

@@ -13,12 +13,12 @@
 
 /*
  * The table in force; NULL: the built-in one. Sequentially consistent, for the sake of table_set_routes. What it points to
- * is one of the domain's two slots: the other is not looked at by anybody once the setter has waited, and so is the next
+ * is one of the domain's two versions: the other is not looked at by anybody once the setter has waited, and so is the next
  * setter's to write.
  */
 typedef const struct strata_domain_table *table_pointer;
 static STRATA_READ_MOSTLY _Atomic table_pointer in_force[DOMAINS];
-static struct strata_domain_table slots[DOMAINS][2];
+static struct strata_domain_table versions[DOMAINS][2];
 
 static pthread_mutex_t setting = PTHREAD_MUTEX_INITIALIZER;
 
@@ -150,12 +150,12 @@ static bool is_complete(const struct strata_domain_table *table)
 static void exchange(unsigned domain, const struct strata_domain_table *table)
 {
 	const struct strata_domain_table *former = atomic_load(&in_force[domain]);
-	struct strata_domain_table *slot = NULL;
+	struct strata_domain_table *version = NULL;
 	if (table != NULL) {
-		slot = &slots[domain][former == &slots[domain][0]];
-		*slot = *table;
+		version = &versions[domain][former == &versions[domain][0]];
+		*version = *table;
 	}
-	atomic_store(&in_force[domain], slot);
+	atomic_store(&in_force[domain], version);
 	set_route_of_all(domain);
 	if (former != NULL)
 		urcu_bp_synchronize_rcu();

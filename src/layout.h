@@ -264,7 +264,7 @@ struct outgoing {
 	uint32_t owner;
 	uint32_t filled;  /* blocks, the room in the newest carrier and bytes, packed; 0: empty. Read by others, for sums */
 };
-#define OUTGOING_SLOTS 24
+#define OUTGOING_BATCHES 24
 
 /* Of a claimed heap: a block that stood in a slot, and in the eight highest bits the class. */
 #define DOUBTS_MOST 16
@@ -294,9 +294,9 @@ struct heap {
 	 * which a membarrier of whoever claims orders. */
 	page_tag tag;
 	uint32_t number;
-	struct outgoing outgoing[OUTGOING_SLOTS];
-	/* 1: the owner is in its slots. Written by the owner, 0 by a release that the acquire of whoever claims reads, after a membarrier
-	 * that orders it with tag (done_sending in remote.c, send_for in claim.c). 0 in the child of a fork. */
+	struct outgoing outgoing[OUTGOING_BATCHES];
+	/* 1: the owner is in its outgoing batches. Written by the owner, 0 by a release that the acquire of whoever claims reads, after a
+	 * membarrier that orders it with tag (done_sending in remote.c, send_for in claim.c). 0 in the child of a fork. */
 	uint32_t sending;
 	uint32_t slow_calls;           /* read by others: a sign of life */
 	int64_t run_bytes;             /* runs allocated less runs freed by this heap's threads; only the sum */

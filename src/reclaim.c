@@ -13,7 +13,7 @@
 static uint64_t look_at(const struct heap *heap)
 {
 	uint64_t look = others_read(heap->slow_calls);
-	for (unsigned i = 0; i < OUTGOING_SLOTS; i++)
+	for (unsigned i = 0; i < OUTGOING_BATCHES; i++)
 		look = idle_mix(look, others_read(heap->outgoing[i].filled));
 	for (unsigned class = 1; class < CLASS_COUNT; class++) {
 		const struct bin *bin = &heap->bins[class];

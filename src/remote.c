@@ -7,7 +7,7 @@
 #include "hunger.h"
 #include "os.h"
 
-/* A slot is handed over when it holds this much. */
+/* A batch is handed over when it holds this much. */
 #define BATCH_BLOCKS CARRIER_MOST
 #define BATCH_BYTES (64u << 10)
 
@@ -108,11 +108,11 @@ static void hand_over(struct heap *owner, const struct outgoing *batch)
 	}
 }
 
-static void hand_over_slot(struct outgoing *slot)
+static void hand_over_batch(struct outgoing *batch)
 {
-	struct outgoing batch = *slot;
-	owner_set(slot->filled, 0);
-	hand_over(heap_at(batch.owner), &batch);
+	struct outgoing handed = *batch;
+	owner_set(batch->filled, 0);
+	hand_over(heap_at(handed.owner), &handed);
 }
 
 static uint32_t with_another(uint32_t filled, uint32_t size)
@@ -125,28 +125,28 @@ static bool is_full(uint32_t filled)
 	return blocks_of(filled) >= BATCH_BLOCKS || bytes_of(filled) >= BATCH_BYTES;
 }
 
-/* Whether the slot is full. */
-static bool put_in_slot(struct outgoing *slot, uintptr_t *block, uint32_t size)
+/* Whether the batch is full. */
+static bool add_to_batch(struct outgoing *batch, uintptr_t *block, uint32_t size)
 {
-	uint32_t filled = slot->filled;
+	uint32_t filled = batch->filled;
 	uint32_t room = room_of(filled);
 	if (likely(room > 0)) {
-		slot->first[room] = (uintptr_t)block;
+		batch->first[room] = (uintptr_t)block;
 		filled -= 1u << ROOM_SHIFT;
 	} else {
 		if (filled == 0) {
-			slot->last = block;
-		} else if (unlikely(slot->first == block)) {
+			batch->last = block;
+		} else if (unlikely(batch->first == block)) {
 			misuse_twice(block);
 			return false;
 		}
 		room = room_of_carrier(block);
-		*block = (filled != 0 ? (uintptr_t)slot->first : 0) | (uintptr_t)room << CARRIED_SHIFT;
-		slot->first = block;
+		*block = (filled != 0 ? (uintptr_t)batch->first : 0) | (uintptr_t)room << CARRIED_SHIFT;
+		batch->first = block;
 		filled += room << ROOM_SHIFT;
 	}
 	filled = with_another(filled, size);
-	owner_set(slot->filled, filled);
+	owner_set(batch->filled, filled);
 	return is_full(filled);
 }
 
@@ -155,25 +155,25 @@ static bool send(struct heap *heap, void *block, page_tag tag)
 {
 	uint32_t owner = tag >> TAG_OWNER_SHIFT;
 	uint32_t size = size_classes[(tag & TAG_CODE_MASK) / 2].size;
-	struct outgoing *slot = &heap->outgoing[owner % OUTGOING_SLOTS];
-	if (unlikely(slot->owner != owner)) {
-		if (slot->filled != 0)
-			hand_over_slot(slot);
-		slot->owner = owner;
+	struct outgoing *batch = &heap->outgoing[owner % OUTGOING_BATCHES];
+	if (unlikely(batch->owner != owner)) {
+		if (batch->filled != 0)
+			hand_over_batch(batch);
+		batch->owner = owner;
 	}
-	if (likely(!put_in_slot(slot, block, size)))
+	if (likely(!add_to_batch(batch, block, size)))
 		return false;
-	hand_over_slot(slot);
+	hand_over_batch(batch);
 	return true;
 }
 
-/* Release: what was written to the slots before. Partner: the acquire in send_for (claim.c). */
+/* Release: what was written to the batches before. Partner: the acquire in send_for (claim.c). */
 static void done_sending(struct heap *heap)
 {
 	__atomic_store_n(&heap->sending, 0, __ATOMIC_RELEASE);
 }
 
-/* The slots of a sleeping owner are handed over by whoever claims its bins. That is kept apart from this as a lock is by Dekker's
+/* The batches of a sleeping owner are handed over by whoever claims its bins. That is kept apart from this as a lock is by Dekker's
  * rule: each says that it comes and then looks whether the other has said so; the claimer's membarrier orders both. */
 void remote_free(struct heap *heap, void *block, page_tag tag)
 {
@@ -192,24 +192,24 @@ void remote_free(struct heap *heap, void *block, page_tag tag)
 	}
 }
 
-/* The slot is looked at twice: that of the empty heap, which has no owner, is not written to; and whoever claims the heap may have
+/* The batch is looked at twice: that of the empty heap, which has no owner, is not written to; and whoever claims the heap may have
  * emptied it before he saw sending. */
 bool remote_free_carried(struct heap *heap, const void *block, page_tag tag)
 {
 	uint32_t owner = tag >> TAG_OWNER_SHIFT;
 	unsigned class = (tag & TAG_CODE_MASK) / 2;
-	struct outgoing *slot = &heap->outgoing[owner % OUTGOING_SLOTS];
-	if (racy_read(slot->owner) != owner || room_of(racy_read(slot->filled)) == 0 || class > OBJECT_CLASSES)
+	struct outgoing *batch = &heap->outgoing[owner % OUTGOING_BATCHES];
+	if (racy_read(batch->owner) != owner || room_of(racy_read(batch->filled)) == 0 || class > OBJECT_CLASSES)
 		return false;
 	owner_set(heap->sending, 1);
 	compiler_fence();
-	uint32_t filled = racy_read(slot->filled);
+	uint32_t filled = racy_read(batch->filled);
 	uint32_t room = room_of(filled);
 	uint32_t then = with_another(filled - (1u << ROOM_SHIFT), size_classes[class].size);
 	bool fits = racy_read(heap->tag) != TAG_CLOSED && room > 0 && !is_full(then);
 	if (likely(fits)) {
-		slot->first[room] = (uintptr_t)block;
-		owner_set(slot->filled, then);
+		batch->first[room] = (uintptr_t)block;
+		owner_set(batch->filled, then);
 	}
 	done_sending(heap);
 	return fits;
@@ -234,14 +234,14 @@ void remote_free_directly(void *block, page_tag tag)
 
 void remote_flush(struct heap *heap)
 {
-	for (unsigned i = 0; i < OUTGOING_SLOTS; i++)
+	for (unsigned i = 0; i < OUTGOING_BATCHES; i++)
 		if (heap->outgoing[i].filled != 0)
-			hand_over_slot(&heap->outgoing[i]);
+			hand_over_batch(&heap->outgoing[i]);
 }
 
 void remote_count_outgoing(const struct heap *heap, uint64_t *bytes, uint64_t *blocks)
 {
-	for (unsigned i = 0; i < OUTGOING_SLOTS; i++) {
+	for (unsigned i = 0; i < OUTGOING_BATCHES; i++) {
 		uint32_t filled = others_read(heap->outgoing[i].filled);
 		*bytes += bytes_of(filled);
 		*blocks += blocks_of(filled);

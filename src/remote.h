@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frees across threads. A block of another heap waits in a slot of the freeing thread, by owner; a full slot goes into the
+ * Frees across threads. A block of another heap waits in a batch of the freeing thread, by owner; a full batch goes into the
  * owner's inbox by one compare-and-swap. Nobody writes to what was handed over until the owner, or who drains for it, has
  * taken it. It does not enter the freeing thread's own bins, which would have two threads write to one cache line ever after,
  * and let blocks pile up where nobody allocates; but for larger ones, to half of what the bin may hold (serves_here in core.c).
@@ -25,16 +25,16 @@ void remote_free(struct heap *heap, void *block, page_tag tag);
  * path uses, the empty one too. False, and nothing done: it is another case. */
 bool remote_free_carried(struct heap *heap, const void *block, page_tag tag);
 
-/* The same with heap locked by its owner: nobody hands over its slots meanwhile. */
+/* The same with heap locked by its owner: nobody hands over its batches meanwhile. */
 void remote_free_locked(struct heap *heap, void *block, page_tag tag);
 
 /* The same from a thread that has no heap any more: straight into the inbox. */
 void remote_free_directly(void *block, page_tag tag);
 
-/* Adds what waits in the heap's slots. Read while the owner may be at work: as of some moment for each slot. */
+/* Adds what waits in the heap's batches. Read while the owner may be at work: as of some moment for each batch. */
 void remote_count_outgoing(const struct heap *heap, uint64_t *bytes, uint64_t *blocks);
 
-/* With heap locked by its owner, or left by it, or claimed: hands over all that waits in its slots. */
+/* With heap locked by its owner, or left by it, or claimed: hands over all that waits in its batches. */
 void remote_flush(struct heap *heap);
 
 /* With heap locked: takes what its inbox holds, home, or (for the owner) into the bins that have room, or grow. */

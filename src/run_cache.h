@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Runs that were freed a moment ago, whole, for the next one of nearly their size: one atomic operation each way instead of
- * a dozen. Shared by all threads, each of which looks at a slot of its own first; bounded in number and bytes, emptied by the decay clock.
+ * a dozen. Shared by all threads, each of which looks at an entry of its own first; bounded in number and bytes, emptied by the decay clock.
  *
- * The run of a slot is one word, taken and filled by compare-and-swap or exchange; every pair of operations may run at the same time.
- * No ABA: the word names the run, and whoever has taken it out of the slot owns the run. What else a slot has are hints: threads that
+ * The run of an entry is one word, taken and filled by compare-and-swap or exchange; every pair of operations may run at the same time.
+ * No ABA: the word names the run, and whoever has taken it out of the entry owns the run. What else an entry has are hints: threads that
  * put at the same time may together exceed the bound by what each of them puts, and one that is stopped there by its own.
  */
 #ifndef STRATA_RUN_CACHE_H

@@ -190,7 +190,7 @@ static void *free_all_and_count(void *unused)
 	return unused;
 }
 
-/* In the slots of a thread that goes on, and in the owner's inbox: neither live nor counted twice. */
+/* In the batches of a thread that goes on, and in the owner's inbox: neither live nor counted twice. */
 static void they_are_free_on_their_way(void **state)
 {
 	(void)state;

@@ -96,7 +96,7 @@ static void no_more_is_kept_than_the_bound(void **state)
 	assert_int_equal(run_cache_bytes(), 0);
 }
 
-/* Four slots have room for a run of 1 MiB each, and are empty: a fifth run has none beside them, and none in them if it is larger. */
+/* Four entries have room for a run of 1 MiB each, and are empty: a fifth run has none beside them, and none in them if it is larger. */
 static void room_is_kept_for_who_comes_back(void **state)
 {
 	(void)state;
