@@ -5,7 +5,7 @@
 #include "bin.h"
 #include "bin_slots.h"
 #include "cgroup.h"
-#include "hunger.h"
+#include "pressure.h"
 #include "options.h"
 
 #include <stdlib.h>
@@ -111,7 +111,7 @@ void limits_reset(struct heap *heap)
 /* In a small container on a large machine its memory counts, not its processors. */
 static size_t by_processors(void)
 {
-	return size_min(options()->cache_cpu_bytes * cgroup_processors(), hunger_limit() / 16);
+	return size_min(options()->cache_cpu_bytes * cgroup_processors(), pressure_limit() / 16);
 }
 
 /* Of what is in use, that of all and that of each heap, its bins may have as much whatever the settings say. */

@@ -26,7 +26,7 @@
  */
 #define PAGES_MOST UINT32_MAX
 
-/* Written by whoever looks, read by all who ask how hungry the process is. Relaxed: each stands for itself and orders nothing. */
+/* Written by whoever looks, read by all who ask how great the pressure is. Relaxed: each stands for itself and orders nothing. */
 static _Atomic uint64_t looked_at;
 static STRATA_READ_MOSTLY _Atomic uint64_t tightest = (uint64_t)PAGES_MOST << 32;
 static STRATA_READ_MOSTLY _Atomic unsigned pressure;
@@ -49,7 +49,7 @@ struct cgroup_use cgroup_tightest(void)
 	};
 }
 
-size_t cgroup_room(struct cgroup_use use)
+size_t cgroup_headroom(struct cgroup_use use)
 {
 	return use.limit > use.used ? use.limit - use.used : 0;
 }
@@ -282,7 +282,7 @@ static bool look_at_level(const struct path *directory, void *context)
 	if (use.limit == SIZE_MAX)
 		return true;
 	use.used = in_use(directory, use.limit);
-	if (cgroup_room(use) < cgroup_room(*least))
+	if (cgroup_headroom(use) < cgroup_headroom(*least))
 		*least = use;
 	return true;
 }

@@ -23,7 +23,7 @@ struct cgroup_use {
 struct cgroup_use cgroup_tightest(void);
 
 /* Bytes that the group may yet use. */
-size_t cgroup_room(struct cgroup_use use);
+size_t cgroup_headroom(struct cgroup_use use);
 
 /* Hundredths of a percent of the last ten seconds in which some task of the own group waited for memory (PSI). */
 unsigned cgroup_pressure(void);

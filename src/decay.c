@@ -4,7 +4,7 @@
 #include "arena_count.h"
 #include "arena_purge.h"
 #include "cgroup.h"
-#include "hunger.h"
+#include "pressure.h"
 #include "options.h"
 #include "os.h"
 #include "reclaim.h"
@@ -32,14 +32,14 @@ bool decay_is_due(void)
 static void look_around(void)
 {
 	struct arena_counters counters = arena_count();
-	if (counters.used_pages + counters.dirty_pages >= SMALL_PAGES || hunger() > 0)
+	if (counters.used_pages + counters.dirty_pages >= SMALL_PAGES || pressure_level() > 0)
 		cgroup_look(os_clock_ms());
 }
 
 size_t decay_step(void)
 {
 	look_around();
-	uint32_t idle_ms = (uint32_t)hunger_shrink(options()->decay_ms);
+	uint32_t idle_ms = (uint32_t)pressure_shrink(options()->decay_ms);
 	run_expire(idle_ms);
 	size_t taken = reclaim_idle(PURGE_STEP, idle_ms);
 	if (taken >= PURGE_STEP)

@@ -248,8 +248,8 @@ void *debug_allocate(unsigned domain, size_t alignment, size_t size, bool zero)
 
 /* ---- Quarantine: freed blocks, kept back --------------------------------------------------------------------------- */
 
-/* The calling thread's, oldest first. Linked through the heads, which are the block's own memory and sealed; under check:1, where a block has
- * nothing in front of it, checked.c keeps a ring of pointers instead. */
+/* The calling thread's, oldest first. Linked through the heads, which are the block's own memory and sealed; under check:1, where a block
+ * has nothing in front of it, checked.c keeps a ring of pointers instead. */
 static __thread struct {
 	struct head *first;
 	struct head *last;

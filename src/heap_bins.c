@@ -9,7 +9,7 @@
 #include "bin_slots.h"
 #include "check.h"
 #include "decay.h"
-#include "hunger.h"
+#include "pressure.h"
 #include "options.h"
 #include "pool.h"
 #include "pool_purge.h"
@@ -164,7 +164,7 @@ void heap_tick(struct heap *heap)
 	if (left > 0 && heap_try_lock_own(heap)) {
 		arena_flush_account(&heap->account, 0);
 		uint32_t since = heap->purge_since;
-		pool_purge_idle(heap, (uint32_t)hunger_shrink(options()->decay_ms), left);
+		pool_purge_idle(heap, (uint32_t)pressure_shrink(options()->decay_ms), left);
 		if (heap->purge_since != since)
 			heap->idle_class = 1; /* a round of both begins */
 		empty_idle_bins(heap);

@@ -24,7 +24,7 @@ STRATA_SOURCES = \
 	src/arena.h src/arena.c \
 	src/arena_purge.h src/arena_purge.c \
 	src/cgroup.h src/cgroup.c \
-	src/hunger.h src/hunger.c \
+	src/pressure.h src/pressure.c \
 	src/decay.h src/decay.c \
 	src/retain.h src/retain.c \
 	src/pool.h src/pool.c src/pool_home.c \

@@ -4,7 +4,7 @@
 #include "bin.h"
 #include "carrier.h"
 #include "decay.h"
-#include "hunger.h"
+#include "pressure.h"
 #include "os.h"
 
 /* A batch is handed over when it holds this much. */
@@ -51,7 +51,7 @@ static uint64_t long_inbox(const struct heap *owner, uint64_t blocks)
 	uint64_t part = (uint64_t)others_read(owner->pool_pages) * PAGE_SIZE / INBOX_PART;
 	if (blocks >= INBOX_BLOCKS)
 		return INBOX_LONG;
-	return size_max(hunger_shrink(size_min(part, INBOX_MOST)), INBOX_LONG);
+	return size_max(pressure_shrink(size_min(part, INBOX_MOST)), INBOX_LONG);
 }
 
 static void push_carriers(struct heap *owner, uintptr_t *first, uintptr_t *last, uintptr_t carried_by_last)

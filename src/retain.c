@@ -20,7 +20,7 @@
 
 #include "arena_count.h"
 #include "arena_purge.h"
-#include "hunger.h"
+#include "pressure.h"
 #include "options.h"
 #include "os.h"
 
@@ -184,8 +184,8 @@ static size_t free_most(const struct arena_counters *counters)
 	note(counters);
 	if (unlikely(atomic_load_explicit(&given_young, memory_order_relaxed) != 0))
 		widen(counters);
-	size_t most = hunger_shrink(least_most(used) + size_min(allowed_with(used), allowance_most()));
-	return size_min(most, hunger_room(used * PAGE_SIZE, counters->dirty_pages * PAGE_SIZE) / 4 / PAGE_SIZE);
+	size_t most = pressure_shrink(least_most(used) + size_min(allowed_with(used), allowance_most()));
+	return size_min(most, pressure_headroom(used * PAGE_SIZE, counters->dirty_pages * PAGE_SIZE) / 4 / PAGE_SIZE);
 }
 
 bool retain_has_room(size_t pages)
@@ -203,7 +203,7 @@ bool retain_has_room(size_t pages)
 static bool small_holes_go(const struct arena_counters *counters, size_t most)
 {
 	bool many = counters->dirty_pages > most + counters->used_pages / 2;
-	return many || hunger() > 0 || options()->decay_ms == 0;
+	return many || pressure_level() > 0 || options()->decay_ms == 0;
 }
 
 /* How many pages were free when there was nothing to purge: no reason for another look until there are more, or fewer.

@@ -3,7 +3,7 @@
 
 #include "arena_count.h"
 #include "decay.h"
-#include "hunger.h"
+#include "pressure.h"
 #include "options.h"
 #include "os.h"
 
@@ -145,7 +145,7 @@ static struct view look_around(unsigned near)
  * and includes what is here, or about to be. */
 static size_t most_of(size_t pages, size_t here)
 {
-	size_t most = hunger_shrink(options()->retain_bytes) / PAGE_SIZE;
+	size_t most = pressure_shrink(options()->retain_bytes) / PAGE_SIZE;
 	if (pages <= most / 4)
 		return pages;
 	size_t used = arena_count().used_pages;
@@ -169,7 +169,7 @@ static cached_run replace(cached_run run, size_t more_most)
 static STRATA_NOINLINE cached_run put_anywhere(cached_run run, unsigned near)
 {
 	size_t pages = cached_run_pages(run);
-	if (pages * PAGE_SIZE > hunger_shrink(options()->retain_bytes) / 4)
+	if (pages * PAGE_SIZE > pressure_shrink(options()->retain_bytes) / 4)
 		return run;
 	struct view view = look_around(near);
 	size_t most = most_of(view.promised + pages, view.here + pages);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Runs that were freed a moment ago, whole, for the next one of nearly their size: one atomic operation each way instead of
- * a dozen. Shared by all threads, each of which looks at an entry of its own first; bounded in number and bytes, emptied by the decay clock.
+ * a dozen. Shared by all threads, each of which looks at an entry of its own first; bounded in number and bytes, emptied by the decay
+ * clock.
  *
  * The run of an entry is one word, taken and filled by compare-and-swap or exchange; every pair of operations may run at the same time.
  * No ABA: the word names the run, and whoever has taken it out of the entry owns the run. What else an entry has are hints: threads that

@@ -20,7 +20,7 @@
 #include <strata/strata.h>
 
 #include "cgroup.h"
-#include "hunger.h"
+#include "pressure.h"
 #include "support.h"
 
 #define ROOT "/sys/fs/cgroup"
@@ -105,10 +105,10 @@ static int no_files(void **state)
 
 /* ---- By the clock ------------------------------------------------------------------------------------------------ */
 
-static bool hunger_is(size_t wanted)
+static bool pressure_is(size_t wanted)
 {
 	strata_free(strata_malloc(MIB));
-	return hunger() == wanted;
+	return pressure_level() == wanted;
 }
 
 /* Also by a process that has become so small meanwhile that it does not look for its own sake: less than 8 MiB. */
@@ -120,13 +120,13 @@ static void a_small_process_sees_that_there_is_room_again(void **state)
 	assert_non_null(block);
 	write_process("0::/own\n", UNIFIED);
 	write_group("/own", 100, 98);
-	assert_true(comes(hunger_is, HUNGER_MOST, "the hunger of a process in a full container"));
+	assert_true(comes(pressure_is, PRESSURE_MOST, "the pressure on a process in a full container"));
 	strata_free(block);
 	strata_trim();
 	assert_true(totals().heap_bytes < 8 * MIB);
-	assert_int_equal(hunger(), HUNGER_MOST);
+	assert_int_equal(pressure_level(), PRESSURE_MOST);
 	write_group("/own", 100, 10);
-	assert_true(comes(hunger_is, 0, "no hunger, since there is room again"));
+	assert_true(comes(pressure_is, 0, "no pressure, since there is room again"));
 }
 
 /* ---- Looking ----------------------------------------------------------------------------------------------------- */
@@ -233,7 +233,7 @@ static void a_limit_beyond_which_a_group_is_has_no_room(void **state)
 	write_process("0::/pod/own\n", UNIFIED);
 	write_group("/pod", 1000, 1040);
 	write_group("/pod/own", 100, 99);
-	assert_int_equal(cgroup_room(look()), 0);
+	assert_int_equal(cgroup_headroom(look()), 0);
 	expect_limit(1000, 1040);
 }
 
