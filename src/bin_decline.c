@@ -69,7 +69,7 @@ bool decline_begins(struct heap *heap, unsigned class, unsigned newest, bool tak
 	const struct bin *bin = &heap->bins[class];
 	unsigned at = place_of(class);
 	heap->decline.newest[at] = 0;
-	if (takes && limit_may_close(class) && has_much_out(heap, class) && are_thin(heap, class, bin->top + 1, newest)) {
+	if (takes && bin_limit_may_close(class) && has_much_out(heap, class) && are_thin(heap, class, bin->top + 1, newest)) {
 		begin_counting(&heap->decline, at);
 		return true;
 	}
@@ -115,7 +115,7 @@ void decline_came_home(struct heap *heap, unsigned class, const void *block)
 	unsigned at = place_of(class);
 	count_free(signs, at);
 	if (found_full(signs, at, is_nearly_full(heap, class, block)) || signs->in_a_row[at] >= IN_A_ROW_MOST)
-		limit_open(heap, class);
+		bin_limit_open(heap, class);
 }
 
 void *decline_take(struct heap *heap, unsigned class)
@@ -124,6 +124,6 @@ void *decline_take(struct heap *heap, unsigned class)
 	heap->decline.in_a_row[at] = 0;
 	void *block = ++heap->decline.takes[at] < COUNTED ? pool_take_back(heap, class) : NULL;
 	if (block == NULL)
-		limit_open(heap, class);
+		bin_limit_open(heap, class);
 	return block;
 }

@@ -41,18 +41,18 @@ static int32_t first_limit(unsigned class)
 	return (int32_t)size_min(PAGE_SIZE / size_classes[class].size, (size_t)slots_near(class));
 }
 
-/* Sums over the heaps, of each what it told: what all bins together may hold above a page's worth each, and what those of blocks that
+/* Sums over the heaps, of each what it flushed: what all bins together may hold above a page's worth each, and what those of blocks that
  * are not small may. Changed by whoever holds a heap, and set by the child of a fork. Relaxed: they order nothing. */
 static _Atomic int64_t all_limits STRATA_ALIGNED(CACHE_LINE);
 static _Atomic int64_t large_limits;
 
-/* When all may hold too much, every refill of every thread lowers a limit and raises it: told each time, all would wait for one line.
+/* When all may hold too much, every refill of every thread lowers a limit and raises it: flushed each time, all would wait for one line.
  * What the heaps owe is an eighth of the setting at most, all together. */
 #define OWED_MOST ((size_t)64 << 10)
 
 static int32_t owed(const struct limit_sum *sum)
 {
-	return sum->bytes - sum->told;
+	return sum->bytes - sum->flushed;
 }
 
 static bool is_much(const struct limit_sum *sum)
@@ -61,10 +61,10 @@ static bool is_much(const struct limit_sum *sum)
 	return bytes > OWED_MOST || bytes * 8 * heap_count() > options()->cache_all_bytes;
 }
 
-static void tell(struct limit_sum *sum, _Atomic int64_t *all)
+static void flush(struct limit_sum *sum, _Atomic int64_t *all)
 {
 	atomic_fetch_add_explicit(all, owed(sum), memory_order_relaxed);
-	sum->told = sum->bytes;
+	sum->flushed = sum->bytes;
 }
 
 static void add_limit(struct heap *heap, unsigned class, int32_t bytes)
@@ -79,9 +79,9 @@ static void add_limit(struct heap *heap, unsigned class, int32_t bytes)
 static void tell_if_much(struct heap *heap)
 {
 	if (is_much(&heap->limits))
-		tell(&heap->limits, &all_limits);
+		flush(&heap->limits, &all_limits);
 	if (is_much(&heap->large_limits))
-		tell(&heap->large_limits, &large_limits);
+		flush(&heap->large_limits, &large_limits);
 }
 
 /* By less than nothing it always succeeds. */
@@ -97,14 +97,14 @@ static bool change(struct heap *heap, unsigned class, int32_t by)
 	return true;
 }
 
-void limits_reset(struct heap *heap)
+void bin_limits_reset(struct heap *heap)
 {
 	for (unsigned class = 1; class < CLASS_COUNT; class++) {
 		slots_reset(heap, class);
 		owner_set(heap->bins[class].limit, first_limit(class));
 		owner_set(heap->bins[class].credit, first_limit(class));
 	}
-	limits_forget(heap);
+	bin_limits_forget(heap);
 	heap->overflowed = (struct class_set){ 0 };
 }
 
@@ -142,14 +142,14 @@ static void drop_limits(struct heap *heap)
 	heap->object_limits = 0;
 }
 
-void limits_forget(struct heap *heap)
+void bin_limits_forget(struct heap *heap)
 {
 	drop_limits(heap);
-	tell(&heap->limits, &all_limits);
-	tell(&heap->large_limits, &large_limits);
+	flush(&heap->limits, &all_limits);
+	flush(&heap->large_limits, &large_limits);
 }
 
-void limits_renew(struct heap *heap)
+void bin_limits_renew(struct heap *heap)
 {
 	drop_limits(heap);
 	for (unsigned class = 1; class < CLASS_COUNT; class++) {
@@ -164,10 +164,10 @@ void limits_renew(struct heap *heap)
 	tell_if_much(heap);
 }
 
-void limits_count_only(const struct heap *heap)
+void bin_limits_count_only(const struct heap *heap)
 {
-	atomic_store_explicit(&all_limits, heap != NULL ? heap->limits.told : 0, memory_order_relaxed);
-	atomic_store_explicit(&large_limits, heap != NULL ? heap->large_limits.told : 0, memory_order_relaxed);
+	atomic_store_explicit(&all_limits, heap != NULL ? heap->limits.flushed : 0, memory_order_relaxed);
+	atomic_store_explicit(&large_limits, heap != NULL ? heap->large_limits.flushed : 0, memory_order_relaxed);
 }
 
 /* By how much a bin's limit can be lowered without bringing a block home. */
@@ -180,7 +180,7 @@ static int32_t spare_of(const struct heap *heap, unsigned class)
 
 /* A refill raises a limit whatever all together may hold: with many threads, one large block in each bin is a lot. Not before that is a
  * quarter of the setting too much: where every limit that is raised soon has others lowered, none is where it is wanted. */
-void limit_lower(struct heap *heap, unsigned class)
+void bin_limit_lower(struct heap *heap, unsigned class)
 {
 	int32_t spare = spare_of(heap, class);
 	if (spare <= 0 || all_may_hold(heap, class, -(int64_t)(options()->cache_all_bytes / 4)))
@@ -189,7 +189,7 @@ void limit_lower(struct heap *heap, unsigned class)
 }
 
 /* Of large blocks a refill takes what a pool has, or it would come for each. */
-unsigned limit_room(const struct heap *heap, unsigned class)
+unsigned bin_limit_headroom(const struct heap *heap, unsigned class)
 {
 	const struct bin *bin = &heap->bins[class];
 	int32_t least = class > OBJECT_CLASSES ? slots_near(class) : 1;
@@ -197,7 +197,7 @@ unsigned limit_room(const struct heap *heap, unsigned class)
 	return (unsigned)(room > bin->credit ? room : bin->credit);
 }
 
-void limit_filled(struct heap *heap, unsigned class, unsigned count)
+void bin_limit_filled(struct heap *heap, unsigned class, unsigned count)
 {
 	struct bin *bin = &heap->bins[class];
 	bin_filled(bin, count);
@@ -223,7 +223,7 @@ static bool one_may_hold(const struct heap *heap, int64_t more)
 }
 
 /* Not for less than an eighth too much: limits would be raised and lowered by turns. */
-unsigned limit_largest_if_fallen(const struct heap *heap)
+unsigned bin_limit_largest_if_fallen(const struct heap *heap)
 {
 	int64_t most = one_most(heap);
 	unsigned largest = 0;
@@ -240,7 +240,7 @@ unsigned limit_largest_if_fallen(const struct heap *heap)
 	return largest;
 }
 
-void limit_give_up_spare(struct heap *heap, unsigned class)
+void bin_limit_give_up_spare(struct heap *heap, unsigned class)
 {
 	int32_t spare = spare_of(heap, class);
 	if (spare > 0)
@@ -262,7 +262,7 @@ static bool double_up_to(struct heap *heap, unsigned class, size_t most_bytes)
 }
 
 /* What could not grow before is not tried again until its blocks were wanted back. */
-bool limit_overflow(struct heap *heap, unsigned class)
+bool bin_limit_overflow(struct heap *heap, unsigned class)
 {
 	if (!class_set_has(&heap->overflowed, class) && double_up_to(heap, class, few_bytes(class)))
 		return true;
@@ -271,7 +271,7 @@ bool limit_overflow(struct heap *heap, unsigned class)
 }
 
 /* Up to a page's worth also for whoever only takes. */
-void limit_refill(struct heap *heap, unsigned class)
+void bin_limit_refill(struct heap *heap, unsigned class)
 {
 	size_t page_worth = PAGE_SIZE / size_classes[class].size;
 	if (class_set_remove(&heap->overflowed, class))
@@ -280,28 +280,28 @@ void limit_refill(struct heap *heap, unsigned class)
 		double_up_to(heap, class, PAGE_SIZE);
 }
 
-bool limit_may_close(unsigned class)
+bool bin_limit_may_close(unsigned class)
 {
 	return first_limit(class) > 0;
 }
 
-bool limit_is_closed(const struct heap *heap, unsigned class)
+bool bin_limit_is_closed(const struct heap *heap, unsigned class)
 {
-	return unlikely(heap->bins[class].limit == 0) && limit_may_close(class);
+	return unlikely(heap->bins[class].limit == 0) && bin_limit_may_close(class);
 }
 
-void limit_close(struct heap *heap, unsigned class)
+void bin_limit_close(struct heap *heap, unsigned class)
 {
 	change(heap, class, -heap->bins[class].limit);
 }
 
 /* Its slots near the heap are there in any case. */
-void limit_open(struct heap *heap, unsigned class)
+void bin_limit_open(struct heap *heap, unsigned class)
 {
 	change(heap, class, first_limit(class));
 }
 
-void limit_halve(struct heap *heap, unsigned class)
+void bin_limit_halve(struct heap *heap, unsigned class)
 {
 	int32_t spare = heap->bins[class].limit - (int32_t)(few_bytes(class) / size_classes[class].size);
 	spare = spare / 2 < heap->bins[class].credit ? spare / 2 : heap->bins[class].credit;

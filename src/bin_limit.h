@@ -10,41 +10,41 @@
 #include "layout.h"
 
 /* Of a bin that is full: doubles its limit, from one block on, up to a few blocks. False: bring some home. */
-bool limit_overflow(struct heap *heap, unsigned class);
+bool bin_limit_overflow(struct heap *heap, unsigned class);
 
 /* Of a bin that is empty: doubles its limit if blocks were brought home for want of room since it last was. */
-void limit_refill(struct heap *heap, unsigned class);
+void bin_limit_refill(struct heap *heap, unsigned class);
 
 /* Of a bin that nobody wanted: halves its limit, down to a few blocks. */
-void limit_halve(struct heap *heap, unsigned class);
+void bin_limit_halve(struct heap *heap, unsigned class);
 
 /* When all bins together may hold too much: half of what this one could hold more is taken from its limit. */
-void limit_lower(struct heap *heap, unsigned class);
+void bin_limit_lower(struct heap *heap, unsigned class);
 
 /* When the heap has fallen so far that its bins may hold less than their limits say: the one that may hold most, else 0. What was brought
  * home from it is taken from its limit. */
-unsigned limit_largest_if_fallen(const struct heap *heap);
-void limit_give_up_spare(struct heap *heap, unsigned class);
+unsigned bin_limit_largest_if_fallen(const struct heap *heap);
+void bin_limit_give_up_spare(struct heap *heap, unsigned class);
 
 /* Of an empty bin: it holds nothing from then on, so that each call comes to the heap; and it does again. Not of blocks above 4 KiB, whose
  * bins begin like that. */
-bool limit_may_close(unsigned class);
-bool limit_is_closed(const struct heap *heap, unsigned class);
-void limit_close(struct heap *heap, unsigned class);
-void limit_open(struct heap *heap, unsigned class);
+bool bin_limit_may_close(unsigned class);
+bool bin_limit_is_closed(const struct heap *heap, unsigned class);
+void bin_limit_close(struct heap *heap, unsigned class);
+void bin_limit_open(struct heap *heap, unsigned class);
 
 /* How many blocks a refill may add, and that it did, above the top; the limit then is at least what the bin has. */
-unsigned limit_room(const struct heap *heap, unsigned class);
-void limit_filled(struct heap *heap, unsigned class, unsigned count);
+unsigned bin_limit_headroom(const struct heap *heap, unsigned class);
+void bin_limit_filled(struct heap *heap, unsigned class, unsigned count);
 
 /* With empty bins: every class begins anew. */
-void limits_reset(struct heap *heap);
+void bin_limits_reset(struct heap *heap);
 
 /* The heap's limits no longer count among those of all; they begin anew, around what its bins hold. */
-void limits_forget(struct heap *heap);
-void limits_renew(struct heap *heap);
+void bin_limits_forget(struct heap *heap);
+void bin_limits_renew(struct heap *heap);
 
 /* In the child of a fork: of all heaps only this one (or none) has limits that count. */
-void limits_count_only(const struct heap *heap);
+void bin_limits_count_only(const struct heap *heap);
 
 #endif

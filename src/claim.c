@@ -132,7 +132,7 @@ void claim_end(struct heap *heap)
 		for (unsigned class = 1; class < CLASS_COUNT; class++)
 			compact_bin(heap, class);
 		open_gate(heap);
-		limits_renew(heap);
+		bin_limits_renew(heap);
 	}
 }
 
@@ -384,7 +384,7 @@ static void finish_batch(struct claim_batch *batch, bool claimed)
 		else if (heap->claimed == CLAIM_NONE)
 			open_gate(heap);
 		if (claimed && all) {
-			limits_forget(heap);
+			bin_limits_forget(heap);
 			pool_purge_begin(heap);
 		}
 		pool_return_surplus(heap, true);

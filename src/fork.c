@@ -85,7 +85,7 @@ static void orphan(struct heap *heap)
 	heap->limits = (struct limit_sum){ 0 };
 	heap->large_limits = (struct limit_sum){ 0 };
 	slots_reset(heap, 0);
-	limits_reset(heap);
+	bin_limits_reset(heap);
 	memset(heap->outgoing, 0, sizeof heap->outgoing);
 	heap->sending = 0;
 	remote_recount(heap);
@@ -111,7 +111,7 @@ void fork_end_in_child(struct heap *mine)
 {
 	atomic_store(&forks, atomic_load(&forks) & ~UINT64_C(0xffffffff));
 	heap_forget_dead();
-	limits_count_only(mine);
+	bin_limits_count_only(mine);
 	for (uint32_t number = heap_count(); number > 0; number--) {
 		struct heap *heap = heap_at(number);
 		if (heap == mine)

@@ -166,7 +166,7 @@ static void initialise(struct heap *heap, uint32_t number)
 	for (unsigned class = 1; class < CLASS_COUNT; class++)
 		heap->pools[class] = (struct pool_list){ NO_PAGE, NO_PAGE };
 	slots_reset(heap, 0);
-	limits_reset(heap);
+	bin_limits_reset(heap);
 	atomic_store(&heap->state, HEAP_LIVE);
 }
 
@@ -245,7 +245,7 @@ static void bring_all_home(struct heap *heap)
 {
 	for (unsigned class = 1; class < CLASS_COUNT; class++)
 		heap_take_all_home(heap, class);
-	limits_reset(heap);
+	bin_limits_reset(heap);
 	remote_drain(heap, false);
 	pool_return_surplus(heap, true);
 	pool_check_heap(heap);

@@ -21,11 +21,11 @@
 unsigned heap_take_pool(struct heap *heap, unsigned class)
 {
 	struct bin *bin = &heap->bins[class];
-	if (limit_is_closed(heap, class))
-		limit_open(heap, class);
-	unsigned count = pool_take(heap, class, bin->top + 1, 1, limit_room(heap, class));
+	if (bin_limit_is_closed(heap, class))
+		bin_limit_open(heap, class);
+	unsigned count = pool_take(heap, class, bin->top + 1, 1, bin_limit_headroom(heap, class));
 	if (count > 0)
-		limit_filled(heap, class, count);
+		bin_limit_filled(heap, class, count);
 	return count;
 }
 
@@ -37,7 +37,7 @@ unsigned heap_take_pool(struct heap *heap, unsigned class)
 static unsigned take(struct heap *heap, unsigned class, unsigned least)
 {
 	void **slots = heap->bins[class].top + 1;
-	unsigned room = limit_room(heap, class);
+	unsigned room = bin_limit_headroom(heap, class);
 	unsigned count = 0;
 	unsigned taken;
 	bool asked = false;
@@ -62,11 +62,11 @@ static int fill(struct heap *heap, unsigned class)
 	remote_drain(heap, true);
 	if (bin_newest(bin) != NULL)
 		return 0;
-	limit_refill(heap, class);
+	bin_limit_refill(heap, class);
 	unsigned count = take(heap, class, (unsigned)size_max(size_min((size_t)bin->limit / 2, REFILL_MOST), 1));
 	if (count == 0)
 		return -ENOMEM;
-	limit_filled(heap, class, count);
+	bin_limit_filled(heap, class, count);
 	return 0;
 }
 
@@ -152,7 +152,7 @@ static void empty_idle_bins(struct heap *heap)
 		if (gone > 0 && bin_count(&heap->bins[class]) > 0)
 			continue;
 		if (gone > 0)
-			limit_halve(heap, class);
+			bin_limit_halve(heap, class);
 		class_set_remove(&heap->used_bins, class);
 		heap->idle_class++;
 	}
@@ -175,11 +175,11 @@ void heap_tick(struct heap *heap)
 /* What a large heap's bins may hold goes with the heap: of the largest of them a part with each slow call. */
 static void fall_with_heap(struct heap *heap)
 {
-	unsigned class = limit_largest_if_fallen(heap);
+	unsigned class = bin_limit_largest_if_fallen(heap);
 	if (likely(class == 0))
 		return;
 	flush_newest(heap, class);
-	limit_give_up_spare(heap, class);
+	bin_limit_give_up_spare(heap, class);
 }
 
 /* Looking at the clock costs as much as a small refill: not each time; but a process that allocates little must come to it
@@ -195,7 +195,7 @@ static bool tick_sometimes(struct heap *heap)
 static int take_block(struct heap *heap, unsigned class, void **block)
 {
 	struct bin *bin = &heap->bins[class];
-	if (limit_is_closed(heap, class)) {
+	if (bin_limit_is_closed(heap, class)) {
 		remote_drain(heap, true);
 		*block = decline_take(heap, class);
 		if (*block != NULL)
@@ -213,7 +213,7 @@ int heap_allocate(struct heap *heap, unsigned class, void **block)
 		return -EBUSY;
 	class_set_add(&heap->used_bins, class);
 	int result = take_block(heap, class, block);
-	limit_lower(heap, class);
+	bin_limit_lower(heap, class);
 	fall_with_heap(heap);
 	walk_bin(heap, class);
 	pool_check_heap(heap);
@@ -227,18 +227,18 @@ static void close_bin(struct heap *heap, unsigned class)
 {
 	unsigned left = bin_count(&heap->bins[class]);
 	if (left > 2 * HOME_BATCH || left * size_classes[class].size > FLUSH_BYTES) {
-		limit_give_up_spare(heap, class);
+		bin_limit_give_up_spare(heap, class);
 		return;
 	}
 	take_newest_home(heap, class, left, send_home);
-	limit_close(heap, class);
+	bin_limit_close(heap, class);
 }
 
 /* Of a bin that was met full before, and not empty since, the newest blocks when others had gone home are compared. */
 static void make_room(struct heap *heap, unsigned class)
 {
 	bool again = class_set_has(&heap->overflowed, class);
-	if (limit_overflow(heap, class))
+	if (bin_limit_overflow(heap, class))
 		return;
 	unsigned newest = flush_count(heap, class);
 	bool takes = again && decline_saw_takes(heap, class, newest);
@@ -264,7 +264,7 @@ int heap_free(struct heap *heap, unsigned class, void *block)
 	if (unlikely(!heap_try_lock_own(heap)))
 		return -EBUSY;
 	class_set_add(&heap->used_bins, class);
-	if (limit_is_closed(heap, class)) {
+	if (bin_limit_is_closed(heap, class)) {
 		if (heap_take_home(heap, block))
 			decline_came_home(heap, class, block);
 	} else {

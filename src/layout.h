@@ -253,7 +253,7 @@ struct page_account {
 /* By how much limits of bins were raised, and how much of that the sums over all heaps know (bin_limit.c). */
 struct limit_sum {
 	int32_t bytes;
-	int32_t told;
+	int32_t flushed;
 };
 
 /* Blocks of one owner, collected by a thread that frees them, until they are handed over together (remote.c). Written by the thread

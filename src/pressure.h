@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Memory pressure: how near the limits of the process and of its container are, a number from 0 to PRESSURE_MOST. Asked by what keeps
- * free memory (decay.c, retain.c, run_cache.c, remote.c): it shortens the time that free memory
- * may wait and lowers the amount that may.
+ * free memory (decay.c, retain.c, run_cache.c, remote.c): it shortens the time that this may wait, and lowers the amount that may.
  */
 #ifndef STRATA_PRESSURE_H
 #define STRATA_PRESSURE_H

@@ -75,7 +75,7 @@ STRATA_FAST void *next_arrived(struct arrival *arrival)
  * goes home, as of the owner's own. */
 static bool has_room(struct heap *heap, unsigned class)
 {
-	return heap->bins[class].credit > 0 || limit_overflow(heap, class);
+	return heap->bins[class].credit > 0 || bin_limit_overflow(heap, class);
 }
 
 static void take_in(struct heap *heap, unsigned class, void *block, bool into_bins)

@@ -66,7 +66,7 @@ static const struct bin *bin_of(const void *block)
 
 static bool is_closed(const void *block)
 {
-	return limit_is_closed(thread_self.own, class_of(block));
+	return bin_limit_is_closed(thread_self.own, class_of(block));
 }
 
 static void build_up(size_t size)
