@@ -35,6 +35,14 @@ struct arena_counters {
 };
 /* What heaps have not flushed yet is missing, or too much: at most ARENA_PAGES of each, either way. */
 struct arena_counters arena_count(void);
+
+/* Pages in use, and free ones that cost memory: what the limits bound. */
+static inline uint64_t arena_count_costly(void)
+{
+	struct arena_counters counters = arena_count();
+	return counters.used_pages + counters.dirty_pages;
+}
+
 /* For sums that take in what heaps know: the totals as they are, negative if heaps owe as much, and the counters they make. */
 void arena_totals(int64_t *used_pages, int64_t *dirty_pages);
 struct arena_counters arena_counters_of(int64_t used_pages, int64_t dirty_pages);

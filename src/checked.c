@@ -7,6 +7,7 @@
 #include "options.h"
 #include "os.h"
 #include "pool.h"
+#include "relief.h"
 #include "thread.h"
 
 #include <errno.h>

@@ -7,6 +7,7 @@
 #include "fast.h"
 #include "limit.h"
 #include "profile.h"
+#include "relief.h"
 #include "run.h"
 #include "thread.h"
 

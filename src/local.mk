@@ -53,7 +53,10 @@ STRATA_SOURCES = \
 	src/entry.h src/fast.h src/slow.h src/slow.c \
 	src/core.h src/core.c src/core_resize.c \
 	src/trim.h src/trim.c \
+	src/pressure_handler.h src/pressure_handler.c \
+	src/emergency.h src/emergency.c \
 	src/limit.h src/limit.c \
+	src/relief.h src/relief.c \
 	src/should_move.c \
 	src/api.c src/options_api.c \
 	src/libc_names.h \

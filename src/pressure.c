@@ -32,8 +32,7 @@ static unsigned level_of_process(void)
 	size_t limit = own_limit();
 	if (likely(limit == 0))
 		return 0;
-	struct arena_counters counters = arena_count();
-	return level_below((counters.used_pages + counters.dirty_pages) * PAGE_SIZE, limit);
+	return level_below(arena_count_costly() * PAGE_SIZE, limit);
 }
 
 /* Tasks that wait for memory a tenth of the time are reason for all of it. */

@@ -9,6 +9,7 @@
 #include "limit.h"
 #include "options.h"
 #include "profile.h"
+#include "relief.h"
 #include "remote.h"
 #include "run.h"
 #include "thread.h"

@@ -4,8 +4,8 @@
 #include "arena_count.h"
 #include "bin_slots.h"
 #include "check.h"
+#include "emergency.h"
 #include "heap.h"
-#include "limit.h"
 #include "region.h"
 #include "remote.h"
 #include "run_cache.h"
@@ -92,7 +92,7 @@ static void fill_pages(struct strata_stats *stats, struct arena_counters arenas,
 {
 	uint64_t cached_runs = run_cache_bytes();
 	size_t slots = slots_pages();
-	stats->emergency_bytes = limit_emergency_bytes();
+	stats->emergency_bytes = emergency_bytes();
 	arenas.used_pages -= size_min(stats->emergency_bytes / PAGE_SIZE + slots, arenas.used_pages);
 	stats->free_bytes = arenas.dirty_pages * PAGE_SIZE + cached_runs;
 	stats->heap_bytes = (arenas.used_pages + arenas.dirty_pages) * PAGE_SIZE;

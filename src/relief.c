@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#include "relief.h"
+
+#include "arena_purge.h"
+#include "emergency.h"
+#include "options.h"
+#include "pressure_handler.h"
+#include "region.h"
+#include "run.h"
+#include "thread.h"
+#include "trim.h"
+
+/* A request that no relief can serve: a program that asks for the impossible does not make others suffer. */
+static bool is_hopeless(const struct relief *relief)
+{
+	size_t limit = options()->limit_bytes;
+	return !run_may_fit(relief->size, relief->alignment) || (limit != 0 && relief->size > limit);
+}
+
+/* As much as the request needs, beside what it is claimed with. */
+static bool purge_some(size_t size)
+{
+	size_t wanted = size + ARENA_SIZE;
+	size_t purged = 0;
+	for (uint32_t looked = 0; looked < region_arenas() && purged < wanted; looked += PURGE_SCAN)
+		purged += arena_purge(wanted - purged, 0);
+	return purged > 0;
+}
+
+static bool trim(void)
+{
+	trim_all(CALLBACKS_MAY_NOT);
+	return true;
+}
+
+bool relief_gave(struct relief *relief)
+{
+	if (thread_self.trial)
+		return false;
+	switch (relief->stage++) {
+	case 0:
+		if (is_hopeless(relief)) {
+			relief->stage = 4;
+			return false;
+		}
+		if (purge_some(relief->size))
+			return true;
+		relief->stage++;
+		/* fall through */
+	case 1:
+		return trim();
+	case 2:
+		if (emergency_release()) {
+			handler_call(STRATA_PRESSURE_EMERGENCY);
+			return true;
+		}
+		relief->stage++;
+		/* fall through */
+	case 3:
+		return handler_call(STRATA_PRESSURE_REFUSED) && trim();
+	default:
+		return false;
+	}
+}

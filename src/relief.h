@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a call that was refused memory does before it fails: whoever allocates off the fast path asks for relief and tries again, as long as
+ * there is any. Nothing here waits, and no heap may be held by whoever calls.
+ */
+#ifndef STRATA_RELIEF_H
+#define STRATA_RELIEF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct relief {
+	size_t size; /* of the request that was refused, */
+	size_t alignment; /* and what it is to be a multiple of; 0: nothing that matters here */
+	unsigned stage;
+};
+
+/* Whether something was made free since the request was refused, so that it is worth another try. First free pages go back
+ * to the system, then everything that can; then the emergency reserve is released; at last the handler is asked. Not while the
+ * thread only tries (thread.h). */
+bool relief_gave(struct relief *relief);
+
+#endif
