@@ -7,7 +7,7 @@
 #include "heap.h"
 #include "limit.h"
 #include "os.h"
-#include "typed.h"
+#include "typed_tier.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -3,7 +3,7 @@
 #include "check.h"
 #include "domain_count.h"
 #include "stats_copy.h"
-#include "typed.h"
+#include "typed_tier.h"
 
 /* What the registered types have. They keep no peak. */
 static void read_typed(struct strata_domain_stats *stats)

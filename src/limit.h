@@ -13,7 +13,7 @@
 #include "compiler.h"
 #include "options.h"
 #include "pressure_handler.h"
-#include "typed.h"
+#include "typed_tier.h"
 
 /* Tells the handler if the soft limit has been passed, and takes the reserve if it is to be had. */
 void limit_check(void);

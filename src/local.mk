@@ -72,7 +72,7 @@ STRATA_SOURCES = \
 	src/domain_builtin.h src/domain_builtin.c \
 	src/domain_table.h src/domain_table.c \
 	src/domain.c \
-	src/typed.h src/typed.c \
+	src/typed_layout.h src/typed_tier.h src/typed.c \
 	src/typed_slow.h src/typed_slow.c \
 	src/typed_checked.h src/typed_checked.c \
 	src/typed_registry.c src/typed_stats.c \

@@ -21,7 +21,7 @@
 #include "run_arenas.h"
 #include "stats.h"
 #include "thread.h"
-#include "typed.h"
+#include "typed_tier.h"
 
 #include <pthread.h>
 

@@ -13,9 +13,9 @@
 #include "sample.h"
 #include "stack_depot.h"
 #include "stats_copy.h"
-#include "typed.h"
 #include "typed_cache.h"
 #include "typed_depot.h"
+#include "typed_tier.h"
 
 #include <string.h>
 

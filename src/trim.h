@@ -3,7 +3,7 @@
 #ifndef STRATA_TRIM_H
 #define STRATA_TRIM_H
 
-#include "typed.h"
+#include "typed_tier.h"
 
 #include <stddef.h>
 

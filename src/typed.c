@@ -3,7 +3,7 @@
  * The typed calls, as include/strata/typed.h promises them. The way to the common return is here, one test and a push or
  * pop on the thread's own list; all else is in typed_slow.c. tests/fastpath counts the instructions.
  */
-#include "typed.h"
+#include "typed_layout.h"
 
 #include "fast.h"
 #include "typed_below.h"

@@ -5,7 +5,7 @@
 #ifndef STRATA_TYPED_BELOW_H
 #define STRATA_TYPED_BELOW_H
 
-#include "typed.h"
+#include "typed_layout.h"
 
 /* Bytes of an object's block. */
 size_t below_block_size(const strata_type *record);

@@ -7,7 +7,7 @@
 #ifndef STRATA_TYPED_CACHE_H
 #define STRATA_TYPED_CACHE_H
 
-#include "typed.h"
+#include "typed_layout.h"
 #include "typed_list.h"
 
 /* The calling thread's cache, taking one if it has none, for a call that changes lists off the fast path; until cache_leave nobody

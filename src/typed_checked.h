@@ -6,7 +6,7 @@
 #ifndef STRATA_TYPED_CHECKED_H
 #define STRATA_TYPED_CHECKED_H
 
-#include "typed.h"
+#include "typed_layout.h"
 
 /* length: of a tuple, whose record is then the stub; else 0. */
 STRATA_COLD void *typed_checked_allocate(const strata_type *record, size_t length);

@@ -5,7 +5,7 @@
 #ifndef STRATA_TYPED_CLAIM_H
 #define STRATA_TYPED_CLAIM_H
 
-#include "typed.h"
+#include "typed_layout.h"
 
 /* What threads hold that have not used their lists for idle_ms, a bounded part at a time; now is the clock's, in ms. Bytes that went to
  * the tier below. */

@@ -8,7 +8,7 @@
 #ifndef STRATA_TYPED_DEPOT_H
 #define STRATA_TYPED_DEPOT_H
 
-#include "typed.h"
+#include "typed_layout.h"
 
 #define BATCH_OBJECTS 31u
 

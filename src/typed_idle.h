@@ -5,7 +5,7 @@
 #ifndef STRATA_TYPED_IDLE_H
 #define STRATA_TYPED_IDLE_H
 
-#include "typed.h"
+#include "typed_layout.h"
 
 /* Called on slow paths, with the calling thread's cache entered: looks now and then for what is idle, and empties it. */
 void typed_tick(struct type_cache *cache);

@@ -5,7 +5,7 @@
 #ifndef STRATA_TYPED_LIST_H
 #define STRATA_TYPED_LIST_H
 
-#include "typed.h"
+#include "typed_layout.h"
 #include "typed_depot.h"
 
 /* How many objects a list of any thread holds, and what their buffers hold. */

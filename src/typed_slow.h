@@ -6,7 +6,7 @@
 #ifndef STRATA_TYPED_SLOW_H
 #define STRATA_TYPED_SLOW_H
 
-#include "typed.h"
+#include "typed_layout.h"
 
 STRATA_NOINLINE void *typed_alloc_slow(strata_type *type);
 /* As many objects, up to count, as the calling thread's list has. */

@@ -7,7 +7,7 @@
 
 #include <strata/strata.h>
 
-#include "typed.h"
+#include "typed_layout.h"
 #include "typed_support.h"
 
 /* A thread that has a heap, and when asked allocates again. One that used types leaves its records to the next. */

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <time.h>
 
-#include "typed.h"
+#include "typed_layout.h"
 
 #include "typed_support.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Typed free lists: what they are made of, and what the rest of the library may ask of them. The public side, and the
- * promises, are in include/strata/typed.h.
+ * Typed free lists: what they are made of, for the typed_ files alone. What the rest of the library may ask of them is in typed_tier.h, the
+ * public side, and the promises, in include/strata/typed.h.
  *
  *   record   64 bytes that a handle points to; a type has one for each of its free lists
  *   list     64 bytes of one thread for one record: a stack of pointers to free objects
@@ -12,11 +12,12 @@
  * that the fast path adds to the handle. While a thread has no cache that word is 0, and the record itself is read as the
  * list: its first words are NULL, which is a list both empty and full. So are the lists of a type that was unregistered.
  */
-#ifndef STRATA_TYPED_INTERNAL_H
-#define STRATA_TYPED_INTERNAL_H
+#ifndef STRATA_TYPED_LAYOUT_H
+#define STRATA_TYPED_LAYOUT_H
 
 #include "compiler.h"
 #include "idle_look.h"
+#include "typed_tier.h"
 
 #include <strata/typed.h>
 
@@ -247,10 +248,6 @@ struct type_walk {
 	bool closes; /* unregisters */
 };
 
-/* Whether those who empty lists may run the program's destroy, or keep to types without. A plain malloc may not: its caller may hold what
- * the callback waits for; nor may a thread of ours, which the program does not know of. */
-enum typed_callbacks { CALLBACKS_MAY_RUN, CALLBACKS_MAY_NOT, CALLBACKS_KINDS };
-
 /* May the calling thread walk over the type's lists, unasked? If so, it says when it is done. type may be NULL: no. */
 bool type_walk_begin(struct type_walk *walk, struct type *type, enum typed_callbacks callbacks);
 void type_walk_end(struct type_walk *walk);
@@ -266,29 +263,5 @@ uint64_t type_count_live(const struct type *type);
 /* In the child of a fork: only the calling thread walks, if it forked in a callback. Whether others did: they may have been
  * caught half-way. */
 bool type_fork_child(void);
-
-/* ---- What the rest of the library asks ------------------------------------------------------------------------------ */
-
-/* The thread ends: its lists serve others. */
-void typed_thread_end(void);
-
-/* In the child of a fork: what other threads' lists held is lost to it; their memory may have been caught half-way. */
-void typed_fork_child(void);
-
-/* All threads' lists and what waits for all goes to the tier below: everything, or of what is idle about PURGE_STEP. Bytes freed. */
-size_t typed_trim(enum typed_callbacks callbacks);
-size_t typed_maintain(enum typed_callbacks callbacks);
-
-/* At exit, on request: a line for each type with live objects. */
-void typed_print_live(void);
-
-/* Sums over all types, as strata_type_stats has them. held: blocks that the typed tier has of the tiers below and the
- * program has not: cached objects, kept buffers, the lists' own arrays. */
-struct typed_totals {
-	uint64_t live_objects, live_bytes;
-	uint64_t held_blocks, held_bytes;
-	uint64_t hits, misses;
-};
-void typed_sum(struct typed_totals *totals);
 
 #endif
