@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each thread's record of what it did in the domains (struct domain_record in layout.h): taken, given up, walked.
+ * Each thread's record of what it did in the domains (struct domain_record in domain_layout.h): taken, given up, walked.
  *
  *   take / take           CAS on the stack of records without a thread, or on the number of records
  *   take / set routes     both write round; domain_table.c says why the newer table wins
@@ -9,6 +9,7 @@
 #ifndef STRATA_DOMAIN_RECORD_H
 #define STRATA_DOMAIN_RECORD_H
 
+#include "domain_layout.h"
 #include "layout.h"
 
 /* Every thread's record before its first call and after its end: all routes lead to the slow path. Never written. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every structure of strata, its invariants, and who may touch which field.
+ * The structures of the tiers below the API, their invariants, and who may touch which field. Included by nearly every file; those of the
+ * domains are in domain_layout.h, of typed free lists in typed_layout.h.
  *
  *   region   one reservation of address space, in pages of 4 KiB; flat arrays beside it say what each page is
  *   chunk    16 MiB of it: 64 arenas; says of each, in a byte, on which shared list it is
@@ -375,38 +376,6 @@ struct heap {
 #define SHADOW_PAGES HEAP_PAGES /* what fast paths see in its place while the heap profile is on (thread.c); memory then only */
 #define HEAP_STRIDE ((HEAP_PAGES + SLOT_PAGES + SHADOW_PAGES) * PAGE_SIZE)
 _Static_assert(sizeof(struct heap) <= HEAP_PAGES * PAGE_SIZE, "a heap is one page, and its slots");
-
-/* ---- Domains -------------------------------------------------------------------------------------------------------- */
-
-#define DOMAINS 4 /* with calls of their own: raw, mem, obj, buf */
-#define ROUTES 8  /* any number, masked, is a domain, or one that has no fast path */
-
-/*
- * What one thread counts for the domains. Written by the owning thread alone, without atomics, but for its routes; read by
- * others. A thread takes a record with its first call and gives it up at its end; what it has counted stays in it, so that the
- * sum over all records is what all threads ever did.
- *
- *   live bytes of a domain = reported (domain_count.c) + sum over the records of pending
- *   pending = free_credit - allocate_credit - balance
- *   -DOMAIN_BATCH <= pending <= DOMAIN_BATCH      between calls
- *   both credits >= 0                             between calls
- */
-struct domain_record {
-	/* Sizes are rounded up to this multiple, which is negative; 0 sends all calls of the domain to their slow path, since
-	 * the bin of class 0 is always empty. Written by the owner when it takes the record, and by whoever exchanges a table;
-	 * the protocol is in domain_table.c. */
-	size_t round[ROUTES];
-	/* Written with round: blocks of codes above it are freed by the slow path, all of them where it is 0. */
-	size_t most_code[ROUTES];
-	int64_t allocate_credit[DOMAINS]; /* bytes that may yet be allocated before something is reported */
-	uint64_t allocations[DOMAINS];
-	int64_t free_credit[DOMAINS];     /* bytes that may yet be freed */
-	uint64_t frees[DOMAINS];
-	int64_t balance[DOMAINS];
-	uint32_t changes;                 /* odd while credits and balance are set anew: read again */
-	_Atomic uint32_t next_free;       /* in the stack of records without a thread */
-	_Atomic bool taken;               /* has a thread; a hint for the child of a fork */
-} STRATA_ALIGNED(CACHE_LINE);
 
 static inline struct heap *heap_at(uint32_t number)
 {

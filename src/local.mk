@@ -9,7 +9,7 @@ STRATA_SOURCES = \
 	src/compiler.h \
 	src/os.h src/os_result.h src/os_memory.c src/os_linux.c src/os_copy.c src/os_code.c src/os_pretend.h src/os_pretend.c \
 	src/size_class.h src/size_class.c \
-	src/layout.h \
+	src/layout.h src/domain_layout.h \
 	src/check.h src/check.c \
 	src/options.def src/options.h src/options.c \
 	src/numa.h src/numa.c \

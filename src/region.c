@@ -2,6 +2,7 @@
 #include "region.h"
 
 #include "check.h"
+#include "domain_layout.h"
 #include "numa.h"
 #include "options.h"
 #include "os.h"

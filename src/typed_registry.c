@@ -301,7 +301,8 @@ STRATA_PUBLIC strata_type *strata_type_register(const struct strata_type_info *g
 	}
 	fill_type(type, &info);
 	fill_records(type, &info);
-	/* Release: all of the above; partners: the acquires of whoever looks at the epoch (typed_stats.c) and the state (typed_layout.h). */
+	/* Release: all of the above; partners: the acquires of whoever looks at the epoch (typed_stats.c) and the state
+	 * (typed_layout.h). */
 	uint32_t epoch = atomic_load_explicit(&type->epoch, memory_order_relaxed);
 	atomic_store_explicit(&type->epoch, epoch + epoch % 2, memory_order_release);
 	atomic_store_explicit(&type->state, TYPE_LIVE, memory_order_release);
