@@ -30,10 +30,10 @@ STRATA_FAST unsigned class_of_block(const void *block)
 /* How many others a block can carry. A pointer into a block has less behind it; that it is none is said when it arrives. */
 STRATA_FAST uint32_t room_of_carrier(const void *block)
 {
-	const struct size_class *class = &size_classes[class_of_block(block)];
-	if (class->size <= sizeof(void *) || !pool_is_start(block, class))
+	const struct size_class *geometry = &size_classes[class_of_block(block)];
+	if (geometry->size <= sizeof(void *) || !pool_is_start(block, geometry))
 		return 0;
-	return (uint32_t)size_min(class->size / sizeof(void *), CARRIER_MOST) - 1;
+	return (uint32_t)size_min(geometry->size / sizeof(void *), CARRIER_MOST) - 1;
 }
 
 #endif

@@ -188,16 +188,16 @@ void pool_release(struct heap *heap, struct pool *pool)
 
 /* Up to most blocks that are home, from the lowest on; the lowest comes last, which is the first to be handed out. Their lines are far
  * away, and are fetched together: the program writes to one after the other. */
-static unsigned take_home_blocks(struct pool *pool, const struct size_class *class, void **slots, unsigned most)
+static unsigned take_home_blocks(struct pool *pool, const struct size_class *geometry, void **slots, unsigned most)
 {
 	uint64_t *word = pool_bits(pool);
-	char *start = pool_first_block(pool, class);
+	char *start = pool_first_block(pool, geometry);
 	unsigned count = (unsigned)size_min(pool->home_count, most);
 	unsigned left = count;
-	for (; left > 0; word++, start += (size_t)64 * class->size) {
+	for (; left > 0; word++, start += (size_t)64 * geometry->size) {
 		uint64_t bits = *word;
 		for (; bits != 0 && left > 0; bits &= bits - 1) {
-			slots[--left] = start + (size_t)bit_lowest(bits) * class->size;
+			slots[--left] = start + (size_t)bit_lowest(bits) * geometry->size;
 			__builtin_prefetch(slots[left], 1);
 		}
 		*word = bits;
@@ -207,13 +207,13 @@ static unsigned take_home_blocks(struct pool *pool, const struct size_class *cla
 }
 
 /* Blocks that were never handed out, a page's worth, or least if that is more. No page is touched for it. */
-static unsigned take_fresh(struct pool *pool, const struct size_class *class, void **slots, unsigned least, unsigned most)
+static unsigned take_fresh(struct pool *pool, const struct size_class *geometry, void **slots, unsigned least, unsigned most)
 {
-	unsigned page_worth = class->size < PAGE_SIZE ? PAGE_SIZE / class->size : 1;
+	unsigned page_worth = geometry->size < PAGE_SIZE ? PAGE_SIZE / geometry->size : 1;
 	unsigned carve = (unsigned)size_min(size_max(page_worth, least), most);
-	carve = (unsigned)size_min(carve, class->capacity - pool->carved);
-	char *block = pool_first_block(pool, class) + (size_t)pool->carved * class->size;
-	for (unsigned left = carve; left > 0; block += class->size)
+	carve = (unsigned)size_min(carve, geometry->capacity - pool->carved);
+	char *block = pool_first_block(pool, geometry) + (size_t)pool->carved * geometry->size;
+	for (unsigned left = carve; left > 0; block += geometry->size)
 		slots[--left] = block;
 	pool->carved += (uint16_t)carve;
 	return carve;
@@ -240,45 +240,46 @@ static struct pool *begin_pool(struct heap *heap, unsigned class, page_index pag
 	return pool;
 }
 
-unsigned pool_make(struct heap *heap, unsigned class_index, void **slots, unsigned least, unsigned most)
+unsigned pool_make(struct heap *heap, unsigned class, void **slots, unsigned least, unsigned most)
 {
-	const struct size_class *class = &size_classes[class_index];
-	page_index page = claim_page_range(heap, class->pages);
+	const struct size_class *geometry = &size_classes[class];
+	page_index page = claim_page_range(heap, geometry->pages);
 	if (page == NO_PAGE)
 		return 0;
-	struct pool *pool = begin_pool(heap, class_index, page, class->pages);
-	unsigned count = take_fresh(pool, class, slots, least, most);
-	if (pool->carved < class->capacity)
+	struct pool *pool = begin_pool(heap, class, page, geometry->pages);
+	unsigned count = take_fresh(pool, geometry, slots, least, most);
+	if (pool->carved < geometry->capacity)
 		list_insert(heap, pool, false);
-	owner_add(heap->out_blocks[class_index], count);
+	owner_add(heap->out_blocks[class], count);
 	return count;
 }
 
 /* Before blocks are given out of pages that went back to the system. False: the limit does not allow them. */
-static bool want_purged(struct pool *pool, const struct size_class *class)
+static bool want_purged(struct pool *pool, const struct size_class *geometry)
 {
 	page_index page = page_of_pool(pool);
 	if (!arena_charge(pool->purged))
 		return false;
-	arena_mark_dirty(page / ARENA_PAGES, bits_below(class->pages) << (page % ARENA_PAGES));
+	arena_mark_dirty(page / ARENA_PAGES, bits_below(geometry->pages) << (page % ARENA_PAGES));
 	pool->purged = 0;
 	return true;
 }
 
 static unsigned take_from_pool(struct heap *heap, struct pool *pool, void **slots, unsigned least, unsigned most)
 {
-	unsigned class_index = pool->class;
-	const struct size_class *class = &size_classes[class_index];
+	unsigned class = pool->class;
+	const struct size_class *geometry = &size_classes[class];
 	pool->idle = false;
-	if (unlikely(pool->purged != 0) && !want_purged(pool, class)) {
+	if (unlikely(pool->purged != 0) && !want_purged(pool, geometry)) {
 		list_remove(heap, pool);
 		list_insert(heap, pool, false);
 		return 0;
 	}
-	unsigned count = pool->home_count > 0 ? take_home_blocks(pool, class, slots, most) : take_fresh(pool, class, slots, least, most);
-	if (pool->home_count == 0 && pool->carved == class->capacity)
+	unsigned count = pool->home_count > 0 ? take_home_blocks(pool, geometry, slots, most) :
+						take_fresh(pool, geometry, slots, least, most);
+	if (pool->home_count == 0 && pool->carved == geometry->capacity)
 		list_remove(heap, pool);
-	owner_add(heap->out_blocks[class_index], count);
+	owner_add(heap->out_blocks[class], count);
 	return count;
 }
 

@@ -62,9 +62,9 @@ static inline uint64_t *pool_bits(struct pool *pool)
 	return likely(pool->class != 1) ? pool->home : (uint64_t *)page_start(page_of_pool(pool));
 }
 
-static inline char *pool_first_block(const struct pool *pool, const struct size_class *class)
+static inline char *pool_first_block(const struct pool *pool, const struct size_class *geometry)
 {
-	return page_start(page_of_pool(pool)) + class->start;
+	return page_start(page_of_pool(pool)) + geometry->start;
 }
 
 static inline struct pool *pool_of_block(const void *block)
@@ -74,12 +74,12 @@ static inline struct pool *pool_of_block(const void *block)
 }
 
 /* Whether a block of the class begins there. For blocks that are out, of any heap's pools: what is read does not change then. */
-static inline bool pool_is_start(const void *p, const struct size_class *class)
+static inline bool pool_is_start(const void *p, const struct size_class *geometry)
 {
 	page_index page = page_of(p);
-	const char *first = page_start(page - region.backs[page]) + class->start;
+	const char *first = page_start(page - region.backs[page]) + geometry->start;
 	unsigned index;
-	return block_begins(class, (size_t)((const char *)p - first), class->capacity, &index);
+	return block_begins(geometry, (size_t)((const char *)p - first), geometry->capacity, &index);
 }
 
 #endif

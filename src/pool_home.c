@@ -2,10 +2,10 @@
 /* Blocks that come home: each is found to be one, and not home already, and enters its pool's bitmap. */
 #include "pool.h"
 
-STRATA_FAST enum homecoming locate(struct pool *pool, const struct size_class *class, const void *block, unsigned *index)
+STRATA_FAST enum homecoming locate(struct pool *pool, const struct size_class *geometry, const void *block, unsigned *index)
 {
-	size_t offset = (size_t)((const char *)block - pool_first_block(pool, class));
-	if (unlikely(!block_begins(class, offset, pool->carved, index)))
+	size_t offset = (size_t)((const char *)block - pool_first_block(pool, geometry));
+	if (unlikely(!block_begins(geometry, offset, pool->carved, index)))
 		return HOME_INSIDE;
 	return HOME;
 }
@@ -41,10 +41,10 @@ enum homecoming pool_home(struct heap *heap, void *block)
 /* Blocks of one page, freed one after the other, enter a word of its bitmap together. The first lies at offset in the page. Returns
  * how many. */
 STRATA_FAST unsigned home_neighbours(struct pool *pool, void *const *blocks, unsigned count, size_t offset,
-				     const struct size_class *class, unsigned shift)
+				     const struct size_class *geometry, unsigned shift)
 {
 	const uintptr_t page = (uintptr_t)blocks[0] - offset;
-	const uint32_t index = block_index((uint32_t)offset, class->odd_inverse, shift);
+	const uint32_t index = block_index((uint32_t)offset, geometry->odd_inverse, shift);
 	uint64_t bits = pool->home[index / 64];
 	uint32_t at = index;
 	unsigned done = 0;
@@ -56,7 +56,7 @@ STRATA_FAST unsigned home_neighbours(struct pool *pool, void *const *blocks, uns
 		if (++done == count)
 			break;
 		offset = (uintptr_t)blocks[done] - page;
-		at = block_index((uint32_t)offset, class->odd_inverse, shift);
+		at = block_index((uint32_t)offset, geometry->odd_inverse, shift);
 	} while (offset < PAGE_SIZE && (at ^ index) < 64 && at < pool->carved);
 	pool->home[index / 64] = bits;
 	return done;
@@ -73,16 +73,16 @@ static inline unsigned home_one(uint64_t *word, uint32_t index)
 
 /* What does not change is held in locals, since the compiler must think that the writes to the bitmaps change it. plain: a pool of the
  * class is one page, and its first block begins where that does. together: to look for neighbours is worth while. */
-STRATA_FAST unsigned home_many(struct heap *heap, unsigned class_index, void *const *blocks, unsigned count, const bool plain,
+STRATA_FAST unsigned home_many(struct heap *heap, unsigned class, void *const *blocks, unsigned count, const bool plain,
 			       const bool together)
 {
-	const struct size_class *class = &size_classes[class_index];
-	const uint32_t inverse = class->odd_inverse;
-	const unsigned shift = (unsigned)__builtin_ctz(class->size);
+	const struct size_class *geometry = &size_classes[class];
+	const uint32_t inverse = geometry->odd_inverse;
+	const unsigned shift = (unsigned)__builtin_ctz(geometry->size);
 	const uintptr_t base = region_base;
 	const _Atomic page_tag *const tags = region_tags;
 	struct pool *const pools = region.pools;
-	const page_tag mine = heap_tag(heap) | class_index * 2;
+	const page_tag mine = heap_tag(heap) | class * 2;
 	unsigned done = 0;
 	while (done < count) {
 		size_t offset = (uintptr_t)blocks[done] - base;
@@ -92,11 +92,11 @@ STRATA_FAST unsigned home_many(struct heap *heap, unsigned class_index, void *co
 		if (!plain)
 			page -= region.backs[page];
 		struct pool *pool = &pools[page];
-		offset = plain ? offset % PAGE_SIZE : offset - (page << PAGE_SHIFT) - class->start;
+		offset = plain ? offset % PAGE_SIZE : offset - (page << PAGE_SHIFT) - geometry->start;
 		uint32_t index = block_index((uint32_t)offset, inverse, shift);
 		if (unlikely(index >= pool->carved))
 			break;
-		unsigned here = together ? home_neighbours(pool, blocks + done, count - done, offset, class, shift)
+		unsigned here = together ? home_neighbours(pool, blocks + done, count - done, offset, geometry, shift)
 					 : home_one(&(plain ? pool->home : pool_bits(pool))[index / 64], index);
 		if (unlikely(here == 0))
 			break;
@@ -107,7 +107,7 @@ STRATA_FAST unsigned home_many(struct heap *heap, unsigned class_index, void *co
 		if (pool->home_count == pool->carved || unlikely(!pool->listed))
 			list_or_release(heap, pool);
 	}
-	owner_add(heap->out_blocks[class_index], -done);
+	owner_add(heap->out_blocks[class], -done);
 	return done;
 }
 

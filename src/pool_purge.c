@@ -17,17 +17,17 @@
 
 #define STEP_POOLS 256u
 
-static uint64_t pages_without_blocks(const struct pool *pool, const struct size_class *class)
+static uint64_t pages_without_blocks(const struct pool *pool, const struct size_class *geometry)
 {
 	uint64_t out = 0;
 	for (size_t block = 0; block < pool->carved; block++) {
 		if (pool->home[block / 64] >> (block % 64) & 1)
 			continue;
-		size_t first = block * class->size / PAGE_SIZE;
-		size_t last = ((block + 1) * class->size - 1) / PAGE_SIZE;
+		size_t first = block * geometry->size / PAGE_SIZE;
+		size_t last = ((block + 1) * geometry->size - 1) / PAGE_SIZE;
 		out |= bits_below((unsigned)(last - first + 1)) << first;
 	}
-	return bits_below(class->pages) & ~out;
+	return bits_below(geometry->pages) & ~out;
 }
 
 static size_t purge(struct pool *pool)

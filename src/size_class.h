@@ -85,9 +85,9 @@ STRATA_FAST uint32_t block_index(uint32_t offset, uint32_t odd_inverse, unsigned
 }
 
 /* Whether one of carved blocks begins there, and which. */
-static inline bool block_begins(const struct size_class *class, size_t offset, unsigned carved, unsigned *index)
+static inline bool block_begins(const struct size_class *geometry, size_t offset, unsigned carved, unsigned *index)
 {
-	*index = block_index((uint32_t)offset, class->odd_inverse, (unsigned)__builtin_ctz(class->size));
+	*index = block_index((uint32_t)offset, geometry->odd_inverse, (unsigned)__builtin_ctz(geometry->size));
 	return *index < carved;
 }
 
