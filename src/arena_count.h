@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What arenas hold: which pages are dirty (not known to be zero), which of them cost memory, and the totals.
+ * What arenas hold: which pages are dirty (not known to be zero), which of them cost memory, and the totals, by which limits are kept.
+ * Written by those who claim and return pages (arena.c, arena_whole.c, runs), asked by whoever bounds what is kept.
  */
 #ifndef STRATA_ARENA_COUNT_H
 #define STRATA_ARENA_COUNT_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Free pages go back to the operating system. The pages are claimed first: to all others they are in use meanwhile.
+ * Free pages go back to the operating system. The pages are claimed first: to all others they are in use meanwhile. Called by the clock
+ * (decay.c), where too many are free (retain.c), when a call was refused (relief.c), and to give back everything (trim.c).
  */
 #ifndef STRATA_ARENA_PURGE_H
 #define STRATA_ARENA_PURGE_H

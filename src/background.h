@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The optional thread (background:1) that does the housekeeping of a process that has gone idle altogether.
+ * The optional thread (background:1) that does the housekeeping of a process that has gone idle altogether. Slow paths consider starting
+ * it; it calls what strata_maintain does.
  */
 #ifndef STRATA_BACKGROUND_H
 #define STRATA_BACKGROUND_H

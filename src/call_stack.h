@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who called: the stack of calls of the calling thread, kept in the depot.
+ * Who called: the stack of calls of the calling thread, kept in the depot. For the heap profile and the domains' debug hooks.
  */
 #ifndef STRATA_CALL_STACK_H
 #define STRATA_CALL_STACK_H

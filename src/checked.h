@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * check:1: every call takes this path. Each block ends in a trailer that knows what was requested and whether the block is
- * the program's; freed blocks are filled and kept back for a while, and looked at before they go home.
+ * the program's; freed blocks are filled, wait in a quarantine, and are looked at before they go home.
  */
 #ifndef STRATA_CHECKED_H
 #define STRATA_CHECKED_H

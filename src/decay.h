@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The clock by which free pages go back to the operating system: any thread's slow path does the work for all, a bounded
- * part at a time.
+ * part at a time. Ticked by the slow paths of heaps, runs and frees across threads, and by the background thread.
  */
 #ifndef STRATA_DECAY_H
 #define STRATA_DECAY_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the domains hold: counted by each thread in its record, reported to all by the batch; quotas.
+ * What the domains hold: counted by each thread in its record, reported to all by the batch, and held against the quotas. domain.c counts
+ * on the fast path, domain_builtin.c off it.
  */
 #ifndef STRATA_DOMAIN_COUNT_H
 #define STRATA_DOMAIN_COUNT_H

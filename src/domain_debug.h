@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The domains' debug hooks: every block of the built-in table between guards, filled when it comes and when it goes, and
- * kept back for a while when it is freed.
+ * put in a quarantine when it is freed. Called by the built-in table (domain_builtin.c) where the hooks are on. Independent of check:1,
+ * whose quarantine (checked.c) is of blocks of all tiers and in another form.
  */
 #ifndef STRATA_DOMAIN_DEBUG_H
 #define STRATA_DOMAIN_DEBUG_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The process and its surroundings: its number, its settings, the clock, the node it runs on, barriers, waiting, files. */
 #define _GNU_SOURCE
 #include "os.h"
 

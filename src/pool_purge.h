@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pages that a partly used pool does without go back to the system, and the pool stays in use.
+ * Pages that a partly used pool does without go back to the system, and the pool stays in use. By whoever holds the heap.
  */
 #ifndef STRATA_POOL_PURGE_H
 #define STRATA_POOL_PURGE_H

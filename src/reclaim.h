@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What threads that sleep do without, taken back by those who are at work.
+ * What threads that sleep do without, taken back by those who are at work: who sleeps, and in which order they are looked at. How their
+ * bins are claimed is in claim.c. Called by the clock (decay.c), and for all threads by trim.c.
  */
 #ifndef STRATA_RECLAIM_H
 #define STRATA_RECLAIM_H

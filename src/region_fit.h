@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reservation under a limit on address space that is set, or lifted, while the process runs.
+ * The reservation under a limit on address space that is set, or lifted, while the process runs. Called by setrlimit.c around the
+ * system's call, and by process.c around forks.
  */
 #ifndef STRATA_REGION_FIT_H
 #define STRATA_REGION_FIT_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How many free pages may be kept, whatever their age: what is beyond goes back in the call that frees.
+ * How many free pages may be kept, whatever their age: what is beyond goes back in the call that frees. Asked by decay.c after pages were
+ * returned, and by runs before they keep what they had.
  */
 #ifndef STRATA_RETAIN_H
 #define STRATA_RETAIN_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The calling thread: which heap is its own, and its end.
+ * The calling thread: which heap is its own, whether its next calls are diverted from the fast path to the slow one, and its end. What it
+ * knows of itself is here for all files that serve it; the hot functions (fast.h) read thread_fast alone.
  */
 #ifndef STRATA_THREAD_H
 #define STRATA_THREAD_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Everything that can go back to the system, at one call. */
+/* Everything that can go back to the system, at one call: as the program asks (limit.c), and before a call fails (relief.c). */
 #ifndef STRATA_TRIM_H
 #define STRATA_TRIM_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Free objects that nobody wants: lists and depots looked at by the clock, and emptied when asked to.
+ * Free objects that nobody wants: a thread's own lists and all depots looked at by the clock, on the thread's slow path (typed_slow.c), and
+ * emptied when asked to (typed_tier.h).
  */
 #ifndef STRATA_TYPED_IDLE_H
 #define STRATA_TYPED_IDLE_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One thread's list of one record: filled, emptied, bounded.
+ * One thread's list of one record: filled, emptied, bounded. Called by the thread (typed_slow.c), and by those who empty lists for it
+ * (typed_idle.c, typed_claim.c).
  */
 #ifndef STRATA_TYPED_LIST_H
 #define STRATA_TYPED_LIST_H
