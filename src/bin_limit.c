@@ -5,8 +5,8 @@
 #include "bin.h"
 #include "bin_slots.h"
 #include "cgroup.h"
-#include "pressure.h"
 #include "options.h"
+#include "pressure.h"
 
 #include <stdlib.h>
 

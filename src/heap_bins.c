@@ -9,10 +9,10 @@
 #include "bin_slots.h"
 #include "check.h"
 #include "decay.h"
-#include "pressure.h"
 #include "options.h"
 #include "pool.h"
 #include "pool_purge.h"
+#include "pressure.h"
 #include "remote.h"
 #include "walk.h"
 

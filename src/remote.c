@@ -4,8 +4,8 @@
 #include "bin.h"
 #include "carrier.h"
 #include "decay.h"
-#include "pressure.h"
 #include "os.h"
+#include "pressure.h"
 
 /* A batch is handed over when it holds this much. */
 #define BATCH_BLOCKS CARRIER_MOST

@@ -20,9 +20,9 @@
 
 #include "arena_count.h"
 #include "arena_purge.h"
-#include "pressure.h"
 #include "options.h"
 #include "os.h"
+#include "pressure.h"
 
 /* ---- The allowance -------------------------------------------------------------------------------------------------- */
 

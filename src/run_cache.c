@@ -3,9 +3,9 @@
 
 #include "arena_count.h"
 #include "decay.h"
-#include "pressure.h"
 #include "options.h"
 #include "os.h"
+#include "pressure.h"
 
 /*
  * A thread looks at one entry first, by the number of its heap, each in a line of its own: while a few threads free and want again, none

@@ -6,8 +6,8 @@
 #ifndef STRATA_TYPED_LIST_H
 #define STRATA_TYPED_LIST_H
 
-#include "typed_layout.h"
 #include "typed_depot.h"
+#include "typed_layout.h"
 
 /* How many objects a list of any thread holds, and what their buffers hold. */
 unsigned list_count(const struct type_list *list);
