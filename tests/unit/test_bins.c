@@ -126,7 +126,7 @@ static void what_has_no_more_use_goes_home(void **state)
 }
 
 /* Few blocks of all sizes: where every bin has what they ask for, they come to no slow call, and what has no more use never goes. So
- * few, and such a pause, that the clock is looked at in spite of that: thread_divert_next grants 64 calls for each ms. */
+ * few, and such a pause, that the clock is looked at in spite of that: thread_divert_next grants 256 calls for each ms. */
 static bool cache_is_below_after_few(size_t bytes)
 {
 	void *few[128];
