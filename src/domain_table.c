@@ -93,7 +93,8 @@ void table_leave(void)
 static _Atomic bool in_use;    /* written by setters, before they look for forks; read by whoever forks */
 static _Atomic bool all_know;  /* written by setters, after no fork was left that did not see in_use; read by setters */
 static _Atomic unsigned forks; /* written by whoever forks, before he looks at in_use; read by setters */
-static __thread bool held; /* this thread's fork has called urcu_bp_before_fork */
+static __thread bool forking;  /* this thread is in between its fork's handlers: a setter would wait for it */
+static __thread bool held;     /* this thread's fork has called urcu_bp_before_fork */
 
 static void begin_use(void)
 {
@@ -107,6 +108,7 @@ static void begin_use(void)
 
 void table_before_fork(void)
 {
+	forking = true;
 	atomic_fetch_add(&forks, 1);
 	held = atomic_load(&in_use) && options()->urcu_fork;
 	if (held)
@@ -115,6 +117,7 @@ void table_before_fork(void)
 
 void table_after_fork_in_parent(void)
 {
+	forking = false;
 	if (held)
 		urcu_bp_after_fork_parent();
 	atomic_fetch_sub(&forks, 1);
@@ -123,6 +126,7 @@ void table_after_fork_in_parent(void)
 /* A setter that did not come along may have stopped anywhere. */
 void table_after_fork_in_child(void)
 {
+	forking = false;
 	if (held)
 		urcu_bp_after_fork_child();
 	atomic_store(&forks, 0);
@@ -167,6 +171,8 @@ STRATA_PUBLIC int strata_domain_set_table(enum strata_domain domain, const struc
 		return EINVAL;
 	if (table != NULL && is_builtin_table(domain, table))
 		table = NULL;
+	if (forking)
+		return EDEADLK;
 	begin_use();
 	if (in_read_section())
 		return EDEADLK;

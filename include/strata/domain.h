@@ -146,7 +146,7 @@ int strata_domain_get_table(enum strata_domain domain, struct strata_domain_tabl
  * for a grace period of RCU, setters wait for each other, and the first one for forks under way.
  *
  * Returns 0; EINVAL: no such domain, or a function missing; EDEADLK: the calling thread is in a read section of
- * liburcu-bp, which a function of a table always is.
+ * liburcu-bp, which a function of a table always is, or in a handler of fork (pthread_atfork) that runs between strata's.
  *
  * What a table owes. A block is resized and freed by the table in force at that time, which need not be the one that
  * gave it. So

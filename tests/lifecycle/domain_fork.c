@@ -2,7 +2,8 @@
 /*
  * fork by a process whose threads call by domain through a table of the program's own, while another thread exchanges it;
  * the child calls through the table, exchanges it (which would wait for ever for readers that did not come along), starts
- * threads, forks again, and finds the accounts of the domains going on.
+ * threads, forks again, and finds the accounts of the domains going on. Handlers of fork that were there before strata's, and so
+ * run while its own have done their part, are refused a table: the first setter waits for forks under way.
  *
  * domain_fork own: the program is a user of liburcu-bp itself, has read sections of its own around calls by domain, and
  * calls liburcu's handlers around fork; it is run with urcu_fork:0.
@@ -117,6 +118,25 @@ static void *exchanges(void *argument)
 
 /* ---- Forks ---------------------------------------------------------------------------------------------------------- */
 
+static void set_in_handler(void)
+{
+	check(strata_domain_set_table(STRATA_DOMAIN_BUF, NULL) == EDEADLK);
+}
+
+static void set_in_childs_handler(void)
+{
+	alarm(120);
+	set_in_handler();
+}
+
+static void be_first(void)
+{
+	pthread_atfork(set_in_handler, set_in_handler, set_in_childs_handler);
+}
+
+/* Before the libraries' constructors. */
+__attribute__((section(".preinit_array"), used)) static void (*const first)(void) = be_first;
+
 static pid_t fork_here(void)
 {
 	pid_t pid;
@@ -138,6 +158,16 @@ static void expect_success(pid_t child)
 
 	check(child > 0 && waitpid(child, &status, 0) == child);
 	check(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* When no table was ever set. */
+static void fork_alone(void)
+{
+	pid_t child = fork_here();
+
+	if (child == 0)
+		_exit(0);
+	expect_success(child);
 }
 
 static void *works_once(void *argument)
@@ -184,6 +214,7 @@ int main(int count, char **arguments)
 
 	own_sections = count > 1 && strcmp(arguments[1], "own") == 0;
 	alarm(300);
+	fork_alone();
 	check(strata_domain_get_table(STRATA_DOMAIN_OBJ, &builtin) == 0);
 	for (size_t i = 0; i < THREADS; i++)
 		check(pthread_create(&threads[i], NULL, works, (void *)(i + 1)) == 0);
