@@ -5,6 +5,7 @@
 #include "arena_whole.h"
 #include "bit_word.h"
 #include "check.h"
+#include "huge.h"
 #include "numa.h"
 #include "os.h"
 #include "region.h"
@@ -143,7 +144,10 @@ static STRATA_NOINLINE uint64_t claim_listed_on(unsigned node, enum taken taken,
 static uint64_t claim_in_new_arena(struct request *request, arena_index *index)
 {
 	*index = arena_claim_whole(1, 1);
-	return *index != NO_ARENA ? claim_in_whole(*index, request) : 0;
+	if (*index == NO_ARENA)
+		return 0;
+	huge_welcome(*index);
+	return claim_in_whole(*index, request);
 }
 
 /*

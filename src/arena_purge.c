@@ -6,6 +6,7 @@
 #include "arena_list.h"
 #include "arena_whole.h"
 #include "bit_word.h"
+#include "huge.h"
 #include "options.h"
 #include "os.h"
 #include "region.h"
@@ -72,7 +73,7 @@ static size_t purge_pages(arena_index index, uint64_t claimed, unsigned least_ru
 		uint64_t run = lowest_run(claimed & ~bits_below(first));
 		unsigned count = bit_highest(run & pages) + 1 - first;
 		run = bits_below(count) << first;
-		if (os_purge(page_start(index * ARENA_PAGES + first), count * PAGE_SIZE, lazily) != 0) {
+		if (huge_purge(page_start(index * ARENA_PAGES + first), count * PAGE_SIZE, lazily) != 0) {
 			note_refused(index);
 			break;
 		}
@@ -103,7 +104,7 @@ static size_t purge_records(arena_index first, unsigned count)
 static size_t purge_whole(arena_index first, unsigned count)
 {
 	bool lazily = options()->purge_lazily; /* once, as above */
-	if (os_purge(page_start(first * ARENA_PAGES), count * ARENA_SIZE, lazily) != 0) {
+	if (huge_purge(page_start(first * ARENA_PAGES), count * ARENA_SIZE, lazily) != 0) {
 		note_refused(first);
 		return 0;
 	}
@@ -139,8 +140,9 @@ static size_t purge_unused_arenas(arena_index first, unsigned count)
 static unsigned unused_from(arena_index index, uint64_t arenas, size_t limit)
 {
 	uint64_t others = ~(arenas >> (index % CHUNK_ARENAS));
-	size_t most = size_min(size_max(limit / ARENA_SIZE, 1), CHUNK_ARENAS - index % CHUNK_ARENAS);
-	return (unsigned)size_min(others != 0 ? bit_lowest(others) : CHUNK_ARENAS, most);
+	size_t row = size_min(others != 0 ? bit_lowest(others) : CHUNK_ARENAS, CHUNK_ARENAS - index % CHUNK_ARENAS);
+	size_t most = size_min(size_max(limit / ARENA_SIZE, 1), row);
+	return huge_count_untorn(index, (unsigned)most, (unsigned)row);
 }
 
 static bool is_used(arena_index index)

@@ -4,7 +4,7 @@
 #include "arena_count.h"
 #include "arena_node.h"
 #include "bit_word.h"
-#include "os.h"
+#include "huge.h"
 #include "region.h"
 #include "run.h"
 #include "walk.h"
@@ -47,7 +47,7 @@ static STRATA_NOINLINE void bring_near(arena_index first, size_t count)
 	unsigned here = numa_here();
 	for (arena_index index = first; index < first + count && here != ANY_NODE; index++)
 		if (arena_costly_pages(index) != 0 && arena_node(index) != here &&
-		    os_purge(page_start(index * ARENA_PAGES), ARENA_SIZE, false) == 0)
+		    huge_purge(page_start(index * ARENA_PAGES), ARENA_SIZE, false) == 0)
 			arena_count_purged(index, ALL_BITS, true);
 	arena_node_note(first, count);
 }
@@ -67,6 +67,8 @@ static int claim_range(arena_index first, size_t count)
 	}
 	walk_untagged(first * ARENA_PAGES, count * ARENA_PAGES);
 	arena_count_claim_whole(first, count);
+	if (count >= HUGE_ARENAS)
+		huge_refuse(first, count);
 	if (unlikely(numa_nodes() > 1))
 		bring_near(first, count);
 	return 0;

@@ -3,6 +3,7 @@
 
 #include "arena_count.h"
 #include "arena_whole.h"
+#include "huge.h"
 #include "options.h"
 #include "os.h"
 
@@ -57,7 +58,7 @@ bool emergency_release(void)
 static void clean(arena_index first, size_t arenas)
 {
 	for (arena_index index = first; index < first + arenas; index++)
-		if (arena_dirty_pages(index) != 0 && os_purge(page_start(index * ARENA_PAGES), ARENA_SIZE, false) == 0)
+		if (arena_dirty_pages(index) != 0 && huge_purge(page_start(index * ARENA_PAGES), ARENA_SIZE, false) == 0)
 			arena_mark_clean(index, UINT64_MAX);
 }
 

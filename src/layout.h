@@ -37,6 +37,7 @@
 #define ARENA_SIZE (ARENA_PAGES * PAGE_SIZE)
 #define CHUNK_ARENAS 64u
 #define CHUNK_SIZE (CHUNK_ARENAS * ARENA_SIZE)
+#define HUGE_SIZE ((size_t)2 << 20) /* of a huge page, where pages are of 4 KiB */
 
 typedef uint32_t page_index;  /* a page's number in the region */
 typedef uint32_t arena_index; /* page_index / 64 */
@@ -141,6 +142,9 @@ _Static_assert(sizeof(struct arena) == 32, "two on a cache line");
 struct chunk {
 	_Atomic uint64_t used;  /* 1: the arena is taken. Claim: CAS (acquire); give back: AND (release). */
 	_Atomic uint64_t dirty; /* 1: the unused arena may have pages that cost memory; a hint, set before used is cleared */
+	/* 1: the group of arenas, 2 MiB each, may be of a huge page. Set by whoever has an arena of it, cleared, by an exchange that one
+	 * wins, before a part of it goes back (huge.c). */
+	_Atomic uint8_t huge;
 	/* The shared arena lists: in which bucket each arena was last seen, + 1; 0: it is on no list. A hint that anyone writes and reads,
 	 * sequentially consistent: the rules are in arena_list.c (arena_relist), and the model that checks them in docs/models. */
 	_Atomic uint8_t place[CHUNK_ARENAS] STRATA_ALIGNED(CACHE_LINE);

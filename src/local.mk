@@ -18,6 +18,7 @@ STRATA_SOURCES = \
 	src/bit_word.h src/class_set.h src/number_stack.h src/reserve_once.h \
 	src/walk.h src/walk.c \
 	src/arena_count.h src/arena_count.c \
+	src/huge.h src/huge.c \
 	src/arena_node.h src/arena_node.c \
 	src/arena_list.h src/arena_list.c \
 	src/arena_whole.h src/arena_whole.c \

@@ -53,8 +53,12 @@ void os_bar_moves(void);
 void os_allow_moves(void);
 void os_moves_after_fork_in_child(void);
 
-/* Says that huge pages are welcome in the range. */
-void os_advise_huge(void *start, size_t size);
+/* Says whether huge pages are welcome in the range. Returns 0, or a negative error number. */
+int os_advise_huge(void *start, size_t size, bool welcome);
+
+/* To be called before the range, part of a huge page, is purged: else the system keeps its memory until it is short of some, though it
+ * counts as resident no more. */
+void os_split_huge(void *start, size_t size);
 
 /* The process, by number; the child's own in a vfork. */
 int os_process(void);

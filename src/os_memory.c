@@ -157,10 +157,16 @@ bool os_is_sparse(void *start, size_t size)
 	return 2 * resident < pages;
 }
 
-void os_advise_huge(void *start, size_t size)
+int os_advise_huge(void *start, size_t size, bool welcome)
 {
 	int saved_errno = errno;
-	os.advise(start, size, MADV_HUGEPAGE);
+	return os_result(os.advise(start, size, welcome ? MADV_HUGEPAGE : MADV_NOHUGEPAGE), saved_errno);
+}
+
+void os_split_huge(void *start, size_t size)
+{
+	int saved_errno = errno;
+	os.advise(start, size, MADV_FREE);
 	errno = saved_errno;
 }
 

@@ -3,6 +3,7 @@
 
 #include "arena_count.h"
 #include "bit_word.h"
+#include "huge.h"
 #include "os.h"
 
 #include <string.h>
@@ -36,7 +37,7 @@ void range_zero_bits(page_index first, uint64_t pages)
  * where it has less than half of an arena, all of that goes. It stays dirty, as what is handed out is. */
 static bool purge_sparse(page_index first)
 {
-	return os_is_sparse(page_start(first), ARENA_SIZE) && os_purge(page_start(first), ARENA_SIZE, false) == 0;
+	return os_is_sparse(page_start(first), ARENA_SIZE) && huge_purge(page_start(first), ARENA_SIZE, false) == 0;
 }
 
 void range_zero_dirty(page_index first, size_t pages)
@@ -68,6 +69,6 @@ bool range_is_costly(page_index first, size_t pages)
 
 void range_purge(page_index first, size_t pages)
 {
-	if (pages > 0 && os_purge(page_start(first), pages * PAGE_SIZE, false) == 0)
+	if (pages > 0 && huge_purge(page_start(first), pages * PAGE_SIZE, false) == 0)
 		range_mark(first, pages, arena_mark_purged);
 }

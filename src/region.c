@@ -22,9 +22,6 @@ _Atomic page_tag *region_tags REGION_HOT;
 /* Largest step of the span: growing goes by an eighth of what there is, from one arena to this. */
 #define SPAN_STEP_MAX ((size_t)32 << 20)
 
-/* Above this span the kernel may use huge pages for what is added (huge:size). */
-#define HUGE_FROM ((size_t)1 << 30)
-
 /* Whoever sets this word has won: the address of the reservation (aligned to CHUNK_SIZE), and in the low bits its shape: the number of
  * chunks, and whether there are few heaps. All else follows from it, so that those who come second can finish what the winner began. */
 static _Atomic uintptr_t reservation;
@@ -298,7 +295,7 @@ static size_t chunks_below(size_t span)
 	return (span + CHUNK_SIZE - 1) / CHUNK_SIZE;
 }
 
-/* Where huge pages begin; SIZE_MAX: nowhere. */
+/* Where huge pages begin, under huge:always; SIZE_MAX: nowhere. */
 static STRATA_READ_MOSTLY _Atomic size_t huge_from = SIZE_MAX;
 
 static void advise_huge(size_t from, size_t to)
@@ -307,7 +304,7 @@ static void advise_huge(size_t from, size_t to)
 	while (from < begin && !atomic_compare_exchange_weak_explicit(&huge_from, &begin, from, memory_order_relaxed,
 								      memory_order_relaxed))
 		;
-	os_advise_huge((char *)region_base + from, to - from);
+	os_advise_huge((char *)region_base + from, to - from, true);
 }
 
 int region_refresh(arena_index first, size_t count)
@@ -315,7 +312,7 @@ int region_refresh(arena_index first, size_t count)
 	size_t from = (size_t)first * ARENA_SIZE;
 	int result = os_refresh((char *)region_base + from, count * ARENA_SIZE);
 	if (result == 0 && from >= atomic_load_explicit(&huge_from, memory_order_relaxed))
-		os_advise_huge((char *)region_base + from, count * ARENA_SIZE);
+		os_advise_huge((char *)region_base + from, count * ARENA_SIZE, true);
 	return result;
 }
 
@@ -327,7 +324,7 @@ static int commit_span(size_t from, size_t to)
 		result = commit_metadata(chunks_below(from), chunks_below(to));
 	if (result == 0)
 		result = os_commit((char *)region_base + from, to - from);
-	if (result == 0 && (options()->huge == HUGE_ALWAYS || (options()->huge == HUGE_BY_SIZE && to > HUGE_FROM)))
+	if (result == 0 && options()->huge == HUGE_ALWAYS)
 		advise_huge(from, to);
 	return result;
 }
@@ -351,7 +348,10 @@ static int extend_span(size_t span, size_t needed)
 	if (needed > most)
 		return -ENOMEM;
 	size_t step = size_min(round_up(span / 8, ARENA_SIZE), SPAN_STEP_MAX);
-	size_t target = size_min(size_max(needed, span + step), most);
+	size_t target = size_max(needed, span + step);
+	if (options()->huge == HUGE_ALWAYS)
+		target = round_up(target, HUGE_SIZE);
+	target = size_min(target, most);
 	int result = commit_span(span, target);
 	if (result != 0 && target > needed) {
 		target = needed;

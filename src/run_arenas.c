@@ -3,6 +3,7 @@
 
 #include "arena_count.h"
 #include "arena_whole.h"
+#include "huge.h"
 #include "os.h"
 #include "page_range.h"
 #include "region.h"
@@ -77,6 +78,7 @@ void run_free_arenas(page_index first, size_t pages, size_t arenas, bool moved)
 	if (moved) {
 		if (likely(first / ARENA_PAGES >= apart_below))
 			atomic_fetch_sub_explicit(&moved_runs, 1, memory_order_relaxed);
+		huge_forget(first / ARENA_PAGES, arenas);
 		int result = region_refresh(first / ARENA_PAGES, arenas);
 		if (unlikely(result == -EACCES))
 			return; /* not memory any more: nobody's from now on */

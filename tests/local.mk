@@ -36,6 +36,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_arena \
 	tests/unit/test_heap_bins \
 	tests/unit/test_decline \
+	tests/unit/test_huge \
 	tests/unit/test_bit_word \
 	tests/unit/test_compiler \
 	tests/unit/test_stack_depot \
@@ -201,6 +202,9 @@ tests_unit_test_arena_LDADD = $(INSIDE_LIBS)
 tests_unit_test_typed_idle_SOURCES = tests/unit/test_typed_idle.c tests/unit/typed_support.h
 tests_unit_test_typed_idle_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_typed_idle_LDADD = $(INSIDE_LIBS)
+tests_unit_test_huge_SOURCES = tests/unit/test_huge.c
+tests_unit_test_huge_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_huge_LDADD = $(INSIDE_LIBS)
 tests_unit_test_decline_SOURCES = tests/unit/test_decline.c
 tests_unit_test_decline_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_decline_LDADD = $(INSIDE_LIBS)
