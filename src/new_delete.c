@@ -91,6 +91,12 @@ STRATA_ENTRY void strata_delete_sized(void *block, size_t size)
 		fast_free_sized(block, size);
 }
 
+/* What aligned new gave out: a program's plain delete has no part in that, and is not asked for. */
+void strata_delete_sized_aligned(void *block, size_t size)
+{
+	fast_free_sized(block, size);
+}
+
 void strata_delete_array_sized(void *block, size_t size)
 {
 	if (unlikely(!is_own(operator_delete_array, strata_delete_array) || !is_own(operator_delete, strata_delete)))

@@ -15,6 +15,7 @@ STRATA_HIDDEN void strata_delete(void *block);
 STRATA_HIDDEN void strata_delete_array(void *block);
 STRATA_HIDDEN void strata_delete_sized(void *block, size_t size);
 STRATA_HIDDEN void strata_delete_array_sized(void *block, size_t size);
+STRATA_HIDDEN void strata_delete_sized_aligned(void *block, size_t size);
 
 /* In operators.cc: calls the new_handler until there is memory, or throws. */
 STRATA_HIDDEN void *strata_new_failed(size_t size);

@@ -41,7 +41,7 @@ __attribute__((visibility("hidden"))) void *strata_new(size_t size);
 __attribute__((visibility("hidden"))) void *strata_new_array(size_t size);
 __attribute__((visibility("hidden"))) void strata_delete(void *block) noexcept;
 __attribute__((visibility("hidden"))) void strata_delete_array(void *block) noexcept;
-__attribute__((visibility("hidden"))) void strata_delete_sized(void *block, size_t size) noexcept;
+__attribute__((visibility("hidden"))) void strata_delete_sized_aligned(void *block, size_t size) noexcept;
 __attribute__((visibility("hidden"))) void *strata_new_failed(size_t size);
 
 [[noreturn]] void abort();
@@ -379,12 +379,12 @@ STRATA_REPLACEABLE void operator delete[](void *block, std::align_val_t alignmen
 
 STRATA_REPLACEABLE void operator delete(void *block, size_t size, std::align_val_t alignment) noexcept
 {
-	is_delete_aligned_own() ? strata_delete_sized(block, size) : operator delete(block, alignment);
+	is_delete_aligned_own() ? strata_delete_sized_aligned(block, size) : operator delete(block, alignment);
 }
 
 STRATA_REPLACEABLE void operator delete[](void *block, size_t size, std::align_val_t alignment) noexcept
 {
-	is_delete_array_aligned_own() ? strata_delete_sized(block, size) : operator delete[](block, alignment);
+	is_delete_array_aligned_own() ? strata_delete_sized_aligned(block, size) : operator delete[](block, alignment);
 }
 
 STRATA_REPLACEABLE void operator delete(void *block, std::align_val_t alignment, const std::nothrow_t &) noexcept

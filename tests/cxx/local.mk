@@ -26,4 +26,5 @@ EXTRA_DIST += \
 	tests/cxx/late_host.c \
 	tests/cxx/late_plugin.cc \
 	tests/cxx/no_library.c \
-	tests/cxx/replaced.cc
+	tests/cxx/replaced.cc \
+	tests/cxx/replaced_some.cc

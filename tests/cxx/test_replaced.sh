@@ -9,3 +9,13 @@ $CXX $flags -o "$work/linked" "$sources/replaced.cc" "$library" -Wl,-rpath,"${li
 "$work/linked" || fail "linked"
 $CXX $flags -o "$work/preloaded" "$sources/replaced.cc"
 LD_PRELOAD=$library "$work/preloaded" || fail "preloaded"
+
+# Each of the eight that others are defined by alone, and with its partner. Sets as in the source.
+for set in 1 2 4 8 16 32 64 128 17 34 68 136; do
+	$CXX $flags -DREPLACED=$set -c -o "$work/some.o" "$sources/replaced_some.cc"
+	$CXX $flags -o "$work/linked" "$work/some.o" "$library" -Wl,-rpath,"${library%/*}"
+	"$work/linked" || fail "linked, set $set"
+	[ -e "$archive" ] || continue
+	$CXX $flags -o "$work/static" "$work/some.o" "$archive" $static_libs
+	"$work/static" || fail "libstrata.a, set $set"
+done
