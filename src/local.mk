@@ -107,6 +107,10 @@ src_libstrata_la_LINK = $(LIBTOOL) $(AM_V_lt) --tag=CC $(AM_LIBTOOLFLAGS) $(LIBT
 
 if HAVE_CXX
 src_libstrata_la_SOURCES += src/operators.cc src/new_delete.h src/new_delete.c
+# Compiled as it stands, whatever the user's flags say: gcc's link-time optimiser loses weak references that are made by an
+# assembler's directive, and takes what is only compared with for a second declaration. Behind the user's flags, so that it wins; by a
+# pattern, since automake would leave out its own rule for an object that is named here.
+src/%-operators.lo: override CXXFLAGS += -fno-lto
 endif
 
 # ---- For tests of the inside ----------------------------------------------------------------------------------------
