@@ -24,7 +24,7 @@ enum strata_domain {
 	STRATA_DOMAIN_MEM,   /* not objects: stacks, symbol tables, thread state. Aligned to 8 */
 	STRATA_DOMAIN_OBJ,   /* objects. Aligned to 8, and to 16 where the size, rounded up to 8, is a multiple of 16 */
 	STRATA_DOMAIN_BUF,   /* internal I/O and temporary buffers: as raw */
-	STRATA_DOMAIN_TYPED, /* objects of registered types: only read here; its calls are those of typed.h */
+	STRATA_DOMAIN_TYPED  /* objects of registered types: only read here; its calls are those of typed.h */
 };
 #define STRATA_DOMAIN_COUNT 5
 
@@ -44,24 +44,24 @@ const char *strata_domain_name(enum strata_domain domain);
 /* A block of at least size bytes. NULL and ENOMEM: size exceeds PTRDIFF_MAX, memory is refused, or the domain's hard
  * limit would be passed. */
 void *strata_domain_malloc(enum strata_domain domain, size_t size)
-    STRATA_ATTRIBUTE(malloc, warn_unused_result);
+    STRATA_ATTRIBUTE((malloc, warn_unused_result));
 
 /* count * size bytes, all zero; NULL and ENOMEM also when the product overflows. */
 void *strata_domain_calloc(enum strata_domain domain, size_t count, size_t size)
-    STRATA_ATTRIBUTE(malloc, warn_unused_result);
+    STRATA_ATTRIBUTE((malloc, warn_unused_result));
 
 /* Resizes block, moving it where needed; the contents up to the smaller size are kept. block NULL: as
  * strata_domain_malloc. size 0: as size 1, unlike realloc(3); the block is not freed (CPython: PyMem_Realloc). On
  * failure NULL and ENOMEM, and block stays as it was. One that shrinks may stay where it is, and is then aligned as
  * before. */
 void *strata_domain_realloc(enum strata_domain domain, void *block, size_t size)
-    STRATA_ATTRIBUTE(warn_unused_result);
+    STRATA_ATTRIBUTE((warn_unused_result));
 
 /* A block of size bytes aligned to alignment, a power of two (any other: NULL and EINVAL). strata_domain_realloc
  * keeps the contents, not the alignment. Through a table without aligned_alloc: by its malloc, with size rounded up
  * to a multiple of alignment, up to 16; NULL and ENOTSUP above. */
 void *strata_domain_aligned_alloc(enum strata_domain domain, size_t alignment, size_t size)
-    STRATA_ATTRIBUTE(malloc, alloc_align(2), warn_unused_result);
+    STRATA_ATTRIBUTE((malloc, alloc_align(2), warn_unused_result));
 
 /* Frees block, NULL is ignored. Leaves errno alone. */
 void strata_domain_free(enum strata_domain domain, void *block);

@@ -36,29 +36,29 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define STRATA_ATTRIBUTE(...) __attribute__((__VA_ARGS__))
+#define STRATA_ATTRIBUTE(list) __attribute__(list)
 #else
-#define STRATA_ATTRIBUTE(...)
+#define STRATA_ATTRIBUTE(list)
 #endif
 
 /* ---- Blocks ------------------------------------------------------------------------------------------------------- */
 
 /* A block of at least size bytes; size 0 gives a distinct block. NULL and errno ENOMEM when size exceeds PTRDIFF_MAX or
  * memory is refused (C17 7.22.3.4). */
-void *strata_malloc(size_t size) STRATA_ATTRIBUTE(malloc, warn_unused_result);
+void *strata_malloc(size_t size) STRATA_ATTRIBUTE((malloc, warn_unused_result));
 
 /* count * size bytes, all zero; NULL and ENOMEM also when the product overflows (C17 7.22.3.2). */
-void *strata_calloc(size_t count, size_t size) STRATA_ATTRIBUTE(malloc, warn_unused_result);
+void *strata_calloc(size_t count, size_t size) STRATA_ATTRIBUTE((malloc, warn_unused_result));
 
 /* Resizes block to size bytes, moving it where needed; the contents up to the smaller size are kept. block NULL: as
  * strata_malloc. size 0: frees block and returns NULL, as glibc's realloc. On failure NULL and ENOMEM, and block stays as
  * it was. */
-void *strata_realloc(void *block, size_t size) STRATA_ATTRIBUTE(warn_unused_result);
+void *strata_realloc(void *block, size_t size) STRATA_ATTRIBUTE((warn_unused_result));
 
 /* A block of size bytes aligned to alignment, a power of two. NULL and EINVAL for any other alignment, NULL and ENOMEM as
  * above, and above 4 GiB. Unlike C17's aligned_alloc, size need not be a multiple of alignment. */
 void *strata_aligned_alloc(size_t alignment, size_t size)
-    STRATA_ATTRIBUTE(malloc, alloc_align(1), warn_unused_result);
+    STRATA_ATTRIBUTE((malloc, alloc_align(1), warn_unused_result));
 
 /* Frees block; NULL is ignored. Leaves errno alone. */
 void strata_free(void *block);
@@ -75,7 +75,7 @@ size_t strata_usable_size(const void *block);
 
 /* What strata_malloc(size) would make usable: the size of the class, or whole pages; under check:1 the size itself. (A block that the heap
  * profile watches has more: whole pages.) 0 when the request would fail for its size alone. Signal-safe. */
-size_t strata_good_size(size_t size) STRATA_ATTRIBUTE(pure);
+size_t strata_good_size(size_t size) STRATA_ATTRIBUTE((pure));
 
 /* Allocates count blocks of size bytes into blocks[0 ... count-1]. Returns how many were had: fewer than count only when
  * memory is refused, with errno ENOMEM; those had are the caller's. */

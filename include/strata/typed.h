@@ -89,7 +89,7 @@ int strata_type_set_bounds(strata_type *type, size_t objects, size_t bytes);
 
 /* An object: constructed if it is new, as it was freed (and reset) if not. Without construct its contents are
  * indeterminate. NULL and errno ENOMEM, or what construct returned. At most 10 instructions when the list has one. */
-void *strata_type_alloc(strata_type *type) STRATA_ATTRIBUTE(warn_unused_result);
+void *strata_type_alloc(strata_type *type) STRATA_ATTRIBUTE((warn_unused_result));
 
 /* Frees an object of this type, which is not NULL. At most 10 instructions while the list has room. */
 void strata_type_free(strata_type *type, void *object);
@@ -105,7 +105,7 @@ void strata_type_free_batch(strata_type *type, void *const *objects, size_t coun
 
 /* A header and length items. NULL and errno ENOMEM (also for a length whose size is above PTRDIFF_MAX), or what construct
  * returned. At most 14 instructions when the list of this length has one. */
-void *strata_tuple_alloc(strata_type *type, size_t length) STRATA_ATTRIBUTE(warn_unused_result);
+void *strata_tuple_alloc(strata_type *type, size_t length) STRATA_ATTRIBUTE((warn_unused_result));
 
 /* Frees a tuple of this length, which is not NULL. */
 void strata_tuple_free(strata_type *type, void *tuple, size_t length);
@@ -115,7 +115,7 @@ void strata_tuple_free(strata_type *type, void *tuple, size_t length);
 /* A list whose buffer has room for at least items items: its pointer and capacity are set in the header, NULL and 0 when
  * items is 0 and no buffer was kept. Items are indeterminate. The program neither changes the two fields nor frees the
  * buffer. NULL and errno as above. */
-void *strata_list_alloc(strata_type *type, size_t items) STRATA_ATTRIBUTE(warn_unused_result);
+void *strata_list_alloc(strata_type *type, size_t items) STRATA_ATTRIBUTE((warn_unused_result));
 
 /* Makes room for at least items items, keeping those there; by half more than there was, rounded up to what a block holds
  * anyway (strata_good_size), so that appending one by one is linear. Never shrinks. The buffer may move. 0, or ENOMEM,
@@ -128,7 +128,7 @@ void strata_list_free(strata_type *type, void *list);
 /* ---- STRATA_DICT -------------------------------------------------------------------------------------------------- */
 
 /* A dict whose table has at least slots slots, a power of two, all bytes zero; pointer and capacity as for a list. */
-void *strata_dict_alloc(strata_type *type, size_t slots) STRATA_ATTRIBUTE(warn_unused_result);
+void *strata_dict_alloc(strata_type *type, size_t slots) STRATA_ATTRIBUTE((warn_unused_result));
 
 /* Gives the dict a zeroed table of at least slots slots (a power of two; it may be smaller than the former one), and the
  * former table, which may be NULL, to the caller, who moves its entries and then passes it to strata_dict_release.

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-# C++ operators and strata.hpp, with each C++ library that is found when the tests run.
+# C++ operators, the headers and strata.hpp, with each C++ library that is found when the tests run.
 
 if ENABLE_TESTS
 if HAVE_CXX
 TESTS += \
 	tests/cxx/test_libstdcxx.sh \
 	tests/cxx/test_libcxx.sh \
+	tests/cxx/test_headers.sh \
 	tests/cxx/test_containers.sh \
 	tests/cxx/test_late.sh \
 	tests/cxx/test_replaced.sh \
@@ -17,6 +18,7 @@ EXTRA_DIST += \
 	tests/cxx/build.sh \
 	tests/cxx/test_libstdcxx.sh \
 	tests/cxx/test_libcxx.sh \
+	tests/cxx/test_headers.sh \
 	tests/cxx/test_containers.sh \
 	tests/cxx/test_late.sh \
 	tests/cxx/test_replaced.sh \
