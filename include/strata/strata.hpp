@@ -135,17 +135,8 @@ class object_type {
 public:
 	/* The bounds of each thread's list as in strata_type_info, 0: the default. std::bad_alloc: no room for a type. */
 	explicit object_type(const char *name, std::size_t cache_objects = 0, std::size_t cache_bytes = 0)
+	    : type_(registered(name, cache_objects, cache_bytes))
 	{
-		strata_type_info info = {};
-		info.name = name;
-		info.shape = STRATA_FIXED;
-		info.size = sizeof(T);
-		info.alignment = alignof(T) < 8 ? 8 : alignof(T);
-		info.cache_objects = cache_objects;
-		info.cache_bytes = cache_bytes;
-		type_ = strata_type_register(&info, sizeof info);
-		if (type_ == nullptr)
-			detail::refuse();
 	}
 	object_type(const object_type &) = delete;
 	object_type &operator=(const object_type &) = delete;
@@ -160,6 +151,21 @@ public:
 
 private:
 	strata_type *type_;
+
+	static strata_type *registered(const char *name, std::size_t cache_objects, std::size_t cache_bytes)
+	{
+		strata_type_info info = {};
+		info.name = name;
+		info.shape = STRATA_FIXED;
+		info.size = sizeof(T);
+		info.alignment = alignof(T) < 8 ? 8 : alignof(T);
+		info.cache_objects = cache_objects;
+		info.cache_bytes = cache_bytes;
+		strata_type *type = strata_type_register(&info, sizeof info);
+		if (type == nullptr)
+			detail::refuse();
+		return type;
+	}
 };
 
 /* Destroys a T and frees it to its type. The T must be of that very type: there is no conversion to a base's pointer. */
@@ -253,6 +259,9 @@ public:
 	    : type_resource(type.get(), sizeof(T), alignof(T) < 8 ? 8 : alignof(T), upstream)
 	{
 	}
+	/* A copy is equal to the original; what is in use does not become another one. */
+	type_resource(const type_resource &) = default;
+	type_resource &operator=(const type_resource &) = delete;
 
 private:
 	strata_type *type_;

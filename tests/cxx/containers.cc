@@ -221,6 +221,7 @@ struct point {
 		++*count;
 	}
 	point(const point &) = delete;
+	point &operator=(const point &) = delete;
 	~point() { --*count; }
 };
 

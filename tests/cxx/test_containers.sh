@@ -4,7 +4,7 @@
 . "${top_srcdir:-.}/tests/cxx/build.sh"
 
 [ -e "$library" ] || skip "no shared library was built"
-flags="-std=c++17 -O1 -Wall -Wextra -Werror -pthread -I$top_srcdir/include"
+flags="-std=c++17 -O1 -Wall -Wextra -Wpedantic -Weffc++ -Werror -pthread -I$top_srcdir/include"
 tried=0
 
 # check_containers NAME LIBS COMPILER FLAGS...
