@@ -9,6 +9,7 @@ TESTS += \
 	tests/cxx/test_headers.sh \
 	tests/cxx/test_containers.sh \
 	tests/cxx/test_late.sh \
+	tests/cxx/test_lto.sh \
 	tests/cxx/test_replaced.sh \
 	tests/cxx/test_static.sh
 endif
@@ -21,6 +22,7 @@ EXTRA_DIST += \
 	tests/cxx/test_headers.sh \
 	tests/cxx/test_containers.sh \
 	tests/cxx/test_late.sh \
+	tests/cxx/test_lto.sh \
 	tests/cxx/test_replaced.sh \
 	tests/cxx/test_static.sh \
 	tests/cxx/containers.cc \
