@@ -101,9 +101,17 @@ int os_barrier_all(void);
 void os_wait(_Atomic uint32_t *word, uint32_t value, unsigned ms);
 void os_wake(_Atomic uint32_t *word);
 
-/* For a loop that waits until somebody has changed the word, but not for ever: likewise, for a ms, and true; false when it is later than
- * the deadline (os_clock_ms). Wants no os_wake. */
-bool os_wait_until(_Atomic uint32_t *word, uint32_t value, uint64_t deadline);
+/* For a loop that waits until somebody has changed the word, but not for ever: how much longer, by the clock, and by how often the word
+ * did not change for a ms. A clock may stand still: under a debugger, or for tests, where somebody else answers for it. */
+struct os_patience {
+	uint64_t deadline; /* os_clock_ms */
+	uint32_t rounds;
+};
+
+struct os_patience os_patience(uint32_t ms);
+
+/* As os_wait, for a ms, and true; false when that is used up. Wants no os_wake. */
+bool os_wait_patiently(_Atomic uint32_t *word, uint32_t value, struct os_patience *patience);
 
 /* To be called once before the next; may take the loader's lock. */
 void os_learn_system_code(void);

@@ -170,11 +170,19 @@ void os_wait(_Atomic uint32_t *word, uint32_t value, unsigned ms)
 	errno = saved_errno;
 }
 
-bool os_wait_until(_Atomic uint32_t *word, uint32_t value, uint64_t deadline)
+/* Signals may end a round early. */
+struct os_patience os_patience(uint32_t ms)
 {
-	if (os_clock_ms() >= deadline)
+	return (struct os_patience){ os_clock_ms() + ms, 2 * ms };
+}
+
+bool os_wait_patiently(_Atomic uint32_t *word, uint32_t value, struct os_patience *patience)
+{
+	if (patience->rounds == 0 || os_clock_ms() >= patience->deadline)
 		return false;
 	os_wait(word, value, 1);
+	if (atomic_load(word) == value)
+		patience->rounds--;
 	return true;
 }
 

@@ -287,6 +287,9 @@ int os_refresh(void *start, size_t size)
 /* Whoever moves something counts himself in and then looks whether he may; whoever sets a limit bars first and then looks whether anybody
  * is in. Sequentially consistent: one of the two sees the other. */
 static _Atomic uint32_t moving, barring;
+/* So many that move were waited for in vain: not again. Written by whoever has waited, lowered by whoever finds fewer, and set by the child
+ * of a fork; orders nothing. Too many let a limit come while something moves. */
+static _Atomic uint32_t held_up;
 /* A handler that interrupts either may set a limit, or fork: who is only about to count himself in or out waits, in vain, to the deadline,
  * and in the child, where there is nobody else, counts himself out of nothing. */
 static __thread uint32_t own_moving, own_barring;
@@ -315,12 +318,15 @@ static void end_move(void)
 
 void os_bar_moves(void)
 {
-	uint64_t deadline = os_clock_ms() + MOVE_MS_MOST;
+	struct os_patience patience = os_patience(MOVE_MS_MOST);
 	uint32_t now;
 	atomic_fetch_add(&barring, 1);
 	own_barring++;
-	while ((now = atomic_load(&moving)) != own_moving && os_wait_until(&moving, now, deadline))
-		;
+	if (atomic_load(&held_up) > atomic_load(&moving))
+		atomic_store(&held_up, atomic_load(&moving));
+	while ((now = atomic_load(&moving)) != own_moving && now > atomic_load(&held_up))
+		if (!os_wait_patiently(&moving, now, &patience))
+			atomic_store(&held_up, now);
 }
 
 void os_allow_moves(void)
@@ -333,6 +339,7 @@ void os_moves_after_fork_in_child(void)
 {
 	atomic_store(&moving, own_moving);
 	atomic_store(&barring, own_barring);
+	atomic_store(&held_up, 0);
 }
 
 /* The kernel unmaps the place to go to first: before it looks at the limits, and before 6.17 at whether what is to move is one mapping.

@@ -131,14 +131,14 @@ static _Atomic uint32_t held_up;
  * others wait, but not for ever. Whether it is there; if not, nobody is about to publish it but who was waited for in vain. */
 static bool comes_from_another(void)
 {
-	uint64_t deadline = os_clock_ms() + WAIT_MS_MOST;
+	struct os_patience patience = os_patience(WAIT_MS_MOST);
 	for (;;) {
 		uint32_t others = atomic_load(&reserving);
 		if (atomic_load(&reservation) != 0)
 			return true;
 		if (others <= own_reserving || others == atomic_load(&held_up))
 			return false;
-		if (!os_wait_until(&reserving, others, deadline))
+		if (!os_wait_patiently(&reserving, others, &patience))
 			atomic_store(&held_up, others);
 	}
 }

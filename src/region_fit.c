@@ -94,15 +94,25 @@ static void set_bound(struct extent extent)
 	atomic_store(&region_most.arenas, (uint32_t)(extent.chunks * CHUNK_ARENAS));
 }
 
+/* Whom one has waited for so long in vain, others do not wait for: he may be stopped for ever. */
 #define WAIT_MS_MOST 1000
+
+/* So many extend who were waited for in vain. Written by whoever fits, one at a time, and by the child of a fork; orders nothing. Too many,
+ * of whom some have gone on and others begun, leave the reservation as it is once more. */
+static _Atomic uint32_t extending_held_up;
 
 static bool nobody_extends(void)
 {
-	uint64_t deadline = os_clock_ms() + WAIT_MS_MOST;
-	uint32_t who;
-	while ((who = atomic_load(&region_most.extending)) != 0)
-		if (!os_wait_until(&region_most.extending, who, deadline))
+	struct os_patience patience = os_patience(WAIT_MS_MOST);
+	uint32_t who = atomic_load(&region_most.extending);
+	if (atomic_load(&extending_held_up) > who)
+		atomic_store(&extending_held_up, who);
+	for (; who != 0; who = atomic_load(&region_most.extending)) {
+		if (who <= atomic_load(&extending_held_up))
 			return false;
+		if (!os_wait_patiently(&region_most.extending, who, &patience))
+			atomic_store(&extending_held_up, who);
+	}
 	return true;
 }
 
@@ -191,6 +201,27 @@ static void fit(size_t limit)
 #define FORKS 0x3fffffffu /* so many are under way */
 static _Atomic uint32_t state;
 
+/* Whoever fits was waited for in vain, and so many of those that fork: not again. Written by whoever has waited; the one is cleared by
+ * whoever ends to fit, the other lowered by whoever ends to fork; and both by the child of a fork. They order nothing: too little costs one
+ * wait more, too much is a wait in vain that is none. */
+static _Atomic bool fitting_held_up;
+static _Atomic uint32_t forks_held_up;
+
+static bool is_worth_waiting(uint32_t now)
+{
+	if ((now & FITS) != 0)
+		return !atomic_load(&fitting_held_up);
+	return (now & FORKS) > atomic_load(&forks_held_up);
+}
+
+static void waited_in_vain(uint32_t now)
+{
+	if ((now & FITS) != 0)
+		atomic_store(&fitting_held_up, true);
+	else
+		atomic_store(&forks_held_up, now & FORKS);
+}
+
 /* Whether it is this thread that fits: a signal handler that has interrupted it sets no limit and forks without waiting. */
 static __thread bool own_fitting;
 
@@ -208,6 +239,7 @@ static bool may_begin(uint32_t *now)
 static bool may_end(void)
 {
 	uint32_t was = atomic_load(&state);
+	atomic_store(&fitting_held_up, false);
 	while (!atomic_compare_exchange_weak(&state, &was, was == (FITS | WISH) ? FITS : was & ~FITS))
 		;
 	return was != (FITS | WISH);
@@ -215,11 +247,16 @@ static bool may_end(void)
 
 static bool may_begin_soon(void)
 {
-	uint64_t deadline = os_clock_ms() + WAIT_MS_MOST;
+	struct os_patience patience = os_patience(WAIT_MS_MOST);
 	uint32_t now;
-	while (!may_begin(&now))
-		if (own_fitting || !os_wait_until(&state, now, deadline))
+	while (!may_begin(&now)) {
+		if (own_fitting || !is_worth_waiting(now))
 			return false;
+		if (!os_wait_patiently(&state, now, &patience)) {
+			waited_in_vain(now);
+			return false;
+		}
+	}
 	return true;
 }
 
@@ -249,15 +286,19 @@ void region_fit_to_limit(void)
 
 void region_fit_before_fork(void)
 {
-	uint64_t deadline = os_clock_ms() + WAIT_MS_MOST;
+	struct os_patience patience = os_patience(WAIT_MS_MOST);
 	uint32_t now = atomic_fetch_add(&state, 1) + 1;
-	while ((now & FITS) != 0 && !own_fitting && os_wait_until(&state, now, deadline))
-		now = atomic_load(&state);
+	for (; (now & FITS) != 0 && !own_fitting && is_worth_waiting(now); now = atomic_load(&state))
+		if (!os_wait_patiently(&state, now, &patience))
+			waited_in_vain(now);
 }
 
 void region_fit_after_fork_in_parent(void)
 {
-	if (atomic_fetch_sub(&state, 1) - 1 == WISH)
+	uint32_t now = atomic_fetch_sub(&state, 1) - 1;
+	if (atomic_load(&forks_held_up) > (now & FORKS))
+		atomic_store(&forks_held_up, now & FORKS);
+	if (now == WISH)
 		region_fit_to_limit();
 }
 
@@ -282,6 +323,9 @@ void region_fit_after_fork_in_child(void)
 	uint32_t was = atomic_load(&state);
 	own_fitting = own_fitting && (was & FITS) != 0;
 	atomic_store(&state, own_fitting ? was & (FITS | WISH) : 0);
+	atomic_store(&fitting_held_up, false);
+	atomic_store(&forks_held_up, 0);
+	atomic_store(&extending_held_up, 0);
 	if (own_fitting)
 		return;
 	if ((was & FITS) != 0)

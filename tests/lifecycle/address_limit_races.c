@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include <strata/strata.h>
 
@@ -114,6 +115,8 @@ static __thread enum point hold_at;
 static __thread bool has_set;
 static sem_t held, may_go;
 static __thread bool lets_go; /* the other, as soon as it has to wait itself */
+static __thread volatile unsigned waits; /* libc says of its own functions that they call none of these */
+static bool clock_stands;
 
 static void hold(enum point here)
 {
@@ -141,6 +144,7 @@ long syscall(long number, ...)
 	sets = number == SYS_prlimit64 && argument[2] != 0;
 	if (sets)
 		hold(BEFORE_THE_LIMIT);
+	waits += number == SYS_futex;
 	if (number == SYS_futex && lets_go)
 		check(sem_post(&may_go) == 0);
 	result = next(number, argument[0], argument[1], argument[2], argument[3], argument[4], argument[5]);
@@ -164,6 +168,14 @@ int munmap(void *start, size_t size)
 	if (size > 16 * MIB)
 		hold(IN_ITS_FIT);
 	return (int)syscall(SYS_munmap, start, size);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+	if (!clock_stands)
+		return (int)syscall(SYS_clock_gettime, (long)clock, now);
+	*now = (struct timespec){.tv_sec = 1000};
+	return 0;
 }
 
 struct setter {
@@ -268,6 +280,36 @@ static void a_child_makes_good(void)
 	check(address_space() < LIMIT);
 	check_that_a_child_has_all();
 	end_to_set(&one);
+}
+
+/* It stands for ever: only the first who comes waits for it. So until it goes on: then another is waited for again. Where the clock stands
+ * as well, the first waits no longer than that. */
+static void who_stands_is_waited_for_once(void)
+{
+	struct setter one = {.point = IN_ITS_FIT, .limit = LIMIT};
+
+	alarm(100);
+	for (int round = 0; round < 2; round++) {
+		clock_stands = round == 1;
+		begin_to_set(&one);
+		waits = 0;
+		set_limit(2 * LIMIT);
+		check(waits > 0);
+		waits = 0;
+		for (int i = 0; i < 3; i++) {
+			pid_t child = fork();
+
+			check(child >= 0);
+			if (child == 0)
+				_exit(0);
+			wait_for(child);
+			set_limit((rlim_t)(2 + i) * LIMIT);
+		}
+		check(waits == 0);
+		end_to_set(&one);
+		set_limit(RLIM_INFINITY);
+	}
+	check(address_space() > 100 * LIMIT);
 }
 
 /* ---- Interrupted ------------------------------------------------------------------------------------------------------ */
@@ -487,6 +529,7 @@ static const struct {
 	{"an_older_limit_gives_way", an_older_limit_gives_way},
 	{"each_has_its_turn", each_has_its_turn},
 	{"a_wish_is_fulfilled", a_wish_is_fulfilled},
+	{"who_stands_is_waited_for_once", who_stands_is_waited_for_once},
 	{"a_child_makes_good", a_child_makes_good},
 	{"a_fork_in_the_middle", a_fork_in_the_middle},
 	{"all_comes_back", all_comes_back},
