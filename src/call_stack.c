@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <execinfo.h>
-#include <sched.h>
 
 /*
  * Looking takes locks of the loader's (in a static program each time, else the first time, which loads a library and so may
@@ -19,7 +18,7 @@ static __thread bool looking;
 static STRATA_READ_MOSTLY _Atomic bool allowed;
 /* Counted by whoever looks, and by whoever forks, around it, each before he reads the other; both sequentially consistent, as the rule
  * above needs. Set to 0 in a child. */
-static _Atomic unsigned lookers;
+static _Atomic uint32_t lookers;
 static _Atomic unsigned forks;
 /* Of the lookers those that were waited for in vain: by whoever forks. Too many let a fork wait for fewer, whose child then does without
  * stacks; as many as there are lookers at most, once another forks. */
@@ -30,29 +29,24 @@ static __thread bool disturbed;
 
 #define WAIT_MS_MOST 20u
 
-static unsigned others_that_look(void)
+static unsigned others_among(unsigned count)
 {
-	unsigned count = atomic_load(&lookers);
 	unsigned known = atomic_load(&gone) + looking;
 	return count > known ? count - known : 0;
 }
 
 void call_stack_before_fork(void)
 {
-	uint64_t begun = 0;
 	atomic_fetch_add(&forks, 1);
 	unsigned now_looking = atomic_load(&lookers);
 	if (atomic_load(&gone) > now_looking)
 		atomic_store(&gone, now_looking);
-	while (others_that_look() > 0) {
-		uint64_t now = os_clock_ms();
-		if (begun == 0)
-			begun = now;
-		if (now - begun > WAIT_MS_MOST)
-			break;
-		sched_yield();
+	if (others_among(now_looking) > 0) {
+		struct os_patience patience = os_patience(WAIT_MS_MOST);
+		while (others_among(now_looking) > 0 && os_wait_patiently(&lookers, now_looking, &patience))
+			now_looking = atomic_load(&lookers);
 	}
-	unsigned left = others_that_look();
+	unsigned left = others_among(now_looking);
 	disturbed = looking || left > 0 || atomic_load(&gone) > 0;
 	atomic_fetch_add(&gone, left);
 }

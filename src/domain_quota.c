@@ -3,12 +3,12 @@
 #include "domain_quota.h"
 
 #include "domain_count.h"
+#include "os.h"
 
 #include <strata/domain.h>
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 
 /*
  * No read section of RCU guards the callback: it is called on the way of the built-in table. Whoever calls back, or reads the
@@ -22,7 +22,7 @@ static struct quota {
 	_Atomic unsigned current; /* written by setters */
 	/* Threads that use the current version, written by each of them. Sequentially consistent, as current: either the setter
 	 * sees the user counted, or the user sees the new quota. */
-	_Atomic unsigned inside;
+	_Atomic uint32_t inside;
 } quotas[DOMAINS];
 
 static pthread_mutex_t setting = PTHREAD_MUTEX_INITIALIZER;
@@ -84,8 +84,9 @@ STRATA_PUBLIC int strata_domain_set_quota(enum strata_domain domain, const struc
 	of->versions[next] = *quota;
 	atomic_store(&of->current, next);
 	count_set_limits(domain, quota->soft_bytes, quota->hard_bytes);
-	while (atomic_load(&of->inside) != 0)
-		sched_yield();
+	/* Asleep: a yield leaves the processor to none who ranks below, as whoever is inside may. */
+	for (uint32_t users; (users = atomic_load(&of->inside)) != 0;)
+		os_wait(&of->inside, users, 1);
 	pthread_mutex_unlock(&setting);
 	return 0;
 }

@@ -5,10 +5,10 @@
 #include "domain_builtin.h"
 #include "domain_debug.h"
 #include "options.h"
+#include "os.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <urcu-bp.h>
 
 /*
@@ -92,7 +92,7 @@ void table_leave(void)
  * them keeps setters from beginning: either it sees that liburcu is in use, or the setter sees it. */
 static _Atomic bool in_use;    /* written by setters, before they look for forks; read by whoever forks */
 static _Atomic bool all_know;  /* written by setters, after no fork was left that did not see in_use; read by setters */
-static _Atomic unsigned forks; /* written by whoever forks, before he looks at in_use; read by setters */
+static _Atomic uint32_t forks; /* written by whoever forks, before he looks at in_use; read by setters */
 static __thread bool forking;  /* this thread is in between its fork's handlers: a setter would wait for it */
 static __thread bool held;     /* this thread's fork has called urcu_bp_before_fork */
 
@@ -101,8 +101,9 @@ static void begin_use(void)
 	if (atomic_load(&all_know))
 		return;
 	atomic_store(&in_use, true);
-	while (atomic_load(&forks) != 0)
-		sched_yield();
+	/* Asleep: a yield leaves the processor to none who ranks below, as whoever forks may. */
+	for (uint32_t count; (count = atomic_load(&forks)) != 0;)
+		os_wait(&forks, count, 1);
 	atomic_store(&all_know, true);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The operating system, as strata needs it. os_memory.c, os_linux.c and os_copy.c have the system calls, but for: sched_yield where the
- * control plane, or a fork, waits; the clock of the background thread's timed wait; sigaction for the profile's signal; the write of an
- * exception's message; and the one that stands for libc's setrlimit. os_code.c asks the loader. Functions that can fail return 0 or -errno,
- * or NULL where they return memory; none sets errno, none allocates.
+ * The operating system, as strata needs it. os_memory.c, os_linux.c and os_copy.c have the system calls, but for: the clock of the
+ * background thread's timed wait; sigaction for the profile's signal; the write of an exception's message; and the one that stands for
+ * libc's setrlimit. os_code.c asks the loader. Functions that can fail return 0 or -errno, or NULL where they return memory; none sets
+ * errno, none allocates.
  */
 #ifndef STRATA_OS_H
 #define STRATA_OS_H

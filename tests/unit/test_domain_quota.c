@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "domain_support.h"
 
@@ -299,6 +300,43 @@ static void the_setter_waits_for_the_callback(void **state)
 	pthread_join(thread, NULL);
 }
 
+/* Who waits for it leaves the processor to whoever is in it, of whatever rank the two are. */
+static uint64_t clock_of(clockid_t clock)
+{
+	struct timespec time;
+
+	clock_gettime(clock, &time);
+	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static void sleeps(void *ctx, enum strata_domain domain, uint64_t live_bytes)
+{
+	const struct timespec while_long = {.tv_nsec = 300000000};
+
+	(void)ctx, (void)domain, (void)live_bytes;
+	pthread_barrier_wait(&inside);
+	nanosleep(&while_long, NULL);
+}
+
+static void the_setter_sleeps_meanwhile(void **state)
+{
+	struct strata_domain_quota quota = {.soft_bytes = read_stats(BUF).live_bytes + 1000, .over = sleeps};
+	pthread_t thread;
+	uint64_t begun, worked;
+
+	(void)state;
+	pthread_barrier_init(&inside, NULL, 2);
+	assert_int_equal(strata_domain_set_quota(BUF, &quota), 0);
+	assert_int_equal(pthread_create(&thread, NULL, passes_the_limit, NULL), 0);
+	pthread_barrier_wait(&inside);
+	begun = clock_of(CLOCK_MONOTONIC);
+	worked = clock_of(CLOCK_THREAD_CPUTIME_ID);
+	assert_int_equal(strata_domain_set_quota(BUF, NULL), 0);
+	worked = clock_of(CLOCK_THREAD_CPUTIME_ID) - worked;
+	assert_true(worked < (clock_of(CLOCK_MONOTONIC) - begun) / 3);
+	pthread_join(thread, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +348,7 @@ int main(void)
 		cmocka_unit_test(a_limit_below_what_is_live_is_told_by_allocations),
 		cmocka_unit_test(blocks_that_shrink_call_nobody),
 		cmocka_unit_test(the_setter_waits_for_the_callback),
+		cmocka_unit_test(the_setter_sleeps_meanwhile),
 	};
 
 	return cmocka_run_group_tests_name("domain quotas", tests, NULL, NULL);
