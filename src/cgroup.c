@@ -192,11 +192,16 @@ static void find_group(struct group *group)
 
 /* ---- The files ------------------------------------------------------------------------------------------------------ */
 
-/* False: the file cannot be read. */
-static bool each_line(const struct path *directory, const char *name, bool (*line)(const char *, void *), void *context)
+/* False: the file cannot be read. The file's name stands behind the directory's meanwhile: a copy would be most of the stack that a call
+ * of malloc takes. */
+static bool each_line(struct path *directory, const char *name, bool (*line)(const char *, void *), void *context)
 {
-	struct path path = *directory;
-	return append(&path, "/", 1) && append(&path, name, strlen(name)) && os_each_line(path.text, line, context) == 0;
+	size_t length = directory->length;
+	bool is_read = append(directory, "/", 1) && append(directory, name, strlen(name)) &&
+		       os_each_line(directory->text, line, context) == 0;
+	directory->length = length;
+	directory->text[length] = '\0';
+	return is_read;
 }
 
 static bool read_bytes(const char *line, void *context)
@@ -259,7 +264,7 @@ static bool read_quota(const char *line, void *context)
 
 /* memory.stat makes the kernel sum up over its processors: only where it matters. A group that is less full than that has a
  * quarter of its limit left, page cache and all. */
-static size_t in_use(const struct path *directory, size_t limit)
+static size_t in_use(struct path *directory, size_t limit)
 {
 	size_t current = 0;
 	size_t inactive_file = 0;
@@ -270,7 +275,7 @@ static size_t in_use(const struct path *directory, size_t limit)
 }
 
 /* False: it has no memory.max. */
-static bool look_at_level(const struct path *directory, void *context)
+static bool look_at_level(struct path *directory, void *context)
 {
 	struct cgroup_use *least = context;
 	size_t max = SIZE_MAX;
@@ -287,19 +292,19 @@ static bool look_at_level(const struct path *directory, void *context)
 	return true;
 }
 
-static bool look_at_quota(const struct path *directory, void *context)
+static bool look_at_quota(struct path *directory, void *context)
 {
 	return each_line(directory, "cpu.max", read_quota, context);
 }
 
-/* Upward by "..", which the kernel resolves: a path that was given may hold symbolic links. */
-static void look_upward(const struct group *group, bool (*look_at)(const struct path *, void *), void *context)
+/* Upward by "..", which the kernel resolves: a path that was given may hold symbolic links. The group's directory goes along. */
+static void look_upward(struct group *group, bool (*look_at)(struct path *, void *), void *context)
 {
-	struct path directory = group->directory;
+	struct path *directory = &group->directory;
 	for (unsigned level = 0; level < group->levels && level < LEVELS_MOST; level++) {
-		if (!look_at(&directory, context) && !group->gaps)
+		if (!look_at(directory, context) && !group->gaps)
 			break;
-		if (!append(&directory, "/..", 3))
+		if (!append(directory, "/..", 3))
 			break;
 	}
 }

@@ -188,12 +188,12 @@ void claim_add(struct claim_batch *batch, struct heap *heap)
 		heap_unlock_other(heap);
 }
 
-/* What the scavenger saw of one bin. */
+/* What the scavenger saw of one bin. Small: a round of them lies on the stack of whoever called malloc. */
 struct sight {
-	struct heap *heap;
 	void **top;
 	int32_t credit;
-	unsigned class;
+	uint32_t heap : 24; /* its number; the tag leaves it no more bits */
+	uint32_t class : 8;
 };
 #define SIGHTS 64u /* bins of a round: a membarrier serves all */
 
@@ -206,17 +206,18 @@ static struct sight look_at(struct heap *heap, unsigned class)
 {
 	const struct bin *bin = &heap->bins[class];
 	/* Acquire: the slots up to it. The membarriers order them; ThreadSanitizer knows none, and takes owner_publish for the partner. */
-	return (struct sight){ heap, __atomic_load_n(&bin->top, __ATOMIC_ACQUIRE), others_read(bin->credit), class };
+	void **top = __atomic_load_n(&bin->top, __ATOMIC_ACQUIRE);
+	return (struct sight){ top, others_read(bin->credit), heap->number & 0xffffff, class & 0xff };
 }
 
 static int32_t count_of(const struct sight *sight)
 {
-	return sight->heap->bins[sight->class].limit - sight->credit;
+	return heap_at(sight->heap)->bins[sight->class].limit - sight->credit;
 }
 
 static void mark_slots(const struct sight *sight)
 {
-	void **bottom = slots_bottom(sight->heap, sight->class);
+	void **bottom = slots_bottom(heap_at(sight->heap), sight->class);
 	for (void **slot = sight->top; slot > bottom; slot--) {
 		void *block = others_read(*slot);
 		if (block == NULL)
@@ -236,8 +237,9 @@ static void take_slots(const struct sight *sight)
 {
 	void *blocks[TAKE_BATCH];
 	unsigned count = 0;
-	void **bottom = slots_bottom(sight->heap, sight->class);
-	void **top = look_at(sight->heap, sight->class).top;
+	struct heap *heap = heap_at(sight->heap);
+	void **bottom = slots_bottom(heap, sight->class);
+	void **top = look_at(heap, sight->class).top;
 	for (void **slot = top < sight->top ? top : sight->top; slot > bottom; slot--) {
 		void *block = others_read(*slot);
 		if (block == NULL)
@@ -247,11 +249,11 @@ static void take_slots(const struct sight *sight)
 		owner_set(*slot, NULL);
 		blocks[count++] = unmarked(block);
 		if (count == TAKE_BATCH) {
-			home(sight->heap, sight->class, blocks, count);
+			home(heap, sight->class, blocks, count);
 			count = 0;
 		}
 	}
-	home(sight->heap, sight->class, blocks, count);
+	home(heap, sight->class, blocks, count);
 }
 
 /* Bins that hold something, as many as a round and the budget have room for, one at least. From that heap and class on. */
