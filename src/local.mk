@@ -101,9 +101,10 @@ src_libstrata_la_LDFLAGS = \
 	$(STRATA_HARDEN_LDFLAGS) $(STRATA_SMALL_LDFLAGS)
 src_libstrata_la_LIBADD = $(URCU_LIBS)
 src_libstrata_la_DEPENDENCIES = $(top_srcdir)/src/libstrata.map
-# Linked by the C compiler although one source is C++, so that libstdc++ is not pulled into C programs.
+# Linked by the C compiler although one source is C++, so that libstdc++ is not pulled into C programs. Behind the user's flags: calls of
+# operators that a program may replace are not bound to ours by -Bsymbolic-functions, which some distributions link everything with.
 src_libstrata_la_LINK = $(LIBTOOL) $(AM_V_lt) --tag=CC $(AM_LIBTOOLFLAGS) $(LIBTOOLFLAGS) --mode=link \
-	$(CCLD) $(AM_CFLAGS) $(CFLAGS) $(STRATA_LTO_CFLAGS) $(src_libstrata_la_LDFLAGS) $(LDFLAGS) -o $@
+	$(CCLD) $(AM_CFLAGS) $(CFLAGS) $(STRATA_LTO_CFLAGS) $(src_libstrata_la_LDFLAGS) $(LDFLAGS) $(STRATA_UNBOUND_LDFLAGS) -o $@
 
 if HAVE_CXX
 src_libstrata_la_SOURCES += src/operators.cc src/new_delete.h src/new_delete.c
