@@ -67,7 +67,7 @@ static int claim_range(arena_index first, size_t count)
 	}
 	walk_untagged(first * ARENA_PAGES, count * ARENA_PAGES);
 	arena_count_claim_whole(first, count);
-	if (count >= HUGE_ARENAS)
+	if (count > 1)
 		huge_refuse(first, count);
 	if (unlikely(numa_nodes() > 1))
 		bring_near(first, count);

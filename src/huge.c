@@ -7,8 +7,9 @@
 #include "os.h"
 #include "region.h"
 
-/* From so many pages in use, or free and costing memory, on: what a huge page has too much, until it is filled, is less than a sixteenth. */
-#define HUGE_FROM_PAGES (((size_t)32 << 20) / PAGE_SIZE)
+/* From so many pages in use, or free and costing memory, on: what a huge page has too much, until it is filled, is less than a fiftieth,
+ * which is what the heap's own records may take as well. */
+#define HUGE_FROM_PAGES (((size_t)96 << 20) / PAGE_SIZE)
 
 /* Each row of huge groups without a gap is a mapping of its own to the kernel, and so is each gap; a process has 65530. A hint: written by
  * whoever makes a group huge, or no longer so; relaxed. */
@@ -131,11 +132,22 @@ int huge_purge(void *start, size_t size, bool lazily)
 	return os_purge(start, size, lazily);
 }
 
+/* Nobody else uses an arena of the group, and what it has beside the caller's costs no memory. */
+static bool is_free_but_for(arena_index group, arena_index first, size_t count)
+{
+	for (arena_index index = group; index < group + HUGE_ARENAS; index++)
+		if ((index < first || index >= first + count) &&
+		    ((atomic_load_explicit(&chunk_of(index)->used, memory_order_relaxed) & arena_bit(index)) != 0 ||
+		     arena_dirty_pages(index) != 0))
+			return false;
+	return true;
+}
+
 void huge_refuse(arena_index first, size_t count)
 {
-	for (size_t group = round_up(first, HUGE_ARENAS); group + HUGE_ARENAS <= first + count; group += HUGE_ARENAS)
-		if (unlikely(is_huge((arena_index)group)))
-			make_small((arena_index)group);
+	for (arena_index group = first_of_group(first); group < first + count; group += HUGE_ARENAS)
+		if (unlikely(is_huge(group)) && is_free_but_for(group, first, count))
+			make_small(group);
 }
 
 void huge_forget(arena_index first, size_t count)

@@ -21,7 +21,8 @@ void huge_welcome(arena_index index);
 /* os_purge, for memory of arenas: the caller has claimed the pages. */
 int huge_purge(void *start, size_t size, bool lazily);
 
-/* The caller has claimed the arenas, for a run: what it covers wholly is not to be huge. What is in memory stays. */
+/* The caller has claimed the arenas, for a run: what it covers wholly is not to be huge, nor what it begins or ends in, unless others are
+ * there already. What is in memory stays. */
 void huge_refuse(arena_index first, size_t count);
 
 /* The arenas are about to be mapped anew. */
