@@ -270,13 +270,13 @@ bool bin_limit_overflow(struct heap *heap, unsigned class)
 	return false;
 }
 
-/* Up to a page's worth also for whoever only takes. */
+/* Up to a page's worth also for whoever only takes: not the first time, since a thread that wants one block needs no page of slots. */
 void bin_limit_refill(struct heap *heap, unsigned class)
 {
 	size_t page_worth = PAGE_SIZE / size_classes[class].size;
 	if (class_set_remove(&heap->overflowed, class))
 		double_up_to(heap, class, bin_bytes(class));
-	else if ((size_t)heap->bins[class].limit < page_worth)
+	else if ((size_t)heap->bins[class].limit < page_worth && class_set_has(&heap->used_bins, class))
 		double_up_to(heap, class, PAGE_SIZE);
 }
 

@@ -10,9 +10,8 @@
 /* ---- Behind the heap's record --------------------------------------------------------------------------------------- */
 
 /* Slots by class, the bottom among them: for a page's worth of blocks, and for so many as make pages of slots worth while. In the order
- * in which programs need memory for them: malloc's classes come first. */
-static const unsigned smallest_slots[] = { 64, 256, 128, 96 }; /* 8, 16, 32, 48 bytes */
-#define SMALLEST_SUM (64 + 256 + 128 + 96)
+ * in which programs need memory for them: malloc's classes come first. None lies in two pages: a thread that uses one size has one. */
+#define SMALLEST_SUM (512u + 64u)
 #define SMALL_FIRST 4u    /* in units of 16 bytes, as the next two */
 #define OBJECT_FIRST 16u
 #define OBJECT_END 33u
@@ -22,7 +21,8 @@ static const unsigned smallest_slots[] = { 64, 256, 128, 96 }; /* 8, 16, 32, 48 
 #define ODD_SLOTS 32u     /* 24, 40 ... 504: the native API's alone */
 #define OBJECTS_AT (SMALLEST_SUM + (OBJECT_FIRST - SMALL_FIRST) * SMALL_SLOTS)
 #define MEDIUM_AT (OBJECTS_AT + (OBJECT_END - OBJECT_FIRST) * OBJECT_SLOTS)
-#define ODD_AT (MEDIUM_AT + (CLASS_COUNT - 1 - OBJECT_CLASSES) * MEDIUM_SLOTS)
+#define MEDIUM_END (MEDIUM_AT + (CLASS_COUNT - 1 - OBJECT_CLASSES) * MEDIUM_SLOTS)
+#define ODD_AT ((MEDIUM_END + ODD_SLOTS - 1) / ODD_SLOTS * ODD_SLOTS)
 #define NOBODYS_AT (ODD_AT + (OBJECT_CLASSES / 2 - 1) * ODD_SLOTS)
 _Static_assert((NOBODYS_AT + 1) * sizeof(void *) <= SLOT_PAGES * PAGE_SIZE, "all have room");
 
@@ -30,16 +30,15 @@ struct place {
 	unsigned first, count;
 };
 
+static const struct place smallest[] = { { 512, 64 }, { 0, 256 }, { 256, 128 }, { 384, 96 } }; /* 8, 16, 32, 48 bytes */
+
 static struct place place_of_sixteens(unsigned sixteens)
 {
 	if (sixteens >= OBJECT_FIRST)
 		return (struct place){ OBJECTS_AT + (sixteens - OBJECT_FIRST) * OBJECT_SLOTS, OBJECT_SLOTS };
 	if (sixteens >= SMALL_FIRST)
 		return (struct place){ SMALLEST_SUM + (sixteens - SMALL_FIRST) * SMALL_SLOTS, SMALL_SLOTS };
-	unsigned first = 0;
-	for (unsigned i = 0; i < sixteens; i++)
-		first += smallest_slots[i];
-	return (struct place){ first, smallest_slots[sixteens] };
+	return smallest[sixteens];
 }
 
 static struct place place_of(unsigned class)

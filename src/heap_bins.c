@@ -211,8 +211,8 @@ int heap_allocate(struct heap *heap, unsigned class, void **block)
 	owner_add(heap->slow_calls, 1);
 	if (unlikely(!heap_try_lock_own(heap)))
 		return -EBUSY;
-	class_set_add(&heap->used_bins, class);
 	int result = take_block(heap, class, block);
+	class_set_add(&heap->used_bins, class);
 	bin_limit_lower(heap, class);
 	fall_with_heap(heap);
 	walk_bin(heap, class);
