@@ -26,11 +26,6 @@ static uint8_t group_bit(arena_index index)
 	return (uint8_t)(1u << (index % CHUNK_ARENAS / HUGE_ARENAS));
 }
 
-static uint64_t group_arenas(arena_index index)
-{
-	return bits_below(HUGE_ARENAS) << (first_of_group(index) % CHUNK_ARENAS);
-}
-
 static bool is_huge(arena_index index)
 {
 	return index < region_arenas() && (atomic_load_explicit(&chunk_of(index)->huge, memory_order_relaxed) & group_bit(index)) != 0;
@@ -41,24 +36,28 @@ static unsigned huge_neighbours(arena_index first)
 	return (first >= HUGE_ARENAS && is_huge(first - HUGE_ARENAS)) + is_huge(first + HUGE_ARENAS);
 }
 
-/* ---- A group becomes huge, and small ------------------------------------------------------------------------------------------ */
+/* ---- A group becomes huge, and small -------------------------------------------------------------------------------- */
 
 static bool is_policy(void)
 {
 	return options()->huge == HUGE_BY_SIZE && !arena_is_limited() && os_page_size() == PAGE_SIZE;
 }
 
-/* Nobody else has an arena of the group, and none of them may cost memory. Another who takes one just now finds it huge, or not: both are
- * right. */
+/* Nobody else uses an arena of the group, and what it has beside the caller's costs no memory. Another who takes one just now finds the group
+ * huge, or not: both are right. */
+static bool is_free_but_for(arena_index group, arena_index first, size_t count)
+{
+	for (arena_index index = group; index < group + HUGE_ARENAS; index++)
+		if ((index < first || index >= first + count) &&
+		    ((atomic_load_explicit(&chunk_of(index)->used, memory_order_relaxed) & arena_bit(index)) != 0 ||
+		     arena_dirty_pages(index) != 0))
+			return false;
+	return true;
+}
+
 static bool is_untouched_but_for(arena_index index)
 {
-	struct chunk *chunk = chunk_of(index);
-	if ((atomic_load_explicit(&chunk->used, memory_order_relaxed) & group_arenas(index)) != arena_bit(index))
-		return false;
-	uint64_t dirty = 0;
-	for (arena_index each = first_of_group(index); each < first_of_group(index) + HUGE_ARENAS; each++)
-		dirty |= arena_dirty_pages(each);
-	return dirty == 0;
+	return arena_dirty_pages(index) == 0 && is_free_but_for(first_of_group(index), index, 1);
 }
 
 /* The bit after the advice: whoever sees it has something to take back. */
@@ -73,6 +72,7 @@ static void make_huge(arena_index first)
 	atomic_fetch_or(&chunk_of(first)->huge, group_bit(first));
 }
 
+/* With as many rows as there may be the advice stays where taking it back would make one more. */
 static void make_small(arena_index first)
 {
 	uint8_t bit = group_bit(first);
@@ -130,17 +130,6 @@ int huge_purge(void *start, size_t size, bool lazily)
 		os_split_huge(part, (size_t)(size_min((uintptr_t)end, (uintptr_t)group + HUGE_SIZE) - (uintptr_t)part));
 	}
 	return os_purge(start, size, lazily);
-}
-
-/* Nobody else uses an arena of the group, and what it has beside the caller's costs no memory. */
-static bool is_free_but_for(arena_index group, arena_index first, size_t count)
-{
-	for (arena_index index = group; index < group + HUGE_ARENAS; index++)
-		if ((index < first || index >= first + count) &&
-		    ((atomic_load_explicit(&chunk_of(index)->used, memory_order_relaxed) & arena_bit(index)) != 0 ||
-		     arena_dirty_pages(index) != 0))
-			return false;
-	return true;
 }
 
 void huge_refuse(arena_index first, size_t count)

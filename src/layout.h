@@ -142,8 +142,9 @@ _Static_assert(sizeof(struct arena) == 32, "two on a cache line");
 struct chunk {
 	_Atomic uint64_t used;  /* 1: the arena is taken. Claim: CAS (acquire); give back: AND (release). */
 	_Atomic uint64_t dirty; /* 1: the unused arena may have pages that cost memory; a hint, set before used is cleared */
-	/* 1: the group of arenas, 2 MiB each, may be of a huge page. Set by whoever has an arena of it, cleared, by an exchange that one
-	 * wins, before a part of it goes back (huge.c). */
+	/* 1: huge pages are welcome for the group of arenas, 2 MiB each. Set by whoever has just claimed an arena of it, after the system was
+	 * told; cleared by an exchange that one wins, who then tells the system the contrary. Read by all, relaxed: it orders nothing, and
+	 * whoever misses it leaves a group huge of which a part went, until the next part goes (huge.c). */
 	_Atomic uint8_t huge;
 	/* The shared arena lists: in which bucket each arena was last seen, + 1; 0: it is on no list. A hint that anyone writes and reads,
 	 * sequentially consistent: the rules are in arena_list.c (arena_relist), and the model that checks them in docs/models. */

@@ -113,6 +113,10 @@ struct os_patience os_patience(uint32_t ms);
 /* As os_wait, for a ms, and true; false when that is used up. Wants no os_wake. */
 bool os_wait_patiently(_Atomic uint32_t *word, uint32_t value, struct os_patience *patience);
 
+/* Waits until no more than own are counted, for a time. So many as were waited for in vain are not waited for again: their number is in
+ * in_vain, which orders nothing; it is lowered when there are fewer, and to be cleared in the child of a fork. True: no more than own. */
+bool os_wait_for_others(_Atomic uint32_t *count, uint32_t own, _Atomic uint32_t *in_vain, uint32_t ms);
+
 /* To be called once before the next; may take the loader's lock. */
 void os_learn_system_code(void);
 

@@ -186,6 +186,21 @@ bool os_wait_patiently(_Atomic uint32_t *word, uint32_t value, struct os_patienc
 	return true;
 }
 
+bool os_wait_for_others(_Atomic uint32_t *count, uint32_t own, _Atomic uint32_t *in_vain, uint32_t ms)
+{
+	struct os_patience patience = os_patience(ms);
+	uint32_t now = atomic_load(count);
+	if (atomic_load(in_vain) > now)
+		atomic_store(in_vain, now);
+	for (; now > own; now = atomic_load(count)) {
+		if (now <= atomic_load(in_vain))
+			return false;
+		if (!os_wait_patiently(count, now, &patience))
+			atomic_store(in_vain, now);
+	}
+	return true;
+}
+
 void os_wake(_Atomic uint32_t *word)
 {
 	int saved_errno = errno;

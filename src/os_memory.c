@@ -287,8 +287,7 @@ int os_refresh(void *start, size_t size)
 /* Whoever moves something counts himself in and then looks whether he may; whoever sets a limit bars first and then looks whether anybody
  * is in. Sequentially consistent: one of the two sees the other. */
 static _Atomic uint32_t moving, barring;
-/* So many that move were waited for in vain: not again. Written by whoever has waited, lowered by whoever finds fewer, and set by the child
- * of a fork; orders nothing. Too many let a limit come while something moves. */
+/* So many that move were waited for in vain. Too many let a limit come while something moves. */
 static _Atomic uint32_t held_up;
 /* A handler that interrupts either may set a limit, or fork: who is only about to count himself in or out waits, in vain, to the deadline,
  * and in the child, where there is nobody else, counts himself out of nothing. */
@@ -318,15 +317,9 @@ static void end_move(void)
 
 void os_bar_moves(void)
 {
-	struct os_patience patience = os_patience(MOVE_MS_MOST);
-	uint32_t now;
 	atomic_fetch_add(&barring, 1);
 	own_barring++;
-	if (atomic_load(&held_up) > atomic_load(&moving))
-		atomic_store(&held_up, atomic_load(&moving));
-	while ((now = atomic_load(&moving)) != own_moving && now > atomic_load(&held_up))
-		if (!os_wait_patiently(&moving, now, &patience))
-			atomic_store(&held_up, now);
+	os_wait_for_others(&moving, own_moving, &held_up, MOVE_MS_MOST);
 }
 
 void os_allow_moves(void)

@@ -97,23 +97,13 @@ static void set_bound(struct extent extent)
 /* Whom one has waited for so long in vain, others do not wait for: he may be stopped for ever. */
 #define WAIT_MS_MOST 1000
 
-/* So many extend who were waited for in vain. Written by whoever fits, one at a time, and by the child of a fork; orders nothing. Too many,
- * of whom some have gone on and others begun, leave the reservation as it is once more. */
+/* So many extend who were waited for in vain. Too many, of whom some have gone on and others begun, leave the reservation as it is once
+ * more. */
 static _Atomic uint32_t extending_held_up;
 
 static bool nobody_extends(void)
 {
-	struct os_patience patience = os_patience(WAIT_MS_MOST);
-	uint32_t who = atomic_load(&region_most.extending);
-	if (atomic_load(&extending_held_up) > who)
-		atomic_store(&extending_held_up, who);
-	for (; who != 0; who = atomic_load(&region_most.extending)) {
-		if (who <= atomic_load(&extending_held_up))
-			return false;
-		if (!os_wait_patiently(&region_most.extending, who, &patience))
-			atomic_store(&extending_held_up, who);
-	}
-	return true;
+	return os_wait_for_others(&region_most.extending, 0, &extending_held_up, WAIT_MS_MOST);
 }
 
 static void shrink(const struct region_part parts[REGION_PARTS], struct extent kept, struct extent to)
