@@ -5,7 +5,10 @@
 
 #include "lifecycle.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #define MIB ((size_t)1 << 20)
 
@@ -33,6 +36,23 @@ static inline size_t address_space(void)
 	check(file != NULL && fscanf(file, "%zu", &pages) == 1);
 	fclose(file);
 	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Compilers leave out what is freed at once. */
+static inline void make_the_reservation(void)
+{
+	void *volatile block = malloc(1);
+
+	free(block);
+}
+
+static inline void wait_for_child(pid_t child)
+{
+	int status;
+
+	while (waitpid(child, &status, 0) < 0)
+		check(errno == EINTR);
+	check(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 #endif

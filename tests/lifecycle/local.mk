@@ -35,6 +35,7 @@ EXTRA_DIST += \
 	tests/lifecycle/address_space.h \
 	tests/lifecycle/address_limit_moves.c \
 	tests/lifecycle/address_limit_races.c \
+	tests/lifecycle/address_limit_room.c \
 	tests/lifecycle/domain_fork.c \
 	tests/lifecycle/background.c \
 	tests/lifecycle/early_library.c \

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The heap under a limit on address space that is set while the program runs. See address_limit.c, address_limit_races.c
-# and address_limit_moves.c.
+# The heap under a limit on address space that is set while the program runs. See address_limit.c, address_limit_races.c,
+# address_limit_room.c and address_limit_moves.c.
 . "${top_srcdir:-.}/tests/lifecycle/build.sh"
 
 need_library
@@ -14,17 +14,18 @@ STRATA_OPTIONS=check:1 run preloaded address_limit
 
 build preloaded address_limit_races -rdynamic -ldl
 for name in two_set_it forks_meanwhile an_older_limit_gives_way each_has_its_turn a_wish_is_fulfilled \
-	who_stands_is_waited_for_once \
-	a_child_makes_good a_fork_in_the_middle what_lies_beyond_stays; do
+	who_stands_is_waited_for_once a_child_makes_good a_fork_in_the_middle; do
 	run preloaded address_limit_races $name || fail "$name"
 done
+build preloaded address_limit_room -rdynamic -ldl
+run preloaded address_limit_room what_lies_beyond_stays || fail "what_lies_beyond_stays"
 build preloaded address_limit_moves -rdynamic
 for name in block caches fork; do
 	run preloaded address_limit_moves $name || fail "address_limit_moves $name"
 done
-STRATA_OPTIONS=reserve:16G run preloaded address_limit_races all_comes_back || fail "all_comes_back"
+STRATA_OPTIONS=reserve:16G run preloaded address_limit_room all_comes_back || fail "all_comes_back"
 (
 	ulimit -v 200000
-	STRATA_OPTIONS=reserve:64M run preloaded address_limit_races more_threads_than_heaps
-	STRATA_OPTIONS=reserve:64M,check:1 run preloaded address_limit_races more_threads_than_heaps
+	STRATA_OPTIONS=reserve:64M run preloaded address_limit_room more_threads_than_heaps
+	STRATA_OPTIONS=reserve:64M,check:1 run preloaded address_limit_room more_threads_than_heaps
 ) || fail "more_threads_than_heaps"
