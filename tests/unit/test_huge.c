@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -150,10 +153,22 @@ static void test_what_went_in_part(void **state)
 	after_all();
 }
 
-/* The rest of a huge page that nobody asked for goes with what did. */
+/* Arenas that nobody had asked for, and that went back all the same. The library's calls come here, too. */
+static size_t rests;
+
+int madvise(void *start, size_t size, int advice)
+{
+	if (advice == MADV_DONTNEED && size == ARENA_SIZE && (uintptr_t)start - region_base < region_span)
+		rests += arena_dirty_pages(page_of(start) / ARENA_PAGES) == 0;
+	return (int)syscall(SYS_madvise, start, size, advice);
+}
+
+/* The rest of a huge page that nobody asked for goes with what did. New kernels find out by themselves that it is empty; so it is counted
+ * as well. */
 static void test_rest_of_the_last_one(void **state)
 {
 	(void)state;
+	rests = 0;
 	if (look().of_them == 0 && (fill(0, 110 * PER_MIB), look().of_them == 0)) {
 		after_all();
 		skip();
@@ -165,6 +180,7 @@ static void test_rest_of_the_last_one(void **state)
 		strata_trim();
 		assert_true(look().rss_bytes <= count * SIZE + 2 * MIB + MIB / 2);
 	}
+	assert_true(rests > 0);
 	after_all();
 }
 
