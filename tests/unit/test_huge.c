@@ -212,6 +212,12 @@ static void test_never(void **state)
 	after_all();
 }
 
+static int by_size(void **state)
+{
+	(void)state;
+	return set_huge("size");
+}
+
 /* Blocks of all sizes come and go, and keep their contents. */
 static void test_contents(void **state)
 {
@@ -246,5 +252,5 @@ int main(void)
 		cmocka_unit_test(test_contents),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, by_size, NULL);
 }
