@@ -319,7 +319,7 @@ static bool may_be_out(const struct heap *heap, unsigned class, const void *bloc
 	page_tag tag = atomic_load_explicit(&region_tags[page_of(block)], memory_order_relaxed);
 	if ((tag & TAG_CODE_MASK) != class * 2 || tag >> TAG_OWNER_SHIFT == 0)
 		return false;
-	return tag >> TAG_OWNER_SHIFT == heap->number ? pool_look(block) == HOME : class > OBJECT_CLASSES;
+	return tag >> TAG_OWNER_SHIFT == heap->number ? pool_look(block) == HOME_ACCEPTED : class > OBJECT_CLASSES;
 }
 
 /* Written down as far as there is room, else left where it was. */

@@ -288,7 +288,7 @@ bool heap_take_home(struct heap *heap, void *block)
 	if (unlikely((tag ^ heap_tag(heap)) > TAG_CODE_MASK))
 		return remote_reject(block, tag);
 	enum homecoming result = pool_home(heap, block);
-	if (likely(result == HOME))
+	if (likely(result == HOME_ACCEPTED))
 		return true;
 	if (result == HOME_TWICE)
 		misuse_twice(block);

@@ -125,11 +125,12 @@ src_libstrata_test_la_CFLAGS = $(AM_CFLAGS) $(STRATA_LIBRARY_FLAGS) -static
 src_libstrata_test_la_LDFLAGS = -static
 src_libstrata_test_la_LIBADD = $(URCU_LIBS)
 
-TESTS += src/test_exports.sh src/test_layers.sh src/test_model.sh src/test_model_claim.sh src/test_model_typed.sh
+TESTS += src/test_exports.sh src/test_layers.sh
 endif
 
-EXTRA_DIST += src/README.md src/libstrata.map src/test_exports.sh src/test_layers.sh src/test_model.sh src/test_model_claim.sh src/test_model_typed.sh \
-	src/models.sh
+# They try every interleaving of what is modelled, and take long: for check-long.
+MODEL_TESTS = src/test_model.sh src/test_model_claim.sh src/test_model_typed.sh
+EXTRA_DIST += src/README.md src/libstrata.map src/test_exports.sh src/test_layers.sh src/models.sh $(MODEL_TESTS)
 if !HAVE_CXX
 EXTRA_DIST += src/operators.cc src/new_delete.h src/new_delete.c
 endif

@@ -26,8 +26,8 @@ void pool_release(struct heap *heap, struct pool *pool);
 /* Makes a pool for the class and takes the first blocks of it, likewise; 0: no memory. */
 unsigned pool_make(struct heap *heap, unsigned class, void **slots, unsigned least, unsigned most);
 
-/* What becomes of a block that is brought home. */
-enum homecoming { HOME, HOME_TWICE, HOME_INSIDE };
+/* What becomes of a block that is brought home: it is let in; it was home already; it is no block, but lies inside one. */
+enum homecoming { HOME_ACCEPTED, HOME_TWICE, HOME_INSIDE };
 
 /* Takes the block home into its pool, which must be one of heap's. */
 enum homecoming pool_home(struct heap *heap, void *block);
@@ -36,8 +36,8 @@ enum homecoming pool_home(struct heap *heap, void *block);
  * class, or is at home already, and returns its place; count when there is none. */
 unsigned pool_home_many(struct heap *heap, unsigned class, void *const *blocks, unsigned count);
 
-/* Whether p is the start of a block that was handed out by a pool of any heap and has not come home: a look without the
- * right to one, so only good for diagnosis. */
+/* What would become of p, of a pool of any heap, if it came home (HOME_ACCEPTED: a block that was handed out, and is not home): a look
+ * without the right to one, so only good for diagnosis. */
 enum homecoming pool_look(const void *p);
 
 /* Moves up to count pools of the class from one heap to another; both busy. Returns how many. */

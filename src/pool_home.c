@@ -7,7 +7,7 @@ STRATA_FAST enum homecoming locate(struct pool *pool, const struct size_class *g
 	size_t offset = (size_t)((const char *)block - pool_first_block(pool, geometry));
 	if (unlikely(!block_begins(geometry, offset, pool->carved, index)))
 		return HOME_INSIDE;
-	return HOME;
+	return HOME_ACCEPTED;
 }
 
 /* The pool is all home now, or was not listed. */
@@ -24,7 +24,7 @@ enum homecoming pool_home(struct heap *heap, void *block)
 	struct pool *pool = pool_of_block(block);
 	unsigned class = pool->class;
 	unsigned index;
-	if (unlikely(locate(pool, &size_classes[class], block, &index) != HOME))
+	if (unlikely(locate(pool, &size_classes[class], block, &index) != HOME_ACCEPTED))
 		return HOME_INSIDE;
 	uint64_t *word = &pool_bits(pool)[index / 64];
 	uint64_t bit = UINT64_C(1) << (index % 64);
@@ -35,7 +35,7 @@ enum homecoming pool_home(struct heap *heap, void *block)
 	pool->idle = false;
 	if (++pool->home_count == pool->carved || unlikely(!pool->listed))
 		list_or_release(heap, pool);
-	return HOME;
+	return HOME_ACCEPTED;
 }
 
 /* Blocks of one page, freed one after the other, enter a word of its bitmap together. The first lies at offset in the page. Returns
@@ -136,8 +136,8 @@ enum homecoming pool_look(const void *p)
 {
 	struct pool *pool = pool_of_block(p);
 	unsigned index;
-	if (locate(pool, &size_classes[pool->class], p, &index) != HOME)
+	if (locate(pool, &size_classes[pool->class], p, &index) != HOME_ACCEPTED)
 		return HOME_INSIDE;
 	uint64_t word = __atomic_load_n(&pool_bits(pool)[index / 64], __ATOMIC_RELAXED);
-	return word >> (index % 64) & 1 ? HOME_TWICE : HOME;
+	return word >> (index % 64) & 1 ? HOME_TWICE : HOME_ACCEPTED;
 }

@@ -334,7 +334,7 @@ SANITIZE = CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' $(SHELL) $(top_srcdir)/tests/s
 PHONY_TARGETS += check-long check-tsan check-asan
 check-long:
 	seconds=$${STRATA_STRESS_SECONDS:-30}; STRATA_STRESS_SECONDS=$$seconds; export STRATA_STRESS_SECONDS; \
-	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(STRESS_TESTS) $(OOM_TESTS)'
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(STRESS_TESTS) $(OOM_TESTS) $(MODEL_TESTS)'
 check-tsan:
 	$(SANITIZE) thread $(abs_top_srcdir) $(TSAN_TESTS)
 check-asan:
