@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -338,10 +339,10 @@ void os_moves_after_fork_in_child(void)
 /* The kernel unmaps the place to go to first: before it looks at the limits, and before 6.17 at whether what is to move is one mapping.
  * Both are looked at here before that; what is left is a limit that is set from outside in between, and another process that takes what
  * was let go, under strict overcommit. */
-static int move(void *from, void *to, size_t size)
+static int move_at_once(void *from, void *to, size_t size)
 {
 	int saved_errno = errno;
-	if (!may_map_more() || !is_one_mapping(from, size))
+	if (!is_one_mapping(from, size))
 		return os_result(true, saved_errno);
 	void *moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
 	int result = os_result(moved == MAP_FAILED, saved_errno);
@@ -351,15 +352,43 @@ static int move(void *from, void *to, size_t size)
 	return result;
 }
 
-int os_move(void *from, void *to, size_t size)
+/* The same surprises may come when the pages are between. Then they are copied, to where there is memory. */
+static int copy_from_between(void *between, void *from, void *to, size_t size, size_t whole, int result)
+{
+	result = fill_hole(to, whole, result);
+	bool can_write = result != -EACCES;
+	memcpy(can_write ? to : from, between, size);
+	os.unmap(between, size);
+	return can_write ? 0 : result;
+}
+
+/* A mapping grows where it is moved to, but not where its old place is to stay one: by a place between. So what comes there is one mapping, as
+ * it has to be to move again, and not one and what was there behind it. Where there is no address space for a place between, it is two. */
+static int move(void *from, void *to, size_t size, size_t whole)
+{
+	int saved_errno = errno;
+	if (!may_map_more())
+		return os_result(true, saved_errno);
+	void *between = whole > size ? mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL) : MAP_FAILED;
+	if (between == MAP_FAILED)
+		return move_at_once(from, to, size);
+	void *moved = mremap(between, size, whole, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+	int result = os_result(moved == MAP_FAILED, saved_errno);
+	if (result != 0)
+		result = copy_from_between(between, from, to, size, whole, result);
+	errno = saved_errno;
+	return result;
+}
+
+int os_move(void *from, void *to, size_t size, size_t whole)
 {
 	if (pretend_refusal())
 		return -ENOMEM;
-	if (pretend_pages(from, &size) != 0 || pretend_pages(to, &size) != 0)
+	if (pretend_pages(from, &size) != 0 || pretend_pages(to, &whole) != 0)
 		return -EINVAL;
 	if (is_locked(from))
 		return -EPERM;
-	int result = begin_move() ? move(from, to, size) : -ENOMEM;
+	int result = begin_move() ? move(from, to, size, whole) : -ENOMEM;
 	end_move();
 	return result;
 }

@@ -99,11 +99,15 @@ int run_remap(void *from, void *to, size_t size)
 	size_t room = (size_t)region.pools[page_of(to)].run.pages * PAGE_SIZE;
 	if (size < REMAP_FROM || size > room || atomic_load_explicit(&moved_runs, memory_order_relaxed) >= MOVED_MOST)
 		return -EINVAL;
-	int result = os_move(from, to, size);
+	struct pool *record = &region.pools[page_of(to)];
+	size_t pages = record->run.arenas * ARENA_PAGES;
+	int result = os_move(from, to, size, pages * PAGE_SIZE);
 	if (result != 0)
 		return result;
 	range_mark(page_of(from), size / PAGE_SIZE, arena_mark_clean);
-	region.pools[page_of(to)].run.moved = true;
+	range_mark(page_of(to) + record->run.reach, pages - record->run.reach, arena_mark_clean);
+	run_charge_anew(record, page_of(to));
+	record->run.moved = true;
 	region.pools[page_of(from)].run.left = true;
 	atomic_fetch_add_explicit(&moved_runs, 1, memory_order_relaxed);
 	return 0;

@@ -78,12 +78,15 @@ static bool grow_into_slack(struct pool *record, page_index first, size_t pages)
 	return true;
 }
 
-static bool resize_arenas(struct pool *record, page_index first, size_t pages)
+/* A remapped run moves again rather than grow beyond its arenas: it would be two mappings, which cannot, and be copied some day. */
+static bool resize_arenas(struct pool *record, page_index first, size_t pages, bool in_place)
 {
 	size_t reach = record->run.reach;
 	bool grows = pages > record->run.pages;
 	if (grows && run_arenas_of(pages) <= record->run.arenas)
 		return grow_into_slack(record, first, pages);
+	if (grows && record->run.moved && !in_place)
+		return false;
 	size_t more = grows ? pages - reach : 0;
 	if (more != 0 && !arena_charge(more))
 		return false;
@@ -112,7 +115,7 @@ void run_note_size(const void *block, size_t size)
 	note_size(&region.pools[page_of(block)], size);
 }
 
-bool run_resize(void *block, size_t size)
+static bool resize(void *block, size_t size, bool in_place)
 {
 	page_index first = page_of(block);
 	struct pool *record = &region.pools[first];
@@ -126,12 +129,17 @@ bool run_resize(void *block, size_t size)
 		return false;
 	if (pages > old && os_would_refuse((pages - old) * PAGE_SIZE))
 		return false;
-	if (record->run.arenas == 0 ? !resize_span(record, first, pages) : !resize_arenas(record, first, pages))
+	if (record->run.arenas == 0 ? !resize_span(record, first, pages) : !resize_arenas(record, first, pages, in_place))
 		return false;
 	record->run.pages = (uint32_t)pages;
 	note_size(record, size);
 	run_count_add((int64_t)pages - (int64_t)old, 0);
 	return true;
+}
+
+bool run_resize(void *block, size_t size)
+{
+	return resize(block, size, false);
 }
 
 static void pass_sample(struct pool *from, struct pool *to, size_t size)
@@ -152,7 +160,7 @@ void *run_move(void *block, size_t size)
 	if (to == NULL)
 		to = run_allocate(size, 1, false);
 	if (to == NULL)
-		return NULL;
+		return resize(block, size, true) ? block : NULL;
 	bool both_whole = region.pools[page_of(block)].run.arenas != 0 && region.pools[page_of(to)].run.arenas != 0;
 	int result = both_whole ? run_remap(block, to, old) : -EINVAL;
 	if (unlikely(result == -EACCES)) {

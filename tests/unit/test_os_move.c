@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -68,13 +69,18 @@ void *mmap(void *place, size_t bytes, int access, int flags, int file, off_t off
 	return (void *)syscall(SYS_mmap, place, bytes, access, flags, file, offset);
 }
 
-static char *fresh(void)
+static char *fresh_of(size_t bytes)
 {
-	char *range = os_reserve(size, size);
+	char *range = os_reserve(bytes, size);
 
 	assert_non_null(range);
-	assert_int_equal(os_commit(range, size), 0);
+	assert_int_equal(os_commit(range, bytes), 0);
 	return range;
+}
+
+static char *fresh(void)
+{
+	return fresh_of(size);
 }
 
 static bool is_mapped(void *range)
@@ -88,7 +94,7 @@ static void check_refused(int result, char *from, char *to)
 {
 	pattern_write(from, size, 1);
 	errno = 17;
-	assert_int_equal(os_move(from, to, size), result);
+	assert_int_equal(os_move(from, to, size, size), result);
 	assert_int_equal(errno, 17);
 	assert_true(is_mapped(to));
 	assert_true(pattern_holds(from, size, 1));
@@ -108,10 +114,87 @@ static void what_was_moved_is_there_and_not_here(void **state)
 
 	(void)state;
 	pattern_write(from, size, 1);
-	assert_int_equal(os_move(from, to, size), 0);
+	assert_int_equal(os_move(from, to, size, size), 0);
 	assert_true(pattern_holds(to, size, 1));
 	assert_true(all_zero(from, size));
 	let_go(from, to);
+}
+
+/* A block that grows moves again and again, with what it got in addition. */
+static void what_was_moved_may_move_again(void **state)
+{
+	char *from = fresh(), *to = fresh_of(2 * size), *there = fresh_of(4 * size);
+
+	(void)state;
+	memset(to, 1, 2 * size);
+	pattern_write(from, size, 1);
+	assert_int_equal(os_move(from, to, size, 2 * size), 0);
+	assert_true(pattern_holds(to, size, 1));
+	assert_true(all_zero(to + size, size));
+	assert_true(all_zero(from, size));
+	pattern_write(to, 2 * size, 2);
+	assert_int_equal(os_move(to, there, 2 * size, 4 * size), 0);
+	assert_true(pattern_holds(there, 2 * size, 2));
+	assert_true(all_zero(there + 2 * size, 2 * size));
+	assert_true(all_zero(to, 2 * size));
+	let_go(from, to);
+	os_release(to + size, size);
+	os_release(there, 4 * size);
+}
+
+static size_t data_bytes(void)
+{
+	char line[256];
+	size_t kib = 0;
+	FILE *file = fopen("/proc/self/status", "r");
+
+	assert_non_null(file);
+	while (fgets(line, sizeof line, file) != NULL)
+		sscanf(line, "VmData: %zu", &kib);
+	fclose(file);
+	return kib * KIB;
+}
+
+/* What is unmapped on the way has made room for what goes there. */
+static void where_there_is_no_place_between_it_moves_at_once(void **state)
+{
+	char *from = fresh(), *to = fresh_of(2 * size);
+
+	(void)state;
+	pattern_write(from, size, 1);
+	limit_data(data_bytes() + size / 2);
+	assert_int_equal(os_move(from, to, size, 2 * size), 0);
+	limit_data(RLIM_INFINITY);
+	assert_true(pattern_holds(to, size, 1));
+	assert_true(all_zero(to + size, size));
+	assert_true(all_zero(from, size));
+	let_go(from, to);
+	os_release(to + size, size);
+}
+
+static void what_cannot_go_on_from_between_is_copied(void **state)
+{
+	char *from = fresh(), *to = fresh_of(2 * size);
+
+	(void)state;
+	pattern_write(from, size, 1);
+	surprise = REFUSED;
+	errno = 17;
+	assert_int_equal(os_move(from, to, size, 2 * size), 0);
+	assert_int_equal(errno, 17);
+	assert_true(pattern_holds(to, size, 1));
+	assert_true(all_zero(to + size, size));
+	assert_true(all_zero(from, size));
+	pattern_write(from, size, 2);
+	surprise = REFUSED_AND_LIMITED;
+	assert_int_equal(os_move(from, to, size, 2 * size), -EACCES);
+	assert_int_equal(errno, 17);
+	surprise = NOTHING;
+	limit_data(RLIM_INFINITY);
+	assert_true(pattern_holds(from, size, 2));
+	assert_true(all_zero(to, 2 * size));
+	let_go(from, to);
+	os_release(to + size, size);
 }
 
 static void what_is_several_mappings_stays(void **state)
@@ -180,6 +263,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_moved_is_there_and_not_here),
+		cmocka_unit_test(what_was_moved_may_move_again),
+		cmocka_unit_test(where_there_is_no_place_between_it_moves_at_once),
+		cmocka_unit_test(what_cannot_go_on_from_between_is_copied),
 		cmocka_unit_test(what_is_several_mappings_stays),
 		cmocka_unit_test(where_nothing_may_be_mapped_nothing_moves),
 		cmocka_unit_test(a_place_that_was_lost_is_mapped_again),
