@@ -359,7 +359,7 @@ static int copy_from_between(void *between, void *from, void *to, size_t size, s
 	bool can_write = result != -EACCES;
 	memcpy(can_write ? to : from, between, size);
 	os.unmap(between, size);
-	return can_write ? 0 : result;
+	return can_write ? MOVED_ALONE : result;
 }
 
 /* A mapping grows where it is moved to, but not where its old place is to stay one: by a place between. So what comes there is one mapping, as
@@ -370,8 +370,10 @@ static int move(void *from, void *to, size_t size, size_t whole)
 	if (!may_map_more())
 		return os_result(true, saved_errno);
 	void *between = whole > size ? mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL) : MAP_FAILED;
-	if (between == MAP_FAILED)
-		return move_at_once(from, to, size);
+	if (between == MAP_FAILED) {
+		int alone = move_at_once(from, to, size);
+		return alone == 0 && whole > size ? MOVED_ALONE : alone;
+	}
 	void *moved = mremap(between, size, whole, MREMAP_MAYMOVE | MREMAP_FIXED, to);
 	int result = os_result(moved == MAP_FAILED, saved_errno);
 	if (result != 0)

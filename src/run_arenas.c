@@ -94,19 +94,28 @@ void run_free_arenas(page_index first, size_t pages, size_t arenas, bool moved)
 /* From this size on a move is cheaper by remapping than by copying. */
 #define REMAP_FROM ((size_t)512 << 10)
 
+/* What is behind the pages that moved came anew. With large pages of the system some of it moved along, up to the end of one. */
+static void note_fresh(struct pool *record, page_index first, size_t size)
+{
+	size_t moved = (size + os_page_size() - 1) / os_page_size() * os_page_size() / PAGE_SIZE;
+	size_t from = size_max(record->run.pages, moved);
+	range_mark(first + (page_index)from, record->run.arenas * ARENA_PAGES - from, arena_mark_clean);
+	record->run.reach = record->run.pages;
+	run_charge_anew(record, first);
+}
+
 int run_remap(void *from, void *to, size_t size)
 {
-	size_t room = (size_t)region.pools[page_of(to)].run.pages * PAGE_SIZE;
+	struct pool *record = &region.pools[page_of(to)];
+	size_t room = (size_t)record->run.pages * PAGE_SIZE;
 	if (size < REMAP_FROM || size > room || atomic_load_explicit(&moved_runs, memory_order_relaxed) >= MOVED_MOST)
 		return -EINVAL;
-	struct pool *record = &region.pools[page_of(to)];
-	size_t pages = record->run.arenas * ARENA_PAGES;
-	int result = os_move(from, to, size, pages * PAGE_SIZE);
-	if (result != 0)
+	int result = os_move(from, to, size, record->run.arenas * ARENA_SIZE);
+	if (result < 0)
 		return result;
 	range_mark(page_of(from), size / PAGE_SIZE, arena_mark_clean);
-	range_mark(page_of(to) + record->run.reach, pages - record->run.reach, arena_mark_clean);
-	run_charge_anew(record, page_of(to));
+	if (result != MOVED_ALONE)
+		note_fresh(record, page_of(to), size);
 	record->run.moved = true;
 	region.pools[page_of(from)].run.left = true;
 	atomic_fetch_add_explicit(&moved_runs, 1, memory_order_relaxed);
