@@ -189,6 +189,7 @@ struct pool {
 			uint32_t charged; /* pages counted as used, when arenas are: its own, and dirty ones behind them */
 			uint32_t sample;  /* its number in the heap profile; 0: it is not sampled */
 			bool moved;      /* its mapping came here by os_move: to be refreshed when freed */
+			bool together;   /* and that of all its arenas, as one, so that it can move again */
 			bool left;       /* its mapping went elsewhere by os_move: its pages are clean */
 		} run;
 		uint32_t slot_pages;     /* of a deep bin's slots: how many pages they have */

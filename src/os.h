@@ -40,10 +40,11 @@ bool os_is_sparse(void *start, size_t size);
  * only, if at all. */
 int os_refresh(void *start, size_t size);
 
+#define MOVED_ALONE 1
+
 /* Moves the pages of [from, from + size) to [to, to + size), both committed; from reads as zero afterwards, and so does to behind them, up
  * to whole, at least size, which may move together from then on. MOVED_ALONE: what is behind them is as it was, and may not. -EPERM
  * (locked), -ENOSYS and others: nothing has moved. -EACCES: nor has anything, and to can be read only, if at all. */
-#define MOVED_ALONE 1
 int os_move(void *from, void *to, size_t size, size_t whole);
 
 /* The same to where there is room, which *to tells: to be released. */

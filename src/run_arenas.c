@@ -48,6 +48,7 @@ void *run_begin(page_index first, size_t pages, size_t arenas, size_t charged)
 	record->run.arenas = (uint32_t)arenas;
 	record->run.charged = (uint32_t)charged;
 	record->run.moved = false;
+	record->run.together = false;
 	record->run.left = false;
 	record->run.sample = 0;
 	atomic_store_explicit(&region_tags[first], TAG_RUN, memory_order_relaxed);
@@ -101,14 +102,25 @@ static void note_fresh(struct pool *record, page_index first, size_t size)
 	size_t from = size_max(record->run.pages, moved);
 	range_mark(first + (page_index)from, record->run.arenas * ARENA_PAGES - from, arena_mark_clean);
 	record->run.reach = record->run.pages;
+	record->run.together = true;
 	run_charge_anew(record, first);
+}
+
+static bool may_remap(size_t size)
+{
+	return size >= REMAP_FROM && atomic_load_explicit(&moved_runs, memory_order_relaxed) < MOVED_MOST;
+}
+
+bool run_moves_again(const struct pool *record)
+{
+	return record->run.together && may_remap((size_t)record->run.pages * PAGE_SIZE);
 }
 
 int run_remap(void *from, void *to, size_t size)
 {
 	struct pool *record = &region.pools[page_of(to)];
 	size_t room = (size_t)record->run.pages * PAGE_SIZE;
-	if (size < REMAP_FROM || size > room || atomic_load_explicit(&moved_runs, memory_order_relaxed) >= MOVED_MOST)
+	if (size > room || !may_remap(size))
 		return -EINVAL;
 	int result = os_move(from, to, size, record->run.arenas * ARENA_SIZE);
 	if (result < 0)

@@ -37,6 +37,9 @@ void run_charge_anew(struct pool *record, page_index first);
 /* Both are runs of whole arenas. Their pages change places, nothing is copied. 0, -EINVAL: nothing was done, or as os_move. */
 int run_remap(void *from, void *to, size_t size);
 
+/* Whether it came so, and can go on so unless it grows beyond its arenas. */
+bool run_moves_again(const struct pool *record);
+
 /* In the child of a fork. */
 void run_fork_child(void);
 

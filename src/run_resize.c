@@ -41,6 +41,7 @@ static bool grow_arenas(struct pool *record, page_index first, size_t pages)
 			return false;
 	}
 	record->run.arenas = (uint32_t)(arenas + slack);
+	record->run.together = false;
 	record->run.charged += (uint32_t)run_charge_slack(first, pages, arenas + slack);
 	arena_count_taken(end, more + slack);
 	return true;
@@ -85,7 +86,7 @@ static bool resize_arenas(struct pool *record, page_index first, size_t pages, b
 	bool grows = pages > record->run.pages;
 	if (grows && run_arenas_of(pages) <= record->run.arenas)
 		return grow_into_slack(record, first, pages);
-	if (grows && record->run.moved && !in_place)
+	if (grows && !in_place && run_moves_again(record))
 		return false;
 	size_t more = grows ? pages - reach : 0;
 	if (more != 0 && !arena_charge(more))

@@ -214,6 +214,26 @@ static void resized_mappings_are_given_back(void **state)
 	assert_true(mappings() <= before + 64);
 }
 
+/* It comes to where there is room behind it, and to where there is none. */
+static void a_block_that_grows_is_not_copied(void **state)
+{
+	static char *others[64];
+	char *block = strata_malloc(MIB);
+	const long faults_before = faults();
+
+	(void)state;
+	for (size_t size = 2 * MIB, step = 0; size <= 64 * MIB; size += MIB, step++) {
+		others[step] = strata_malloc(step % 8 < 2 ? 2 * MIB : 64);
+		block = strata_realloc(block, size);
+		assert_non_null(block);
+		block[0] = 1;
+	}
+	assert_true(checked_mode() || faults() - faults_before < 1000);
+	strata_free(block);
+	for (size_t i = 0; i < 64; i++)
+		strata_free(others[i]);
+}
+
 /* Of 65530 mappings that a process may have. Beyond so many, blocks are copied. */
 #define REMAPPED 8192
 
@@ -375,6 +395,7 @@ int main(void)
 		cmocka_unit_test(metadata_is_at_most_2_percent_and_128_kib),
 		cmocka_unit_test(direct_mappings_cost_no_kernel_mappings),
 		cmocka_unit_test(resized_mappings_are_given_back),
+		cmocka_unit_test(a_block_that_grows_is_not_copied),
 		cmocka_unit_test(at_most_8192_blocks_are_remapped),
 		cmocka_unit_test(lists_of_a_thread_cost_no_kernel_mappings),
 		cmocka_unit_test(purged_holes_cost_no_kernel_mappings),
