@@ -43,8 +43,8 @@ static bool is_policy(void)
 	return options()->huge == HUGE_BY_SIZE && !arena_is_limited() && os_page_size() == PAGE_SIZE;
 }
 
-/* Nobody else uses an arena of the group, and what it has beside the caller's costs no memory. Another who takes one just now finds the group
- * huge, or not: both are right. */
+/* Nobody else uses an arena of the group, and what it has beside the caller's costs no memory. Another who takes one just now finds the
+ * group huge, or not: both are right. */
 static bool is_free_but_for(arena_index group, arena_index first, size_t count)
 {
 	for (arena_index index = group; index < group + HUGE_ARENAS; index++)

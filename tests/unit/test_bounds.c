@@ -189,8 +189,8 @@ static long faults(void)
 	return usage.ru_minflt;
 }
 
-/* A remapped block is a mapping of its own until it is freed, and so is what lies behind it. None of them is copied, of which each page would
- * be a fault. */
+/* A remapped block is a mapping of its own until it is freed, and so is what lies behind it. None of them is copied, of which each page
+ * would be a fault. */
 static void resized_mappings_are_given_back(void **state)
 {
 	static char *blocks[SLOTS];
