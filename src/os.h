@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The operating system, as strata needs it. os_memory.c, os_linux.c and os_copy.c have the system calls, but for: the clock of the
+ * The operating system, as strata needs it. os_memory.c, os_linux.c, os_clock.c and os_copy.c have the system calls, but for: the clock of the
  * background thread's timed wait; sigaction for the profile's signal; the write of an exception's message; and the one that stands for
  * libc's setrlimit. os_code.c asks the loader. Functions that can fail return 0 or -errno, or NULL where they return memory; none sets
  * errno, none allocates.
@@ -74,7 +74,8 @@ bool os_is_child_of(int process);
 void os_mark_memory(void);
 bool os_is_copy(void);
 
-/* Milliseconds of a clock that does not jump; cheap and coarse (a few ms). */
+/* Milliseconds of a clock that does not jump, CLOCK_MONOTONIC_COARSE: cheap and coarse (a few ms). Not what libc's functions say where
+ * something stands in front of them. */
 uint64_t os_clock_ms(void);
 
 /* The limit on this process's address space in bytes; SIZE_MAX when there is none. */
@@ -105,7 +106,7 @@ void os_wait(_Atomic uint32_t *word, uint32_t value, unsigned ms);
 void os_wake(_Atomic uint32_t *word);
 
 /* For a loop that waits until somebody has changed the word, but not for ever: how much longer, by the clock, and by how often the word
- * did not change for a ms. A clock may stand still: under a debugger, or for tests, where somebody else answers for it. */
+ * did not change for a ms. A clock may stand still: under a debugger, or in a test. */
 struct os_patience {
 	uint64_t deadline; /* os_clock_ms */
 	uint32_t rounds;
@@ -158,6 +159,9 @@ void strata_os_pretend_page_size(size_t size);
 
 /* From now on purging is refused, as of locked memory before Linux 5.18. */
 void strata_os_pretend_locked(bool locked);
+
+/* From now on the clock stands there; 0: it is the system's. */
+void strata_os_pretend_clock(uint64_t ms);
 
 /* From now on threads run on the node that this says, or -errno. */
 void strata_os_pretend_node(int (*node)(void));

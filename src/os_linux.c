@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The process and its surroundings: its number, its settings, the clock, the node it runs on, barriers, waiting, files. */
+/* The process and its surroundings: its number, its settings, the node it runs on, barriers, waiting, files. */
 #define _GNU_SOURCE
 #include "os.h"
 
@@ -30,22 +30,16 @@ static int getcpu(unsigned *cpu, unsigned *node)
 
 /* ---- The process and its surroundings ------------------------------------------------------------------------------- */
 
+/* Not by libc's functions, for which libfaketime stands in, and allocates in them: it is asked in the middle of the first call. */
 int os_process(void)
 {
-	return (int)getpid();
+	return (int)syscall(SYS_getpid);
 }
 
 bool os_is_child_of(int process)
 {
-	int parent = (int)getppid();
+	int parent = (int)syscall(SYS_getppid);
 	return parent == process || parent == 0;
-}
-
-uint64_t os_clock_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 /* Where the process image's arguments lie; glibc's dynamic loader exports it. */

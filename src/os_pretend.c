@@ -60,6 +60,18 @@ bool pretend_locked(void)
 	return pretended_locked;
 }
 
+static _Atomic uint64_t pretended_clock;
+
+void strata_os_pretend_clock(uint64_t ms)
+{
+	pretended_clock = ms;
+}
+
+uint64_t pretend_clock(void)
+{
+	return pretended_clock;
+}
+
 static int (*_Atomic pretended_node)(void);
 
 void strata_os_pretend_node(int (*node)(void))

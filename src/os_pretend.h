@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef STRATA_TEST_BUILD
 
@@ -26,6 +27,9 @@ bool pretend_locked(void);
 
 /* False: the system's own. */
 bool pretend_node(int *node);
+
+/* 0: the system's own. */
+uint64_t pretend_clock(void);
 
 /* From the environment, since what is read at the first call is read before main. A path that is too long is cut off, and not
  * found. */
@@ -65,6 +69,11 @@ static inline bool pretend_node(int *node)
 {
 	(void)node;
 	return false;
+}
+
+static inline uint64_t pretend_clock(void)
+{
+	return 0;
 }
 
 static inline const char *pretend_path(const char *path, char *buffer, size_t size)

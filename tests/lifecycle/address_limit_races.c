@@ -95,7 +95,6 @@ static __thread bool has_set;
 static sem_t held, may_go;
 static __thread bool lets_go; /* the other, as soon as it has to wait itself */
 static __thread volatile unsigned waits; /* libc says of its own functions that they call none of these */
-static bool clock_stands;
 
 static void hold(enum point here)
 {
@@ -147,14 +146,6 @@ int munmap(void *start, size_t size)
 	if (size > 16 * MIB)
 		hold(IN_ITS_FIT);
 	return (int)syscall(SYS_munmap, start, size);
-}
-
-int clock_gettime(clockid_t clock, struct timespec *now)
-{
-	if (!clock_stands)
-		return (int)syscall(SYS_clock_gettime, (long)clock, now);
-	*now = (struct timespec){.tv_sec = 1000};
-	return 0;
 }
 
 struct setter {
@@ -261,15 +252,13 @@ static void a_child_makes_good(void)
 	end_to_set(&one);
 }
 
-/* It stands for ever: only the first who comes waits for it. So until it goes on: then another is waited for again. Where the clock stands
- * as well, the first waits no longer than that. */
+/* It stands for ever: only the first who comes waits for it. So until it goes on: then another is waited for again. */
 static void who_stands_is_waited_for_once(void)
 {
 	struct setter one = {.point = IN_ITS_FIT, .limit = LIMIT};
 
 	alarm(100);
 	for (int round = 0; round < 2; round++) {
-		clock_stands = round == 1;
 		begin_to_set(&one);
 		waits = 0;
 		set_limit(2 * LIMIT);

@@ -1,31 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread whose caches have all that it wants looks at the clock all the same. The clock is this program's: it stands until it is moved.
+ * A thread whose caches have all that it wants looks at the clock all the same, and one that waits for another ends though the clock does
+ * not go on. The clock is this program's: it stands until it is moved.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <cmocka.h>
 
 #include <strata/strata.h>
 
+#include "os.h"
 #include "support.h"
 
 #define PEAK (3 * MIB) /* less than what may be free, whatever its age */
 #define OTHER 3000     /* a size of which none is cached */
 
+/* src/os.h has it for test builds. */
+void strata_os_pretend_clock(uint64_t ms);
+
 static uint64_t now_ms = 1000000;
 
-/* In place of libc's, for the library as well, which is linked to this program statically. */
-int clock_gettime(clockid_t clock, struct timespec *time)
+static void move_clock(unsigned ms)
 {
-	(void)clock;
-	time->tv_sec = (time_t)(now_ms / 1000);
-	time->tv_nsec = (long)(now_ms % 1000) * 1000000;
-	return 0;
+	now_ms += ms;
+	strata_os_pretend_clock(now_ms);
 }
 
 static void *blocks[PEAK / 4000];
@@ -42,14 +43,14 @@ static void make_pairs(int count, unsigned step_ms)
 {
 	for (int i = 0; i < count; i++) {
 		strata_free(strata_malloc(64));
-		now_ms += step_ms;
+		move_clock(step_ms);
 	}
 }
 
 static int has_burst(void **state)
 {
 	(void)state;
-	now_ms += 10;
+	move_clock(10);
 	make_pairs(1, 0);
 	for (int i = 0; i < 10; i++)
 		burst();
@@ -61,7 +62,7 @@ static int has_burst(void **state)
 static void few_calls_are_enough(void **state)
 {
 	(void)state;
-	now_ms++;
+	move_clock(1);
 	strata_free(strata_malloc(OTHER));
 	make_pairs(10000, 1);
 	assert_true(totals().heap_bytes < MIB);
@@ -90,6 +91,24 @@ static int has_burst_profiled(void **state)
 	return strata_option_set("profile", &seldom) == 0 ? has_burst(state) : -1;
 }
 
+/* Of 100 ms, by the clock or by rounds of one. */
+static void patience_ends_though_the_clock_stands(void **state)
+{
+	_Atomic uint32_t word = 1;
+	struct os_patience patience;
+	unsigned rounds = 0;
+
+	(void)state;
+	move_clock(1);
+	patience = os_patience(100);
+	while (os_wait_patiently(&word, 1, &patience) && rounds < 10000)
+		rounds++;
+	assert_in_range(rounds, 100, 1000);
+	patience = os_patience(100);
+	move_clock(100);
+	assert_false(os_wait_patiently(&word, 1, &patience));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -97,6 +116,7 @@ int main(void)
 	    cmocka_unit_test_setup(other_calls_are_enough, has_burst),
 	    {"few_calls_are_enough, profiled", few_calls_are_enough, has_burst_profiled, NULL, NULL},
 	    {"other_calls_are_enough, profiled", other_calls_are_enough, has_burst_profiled, NULL, NULL},
+	    cmocka_unit_test(patience_ends_though_the_clock_stands),
 	};
 
 	if (checked_mode())
