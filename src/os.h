@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The operating system, as strata needs it. os_memory.c, os_linux.c, os_clock.c and os_copy.c have the system calls, but for: the clock of the
- * background thread's timed wait; sigaction for the profile's signal; the write of an exception's message; and the one that stands for
- * libc's setrlimit. os_code.c asks the loader. Functions that can fail return 0 or -errno, or NULL where they return memory; none sets
- * errno, none allocates.
+ * The operating system, as strata needs it. os_memory.c, os_linux.c, os_clock.c and os_copy.c have the system calls, but for: the clock
+ * of the background thread's timed wait; sigaction for the profile's signal; the write of an exception's message; and the one that stands
+ * for libc's setrlimit. os_code.c asks the loader. Functions that can fail return 0 or -errno, or NULL where they return memory; none
+ * sets errno, none allocates.
  */
 #ifndef STRATA_OS_H
 #define STRATA_OS_H
@@ -36,15 +36,18 @@ int os_purge(void *start, size_t size, bool lazy);
 /* Whether the system has less than half of the range in memory: at most 64 pages of 4 KiB, mapped. False too where it does not say. */
 bool os_is_sparse(void *start, size_t size);
 
-/* Replaces the mapping by fresh zero pages, as os_commit made them. -ENOMEM and others: it is as it was, or zero. -EACCES: it can be read
- * only, if at all. */
+/* No error number of the system's. */
+#define PLACE_LOST (-4096)
+
+/* Replaces the mapping by fresh zero pages, as os_commit made them. -ENOMEM and others: it is as it was, or zero, and may be resident.
+ * PLACE_LOST: it can be read only, if at all. */
 int os_refresh(void *start, size_t size);
 
 #define MOVED_ALONE 1
 
 /* Moves the pages of [from, from + size) to [to, to + size), both committed; from reads as zero afterwards, and so does to behind them, up
  * to whole, at least size, which may move together from then on. MOVED_ALONE: what is behind them is as it was, and may not. -EPERM
- * (locked), -ENOSYS and others: nothing has moved. -EACCES: nor has anything, and to can be read only, if at all. */
+ * (locked, or emulated), -ENOSYS and others: nothing has moved. PLACE_LOST: nor has anything, and to can be read only, if at all. */
 int os_move(void *from, void *to, size_t size, size_t whole);
 
 /* The same to where there is room, which *to tells: to be released. */

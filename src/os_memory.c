@@ -127,22 +127,28 @@ int os_commit(void *start, size_t size)
 	return result;
 }
 
-int os_purge(void *start, size_t size, bool lazy)
+static int purge(void *start, size_t size)
 {
 	int saved_errno = errno;
+	int result = os_result(os.advise(start, size, MADV_DONTNEED), saved_errno);
+	/* Locked memory: it goes, and what is touched again is locked again. */
+	if (result == -EINVAL)
+		result = os_result(os.advise(start, size, MADV_DONTNEED_LOCKED), saved_errno);
+	return result;
+}
+
+int os_purge(void *start, size_t size, bool lazy)
+{
 	if (pretend_refusal())
 		return -ENOMEM;
 	if (pretend_pages(start, &size) != 0)
 		return -EINVAL;
 	if (pretend_locked())
 		return -EINVAL;
-	if (lazy && os.advise(start, size, MADV_FREE) == 0)
+	int saved_errno = errno;
+	if (lazy && os_result(os.advise(start, size, MADV_FREE), saved_errno) == 0)
 		return 0;
-	int result = os_result(os.advise(start, size, MADV_DONTNEED), saved_errno);
-	/* Locked memory: it goes, and what is touched again is locked again. */
-	if (result == -EINVAL)
-		result = os_result(os.advise(start, size, MADV_DONTNEED_LOCKED), saved_errno);
-	return result;
+	return purge(start, size);
 }
 
 /* What it has put on its swap it does not have either: who clears it must not rely on that. */
@@ -230,6 +236,30 @@ static bool is_locked(void *start)
 	return os_result(os.advise(start, os_page_size(), MADV_COLD), saved_errno) != 0;
 }
 
+/* Emulators (qemu-user 7.2) take what a mremap leaves behind for unmapped: system calls refuse it, though the program has it. Asked once,
+ * of a page of our own. */
+static bool old_place_stays(void)
+{
+	static _Atomic int known; /* 0: not yet; 1: it stays; 2: it does not */
+	int saved_errno = errno;
+	if (likely(known != 0))
+		return known == 1;
+	unsigned char resident;
+	size_t page = getauxval(AT_PAGESZ);
+	void *left = os.map(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (left == MAP_FAILED) {
+		errno = saved_errno;
+		return false;
+	}
+	void *moved = mremap(left, page, page, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+	known = moved != MAP_FAILED && mincore(left, page, &resident) != 0 && errno == ENOMEM ? 2 : 1;
+	if (moved != MAP_FAILED)
+		os.unmap(moved, page);
+	os.unmap(left, page);
+	errno = saved_errno;
+	return known == 1;
+}
+
 /* A limit that was lowered below what is mapped refuses any page. */
 static bool may_map_more(void)
 {
@@ -255,14 +285,15 @@ static bool is_one_mapping(void *start, size_t size)
 }
 
 /* After a call that would have put something there was refused: the kernel may have unmapped the place before. Where nothing was changed
- * there is no hole, and this does nothing. Memory that cannot be written is charged to nobody. */
+ * there is no hole, and this does nothing; nor where another thread's mmap was put into the hole meanwhile, which is not seen: that takes
+ * one of the surprises below, and a kernel that chooses this place for it. Memory that cannot be written is charged to nobody. */
 static int fill_hole(void *start, size_t size, int result)
 {
 	int saved_errno = errno;
 	int filled = map_at(start, size, PROT_READ | PROT_WRITE);
 	if (filled != 0 && filled != -EEXIST) {
 		map_at(start, size, PROT_READ);
-		result = -EACCES;
+		result = PLACE_LOST;
 	}
 	errno = saved_errno;
 	return result;
@@ -282,7 +313,8 @@ int os_refresh(void *start, size_t size)
 		return fill_hole(start, size, result);
 	os.advise(start, size, MADV_NOHUGEPAGE);
 	errno = saved_errno;
-	return 0;
+	/* After mlockall(MCL_FUTURE) all of it is resident at once. */
+	return is_locked(start) ? purge(start, size) : 0;
 }
 
 /* Whoever moves something counts himself in and then looks whether he may; whoever sets a limit bars first and then looks whether anybody
@@ -356,7 +388,7 @@ static int move_at_once(void *from, void *to, size_t size)
 static int copy_from_between(void *between, void *from, void *to, size_t size, size_t whole, int result)
 {
 	result = fill_hole(to, whole, result);
-	bool can_write = result != -EACCES;
+	bool can_write = result != PLACE_LOST;
 	memcpy(can_write ? to : from, between, size);
 	os.unmap(between, size);
 	return can_write ? MOVED_ALONE : result;
@@ -388,7 +420,7 @@ int os_move(void *from, void *to, size_t size, size_t whole)
 		return -ENOMEM;
 	if (pretend_pages(from, &size) != 0 || pretend_pages(to, &whole) != 0)
 		return -EINVAL;
-	if (is_locked(from))
+	if (is_locked(from) || !old_place_stays())
 		return -EPERM;
 	int result = begin_move() ? move(from, to, size, whole) : -ENOMEM;
 	end_move();
@@ -402,7 +434,7 @@ int os_take(void *from, size_t size, void **to)
 		return -ENOMEM;
 	if (pretend_pages(from, &size) != 0)
 		return -EINVAL;
-	if (is_locked(from))
+	if (is_locked(from) || !old_place_stays())
 		return -EPERM;
 	*to = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
 	return os_result(*to == MAP_FAILED, saved_errno);

@@ -81,7 +81,7 @@ void run_free_arenas(page_index first, size_t pages, size_t arenas, bool moved)
 			atomic_fetch_sub_explicit(&moved_runs, 1, memory_order_relaxed);
 		huge_forget(first / ARENA_PAGES, arenas);
 		int result = region_refresh(first / ARENA_PAGES, arenas);
-		if (unlikely(result == -EACCES))
+		if (unlikely(result == PLACE_LOST))
 			return; /* not memory any more: nobody's from now on */
 		if (result == 0)
 			range_mark(first, arenas * ARENA_PAGES, arena_mark_purged);

@@ -157,14 +157,16 @@ void *run_move(void *block, size_t size)
 	size_t arenas = run_arenas_of(pages);
 	if (!run_may_fit(size, 1))
 		return NULL;
-	void *to = pages > ARENA_PAGES ? run_allocate_arenas(pages, arenas + arenas / 4, 1, false) : NULL;
+	/* What has to move each time moves less often. */
+	size_t slack = region.pools[page_of(block)].run.moved ? arenas / 2 : arenas / 4;
+	void *to = pages > ARENA_PAGES ? run_allocate_arenas(pages, arenas + slack, 1, false) : NULL;
 	if (to == NULL)
 		to = run_allocate(size, 1, false);
 	if (to == NULL)
 		return resize(block, size, true) ? block : NULL;
 	bool both_whole = region.pools[page_of(block)].run.arenas != 0 && region.pools[page_of(to)].run.arenas != 0;
 	int result = both_whole ? run_remap(block, to, old) : -EINVAL;
-	if (unlikely(result == -EACCES)) {
+	if (unlikely(result == PLACE_LOST)) {
 		/* What cannot be written stays claimed, for good, and is no block. */
 		run_count_add(-(int64_t)region.pools[page_of(to)].run.pages, -1);
 		return NULL;

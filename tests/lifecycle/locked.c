@@ -95,6 +95,23 @@ static void free_much(void)
 	check(all_is_locked());
 }
 
+/* Nor does what was moved before the future is locked become resident whole when it is freed. False: mlockall is refused. */
+static int free_moved(void)
+{
+	char *block = malloc(4 << 20), *next = malloc(4 << 20);
+	long with;
+
+	check(block && next && (block = realloc(block, 40 << 20)) != NULL);
+	if (mlockall(MCL_FUTURE) != 0)
+		return 0;
+	with = resident_kib();
+	free(block);
+	check(resident_kib() < with + (8 << 10));
+	free(next);
+	check(munlockall() == 0);
+	return 1;
+}
+
 static void *use(void *argument)
 {
 	churn((unsigned)(size_t)argument, 300);
@@ -109,7 +126,7 @@ int main(void)
 	/* A locked stack is resident whole. */
 	check(pthread_attr_init(&small_stack) == 0 && pthread_attr_setstacksize(&small_stack, 256 << 10) == 0);
 	churn(1, 300);
-	if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
+	if (!free_moved() || mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
 		printf("skipped: mlockall: %s\n", strerror(errno));
 		return 77;
 	}

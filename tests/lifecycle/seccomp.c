@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A sandbox that refuses membarrier (EPERM) and madvise (EINVAL). Without an argument: the filter comes while the
- * program runs, and goes on to one more run of the program, which then starts under it. Exit status 77: no filter to
- * be had here.
+ * program runs, and goes on to one more run of the program, which then starts under it. With "mremap": one that refuses
+ * mremap, by a number that the library might take for its own (EACCES). Exit status 77: no filter to be had here.
  */
 #include "lifecycle.h"
 
@@ -15,6 +15,37 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+
+static int refuse_moves(void)
+{
+	struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mremap, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog filter = {sizeof program / sizeof *program, program};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+}
+
+/* Then it is copied. */
+static void check_growth(void)
+{
+	char *block = malloc(1 << 20);
+
+	check(block != NULL);
+	memset(block, 1, 1 << 20);
+	for (size_t size = 2 << 20; size <= 64 << 20; size *= 2) {
+		char *behind = malloc(1 << 20);
+
+		check(behind && (block = realloc(block, size)) != NULL);
+		for (size_t i = 0; i < 1 << 20; i++)
+			check(block[i] == 1);
+		free(behind);
+	}
+	free(block);
+}
 
 static int filter_install(void)
 {
@@ -74,6 +105,11 @@ static void check_zeroed(void)
 int main(int argc, char **argv)
 {
 	load();
+	if (argc > 1 && strcmp(argv[1], "mremap") == 0) {
+		check(refuse_moves() == 0);
+		check_growth();
+		return 0;
+	}
 	if (argc > 1) {
 		check(madvise(NULL, 0, MADV_DONTNEED) < 0 && errno == EINVAL);
 	} else if (filter_install()) {

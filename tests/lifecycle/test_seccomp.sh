@@ -12,6 +12,7 @@ for each in preloaded static; do
 	[ "$status" -ne 77 ] || skip "no seccomp filters here"
 	[ "$status" -eq 0 ] || fail "$each: exit status $status"
 	STRATA_OPTIONS=decay_ms:0,retain:0 run "$each" seccomp || fail "$each: decay_ms:0"
+	run "$each" seccomp mremap || fail "$each: without mremap"
 	echo "seccomp: $each: passed"
 	# References that are weak take nothing out of an archive.
 	if [ "$each" = static ]; then
