@@ -7,15 +7,14 @@
 #include "os.h"
 
 #include "compiler.h"
+#include "os_call.h"
 #include "os_pretend.h"
 
 #include <elf.h>
 #include <link.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 typedef int clock_reader(clockid_t clock, struct timespec *time);
 
@@ -83,7 +82,7 @@ static clock_reader *find_reader(void)
 
 static int read_by_call(clockid_t clock, struct timespec *time)
 {
-	return (int)syscall(SYS_clock_gettime, clock, time);
+	return (int)os_call(SYS_clock_gettime, clock, time);
 }
 
 /* Whoever comes first finds it, and who comes at the same time the same. Relaxed: what it points to was there before the process. */

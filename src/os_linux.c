@@ -4,6 +4,7 @@
 #include "os.h"
 
 #include "compiler.h"
+#include "os_call.h"
 #include "os_pretend.h"
 #include "os_result.h"
 
@@ -24,21 +25,23 @@
 #if !__GLIBC_PREREQ(2, 29)
 static int getcpu(unsigned *cpu, unsigned *node)
 {
-	return (int)syscall(SYS_getcpu, cpu, node, NULL);
+	int result = (int)os_call(SYS_getcpu, cpu, node);
+	errno = result < 0 ? -result : errno;
+	return result;
 }
 #endif
 
 /* ---- The process and its surroundings ------------------------------------------------------------------------------- */
 
-/* Not by libc's functions, for which libfaketime stands in, and allocates in them: it is asked in the middle of the first call. */
+/* Not by libc's functions, for which libfaketime stands in. */
 int os_process(void)
 {
-	return (int)syscall(SYS_getpid);
+	return (int)os_call(SYS_getpid);
 }
 
 bool os_is_child_of(int process)
 {
-	int parent = (int)syscall(SYS_getppid);
+	int parent = (int)os_call(SYS_getppid);
 	return parent == process || parent == 0;
 }
 
@@ -97,27 +100,24 @@ static bool take_lines(struct lines *lines, bool (*line)(const char *, void *), 
 	return more;
 }
 
-/* By syscall, not open and read: those are points where pthread_cancel ends a thread, and malloc is none. */
+/* Not open and read: those are points where pthread_cancel ends a thread, and malloc is none. */
 int os_each_line(const char *path, bool (*line)(const char *text, void *context), void *context)
 {
-	int saved_errno = errno;
 	struct lines lines = { .length = 0, .passing_over = false };
 	/* Its text has not been read yet. */
-	long file = syscall(SYS_openat, AT_FDCWD, pretend_path(path, lines.text, sizeof lines.text), O_RDONLY | O_CLOEXEC);
+	long file = os_call(SYS_openat, AT_FDCWD, pretend_path(path, lines.text, sizeof lines.text), O_RDONLY | O_CLOEXEC);
 	long count = file;
 	while (count >= 0) {
-		count = syscall(SYS_read, file, lines.text + lines.length, sizeof lines.text - lines.length);
+		count = os_call(SYS_read, file, lines.text + lines.length, sizeof lines.text - lines.length);
 		if (count <= 0)
 			break;
 		lines.length += (size_t)count;
 		if (!take_lines(&lines, line, context))
 			break;
 	}
-	int result = count < 0 ? -errno : 0;
 	if (file >= 0)
-		syscall(SYS_close, file);
-	errno = saved_errno;
-	return result;
+		os_call(SYS_close, file);
+	return count < 0 ? (int)count : 0;
 }
 
 int os_node(void)
@@ -149,19 +149,16 @@ uint64_t os_secret(void)
 
 int os_barrier_all(void)
 {
-	int saved_errno = errno;
-	long status = syscall(SYS_membarrier, BARRIER_EXPEDITED, 0);
-	if (status != 0 && errno == EPERM && syscall(SYS_membarrier, BARRIER_REGISTER, 0) == 0)
-		status = syscall(SYS_membarrier, BARRIER_EXPEDITED, 0);
-	return os_result((int)status, saved_errno);
+	long result = os_call(SYS_membarrier, BARRIER_EXPEDITED, 0);
+	if (result == -EPERM && os_call(SYS_membarrier, BARRIER_REGISTER, 0) == 0)
+		result = os_call(SYS_membarrier, BARRIER_EXPEDITED, 0);
+	return (int)result;
 }
 
 void os_wait(_Atomic uint32_t *word, uint32_t value, unsigned ms)
 {
-	int saved_errno = errno;
 	struct timespec time = { ms / 1000, (long)(ms % 1000) * 1000000 };
-	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &time, NULL, 0);
-	errno = saved_errno;
+	os_call(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &time);
 }
 
 /* Signals may end a round early. */
@@ -197,9 +194,7 @@ bool os_wait_for_others(_Atomic uint32_t *count, uint32_t own, _Atomic uint32_t 
 
 void os_wake(_Atomic uint32_t *word)
 {
-	int saved_errno = errno;
-	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-	errno = saved_errno;
+	os_call(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX);
 }
 
 /* ---- Files ----------------------------------------------------------------------------------------------------------- */
@@ -217,8 +212,8 @@ struct quiet {
 static void begin_quiet(struct quiet *quiet)
 {
 	quiet->ours = quiet->waiting = SIGNAL(SIGPIPE) | SIGNAL(SIGXFSZ);
-	syscall(SYS_rt_sigpending, &quiet->waiting, sizeof quiet->waiting);
-	quiet->is_blocked = syscall(SYS_rt_sigprocmask, SIG_BLOCK, &quiet->ours, &quiet->former, sizeof quiet->ours) == 0;
+	os_call(SYS_rt_sigpending, &quiet->waiting, sizeof quiet->waiting);
+	quiet->is_blocked = os_call(SYS_rt_sigprocmask, SIG_BLOCK, &quiet->ours, &quiet->former, sizeof quiet->ours) == 0;
 }
 
 static void end_quiet(const struct quiet *quiet, int result)
@@ -228,28 +223,26 @@ static void end_quiet(const struct quiet *quiet, int result)
 	if (!quiet->is_blocked)
 		return;
 	if ((brought & ~quiet->waiting) != 0)
-		syscall(SYS_rt_sigtimedwait, &brought, NULL, &at_once, sizeof brought);
+		os_call(SYS_rt_sigtimedwait, &brought, NULL, &at_once, sizeof brought);
 	const signals added = quiet->ours & ~quiet->former;
-	syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &added, NULL, sizeof added);
+	os_call(SYS_rt_sigprocmask, SIG_UNBLOCK, &added, NULL, sizeof added);
 }
 
 int os_write(int file, const char *text, size_t length)
 {
-	int saved_errno = errno;
 	int result = 0;
 	struct quiet quiet;
 	begin_quiet(&quiet);
 	while (length > 0 && result == 0) {
-		long written = syscall(SYS_write, file, text, length);
+		long written = os_call(SYS_write, file, text, length);
 		if (written > 0) {
 			text += written;
 			length -= (size_t)written;
-		} else if (written == 0 || errno != EINTR) {
-			result = written == 0 ? -EIO : -errno;
+		} else if (written != -EINTR) {
+			result = written == 0 ? -EIO : (int)written;
 		}
 	}
 	end_quiet(&quiet, result);
-	errno = saved_errno;
 	return result;
 }
 
@@ -260,14 +253,10 @@ void os_write_error(const char *text, size_t length)
 
 int os_create(const char *path)
 {
-	int saved_errno = errno;
-	long file = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	return file >= 0 ? (int)file : os_result(-1, saved_errno);
+	return (int)os_call(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 }
 
 void os_close(int file)
 {
-	int saved_errno = errno;
-	syscall(SYS_close, file);
-	errno = saved_errno;
+	os_call(SYS_close, file);
 }

@@ -9,14 +9,14 @@
 #ifdef PIC
 
 #include "os.h"
+#include "os_call.h"
 #include "region.h"
 #include "region_fit.h"
 
 #include <errno.h>
 #include <stdint.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include <sys/types.h>
 
 /* libc's headers declare these only on request, with another name for the same structure. */
 int prlimit(pid_t pid, int resource, const struct rlimit *next, struct rlimit *former);
@@ -37,14 +37,15 @@ STRATA_PUBLIC int prlimit(pid_t pid, int resource, const struct rlimit *next, st
 		region_fit(bytes_of(next));
 	if (barred)
 		os_bar_moves();
-	int result = (int)syscall(SYS_prlimit64, pid, resource, next, former);
-	int saved_errno = errno;
+	long result = os_call(SYS_prlimit64, pid, resource, next, former);
 	if (barred)
 		os_allow_moves();
 	if (ours)
 		region_fit_to_limit();
-	errno = saved_errno;
-	return result;
+	if (result == 0)
+		return 0;
+	errno = (int)-result;
+	return -1;
 }
 
 STRATA_PUBLIC int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)

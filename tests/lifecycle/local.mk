@@ -38,7 +38,7 @@ EXTRA_DIST += \
 	tests/lifecycle/address_limit_room.c \
 	tests/lifecycle/domain_fork.c \
 	tests/lifecycle/background.c \
-	tests/lifecycle/false_clock.c \
+	tests/lifecycle/in_front.c \
 	tests/lifecycle/early_library.c \
 	tests/lifecycle/early_program.c \
 	tests/lifecycle/fork.c \

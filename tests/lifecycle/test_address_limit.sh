@@ -15,7 +15,10 @@ STRATA_OPTIONS=check:1 run preloaded address_limit
 build preloaded address_limit_races -rdynamic -ldl
 for name in two_set_it forks_meanwhile an_older_limit_gives_way each_has_its_turn a_wish_is_fulfilled \
 	who_stands_is_waited_for_once a_child_makes_good a_fork_in_the_middle; do
-	run preloaded address_limit_races $name || fail "$name"
+	status=0
+	run preloaded address_limit_races $name || status=$?
+	[ "$status" -ne 77 ] || { echo "address_limit_races: left out, no seccomp filters here" && break; }
+	[ "$status" -eq 0 ] || fail "$name"
 done
 build preloaded address_limit_room -rdynamic -ldl
 run preloaded address_limit_room what_lies_beyond_stays || fail "what_lies_beyond_stays"

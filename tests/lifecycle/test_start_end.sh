@@ -5,7 +5,7 @@
 . "${top_srcdir:-.}/tests/lifecycle/build.sh"
 
 each_way start_end
-each_way false_clock
+each_way in_front
 
 if possible shared; then
 	$CC $flags -shared -fPIC -o "$work/libearly.so" "$sources/early_library.c" -Wl,-z,initfirst

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Something stands in front of libc's clock and of its number of the process, as libfaketime does: it allocates in them, and tells what is
- * not so. The allocator asks neither.
+ * Something stands in front of libc's clock, of its number of the process, and of its system calls by number, as libfaketime, torsocks
+ * and uid_wrapper do: it allocates in them, tells what is not so, and refuses what it does not know. The allocator asks none of them.
  */
 #include "lifecycle.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -44,6 +46,15 @@ pid_t getppid(void)
 	return 1;
 }
 
+/* liburcu asks for membarrier by it as it is loaded, and does without. */
+long syscall(long number, ...)
+{
+	if (number != SYS_membarrier)
+		stand_in_front();
+	errno = ENOSYS;
+	return -1;
+}
+
 static void *work(void *seed)
 {
 	for (unsigned i = 0; i < 20; i++)
@@ -76,6 +87,6 @@ int main(void)
 	}
 	check(waitpid(child, &status, 0) == child && status == 0);
 	check(calls == 0);
-	check(clock_gettime(CLOCK_MONOTONIC, &now) == 0 && getpid() == 1 && getppid() == 1 && calls == 3);
+	check(clock_gettime(CLOCK_MONOTONIC, &now) == 0 && getpid() == 1 && getppid() == 1 && syscall(SYS_gettid) == -1 && calls == 4);
 	return 0;
 }
