@@ -395,7 +395,7 @@ static int copy_from_between(void *between, void *from, void *to, size_t size, s
 }
 
 /* A mapping grows where it is moved to, but not where its old place is to stay one: by a place between. So what comes there is one mapping,
- * as it has to be to move again, and not one and what was there behind it. Where there is no address space for a place between it is two. */
+ * as it has to be to move again, and not one and what was there behind it. Without address space for a place between it is two. */
 static int move(void *from, void *to, size_t size, size_t whole)
 {
 	int saved_errno = errno;
