@@ -7,7 +7,8 @@ stratainclude_HEADERS = include/strata/strata.h include/strata/domain.h include/
 
 STRATA_SOURCES = \
 	src/compiler.h \
-	src/os.h src/os_result.h src/os_call.h src/os_memory.c src/os_linux.c src/os_clock.c src/os_copy.c src/os_code.c src/os_pretend.h src/os_pretend.c \
+	src/os.h src/os_result.h src/os_call.h src/os_memory.c src/os_linux.c src/os_clock.c src/os_copy.c src/os_code.c \
+	src/os_pretend.h src/os_pretend.c \
 	src/size_class.h src/size_class.c \
 	src/layout.h src/domain_layout.h \
 	src/check.h src/check.c \

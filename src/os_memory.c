@@ -236,28 +236,40 @@ static bool is_locked(void *start)
 	return os_result(os.advise(start, os_page_size(), MADV_COLD), saved_errno) != 0;
 }
 
-/* Emulators (qemu-user 7.2) take what a mremap leaves behind for unmapped: system calls refuse it, though the program has it. Asked once,
- * of a page of our own. */
-static bool old_place_stays(void)
+enum answer { NOT_ASKED, YES, NO };
+
+/* Emulators (qemu-user 7.2) take what a mremap leaves behind for unmapped: system calls refuse it, though the program has it. Tried with a
+ * page of our own. */
+static enum answer try_whether_place_stays(void)
 {
-	static _Atomic int known; /* 0: not yet; 1: it stays; 2: it does not */
-	int saved_errno = errno;
-	if (likely(known != 0))
-		return known == 1;
 	unsigned char resident;
 	size_t page = getauxval(AT_PAGESZ);
 	void *left = os.map(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (left == MAP_FAILED) {
-		errno = saved_errno;
-		return false;
-	}
+	if (left == MAP_FAILED)
+		return NOT_ASKED;
 	void *moved = mremap(left, page, page, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
-	known = moved != MAP_FAILED && mincore(left, page, &resident) != 0 && errno == ENOMEM ? 2 : 1;
+	bool is_gone = moved != MAP_FAILED && mincore(left, page, &resident) != 0 && errno == ENOMEM;
 	if (moved != MAP_FAILED)
 		os.unmap(moved, page);
 	os.unmap(left, page);
+	return is_gone ? NO : YES;
+}
+
+/* Written by whoever moves first, and the same by others at that time. Relaxed: it stands for itself. */
+static _Atomic(enum answer) place_stays;
+
+static bool may_leave(void *place)
+{
+	if (is_locked(place))
+		return false;
+	int saved_errno = errno;
+	enum answer stays = atomic_load_explicit(&place_stays, memory_order_relaxed);
+	if (unlikely(stays == NOT_ASKED)) {
+		stays = try_whether_place_stays();
+		atomic_store_explicit(&place_stays, stays, memory_order_relaxed);
+	}
 	errno = saved_errno;
-	return known == 1;
+	return stays == YES;
 }
 
 /* A limit that was lowered below what is mapped refuses any page. */
@@ -420,7 +432,7 @@ int os_move(void *from, void *to, size_t size, size_t whole)
 		return -ENOMEM;
 	if (pretend_pages(from, &size) != 0 || pretend_pages(to, &whole) != 0)
 		return -EINVAL;
-	if (is_locked(from) || !old_place_stays())
+	if (!may_leave(from))
 		return -EPERM;
 	int result = begin_move() ? move(from, to, size, whole) : -ENOMEM;
 	end_move();
@@ -434,7 +446,7 @@ int os_take(void *from, size_t size, void **to)
 		return -ENOMEM;
 	if (pretend_pages(from, &size) != 0)
 		return -EINVAL;
-	if (is_locked(from) || !old_place_stays())
+	if (!may_leave(from))
 		return -EPERM;
 	*to = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
 	return os_result(*to == MAP_FAILED, saved_errno);

@@ -90,15 +90,15 @@ static void forks_meanwhile(void)
 
 /* ---- Held up ---------------------------------------------------------------------------------------------------------- */
 
-/* A thread that sets a limit stands where it said, until it may go. The functions below
- * that are named as libc's are the library's as well. */
+/* A thread that sets a limit stands where it said, until it may go. The functions below that are named as libc's are the library's as
+ * well. Volatile: libc says of its own functions that they call none of these. */
 enum point { NOWHERE, IN_ITS_FIT, BEFORE_THE_LIMIT, AFTER_THE_LIMIT, WITH_WHAT_IT_READ };
 
-static __thread enum point hold_at;
-static __thread bool has_set;
+static __thread volatile enum point hold_at;
+static __thread volatile bool has_set;
 static sem_t held, may_go;
-static __thread bool lets_go; /* the other, as soon as it has to wait itself */
-static __thread volatile unsigned waits; /* libc says of its own functions that they call none of these */
+static __thread volatile bool lets_go; /* the other, as soon as it has to wait itself */
+static __thread volatile unsigned waits;
 
 static void hold(enum point here)
 {

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <sys/mman.h>
 
 static long resident_kib(void)
@@ -99,9 +100,10 @@ static void free_much(void)
 static int free_moved(void)
 {
 	char *block = malloc(4 << 20), *next = malloc(4 << 20);
+	const uintptr_t place = (uintptr_t)block;
 	long with;
 
-	check(block && next && (block = realloc(block, 40 << 20)) != NULL);
+	check(block && next && (block = realloc(block, 40 << 20)) != NULL && (uintptr_t)block != place);
 	if (mlockall(MCL_FUTURE) != 0)
 		return 0;
 	with = resident_kib();

@@ -16,17 +16,30 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-static int refuse_moves(void)
+static int filter_install(struct sock_filter *program, size_t length)
 {
-	struct sock_filter program[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mremap, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	const struct sock_fprog filter = {sizeof program / sizeof *program, program};
+	const struct sock_fprog filter = {(unsigned short)length, program};
 
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+}
+
+#define LOAD_NUMBER BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))
+#define REFUSE(number, error) \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (error))
+#define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+
+static int refuse_advice(void)
+{
+	struct sock_filter program[] = {LOAD_NUMBER, REFUSE(SYS_membarrier, EPERM), REFUSE(SYS_madvise, EINVAL), ALLOW};
+
+	return filter_install(program, sizeof program / sizeof *program);
+}
+
+static int refuse_moves(void)
+{
+	struct sock_filter program[] = {LOAD_NUMBER, REFUSE(SYS_mremap, EACCES), ALLOW};
+
+	return filter_install(program, sizeof program / sizeof *program);
 }
 
 /* Then it is copied. */
@@ -45,21 +58,6 @@ static void check_growth(void)
 		free(behind);
 	}
 	free(block);
-}
-
-static int filter_install(void)
-{
-	struct sock_filter program[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	const struct sock_fprog filter = {sizeof program / sizeof *program, program};
-
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
 }
 
 static void *use(void *argument)
@@ -112,7 +110,7 @@ int main(int argc, char **argv)
 	}
 	if (argc > 1) {
 		check(madvise(NULL, 0, MADV_DONTNEED) < 0 && errno == EINVAL);
-	} else if (filter_install()) {
+	} else if (refuse_advice()) {
 		perror("prctl");
 		return 77;
 	}
