@@ -89,17 +89,15 @@ fi
 programs=$(printf '%s\n' "$@" | grep -v '\.sh$' || true)
 # shellcheck disable=SC2086
 quietly make "${MAKE:-make}" src/libstrata.la $programs
-quietly no_dontunmap "${tools}gcc" -O2 -Wall -Wextra -shared -fPIC -o no_dontunmap.so "$here/no_dontunmap.c"
 
 # ---- Running ----------------------------------------------------------------------------------------------------------
 # Without SVE: the emulator calls a function for each of its instructions, and libc's memcpy has them.
 libc=$(realpath "$("${tools}gcc" -print-file-name=libc.so.6)")
 AARCH64_EMULATOR="$emulator -cpu max,sve=off -L ${libc%/lib/*}"
 AARCH64_LIBRARIES=$PWD/src/.libs:$libraries
-AARCH64_PRELOAD=$PWD/no_dontunmap.so
 AARCH64_HERE=$here
 : "${AARCH64_SECONDS:=300}" "${AARCH64_JOBS:=$(getconf _NPROCESSORS_ONLN)}" "${STRATA_STRESS_SECONDS:=1}"
-export AARCH64_EMULATOR AARCH64_LIBRARIES AARCH64_PRELOAD AARCH64_HERE AARCH64_SECONDS STRATA_STRESS_SECONDS
+export AARCH64_EMULATOR AARCH64_LIBRARIES AARCH64_HERE AARCH64_SECONDS STRATA_STRESS_SECONDS
 
 # For scripts that build what they run.
 top_srcdir=$source
@@ -122,7 +120,9 @@ why_not() {
 		echo "the emulator ends itself where a forked child of a program with threads starts one" ;;
 	*/oom_nth | */oom_domain) echo "forks for each call of the system, which takes an emulator minutes" ;;
 	*/test_retain) echo "touches gigabytes, which takes an emulator minutes" ;;
-	*/oom_limit | */test_linking.sh) echo "limits the address space, which is the emulator's" ;;
+	*/oom_limit | */test_linking.sh | */test_address_limit.sh) echo "limits the address space, which is the emulator's" ;;
+	*/test_os_move) echo "nothing is moved under this emulator" ;;
+	*/test_settings.sh) echo "the emulator ends where a file may not grow" ;;
 	*/test_background.sh) echo "counts threads, of which the emulator has one of its own" ;;
 	*/test_stopped.sh | */test_seccomp.sh) echo "ptrace and seccomp are not emulated" ;;
 	*/test_preload.sh | */test_python.sh | */test_valgrind.sh | */test_secure.sh)

@@ -23,7 +23,6 @@ clean-aarch64:
 EXTRA_DIST += \
 	tests/aarch64/cc.sh \
 	tests/aarch64/check.sh \
-	tests/aarch64/no_dontunmap.c \
 	tests/aarch64/one.sh \
 	tests/aarch64/packages \
 	tests/aarch64/run.sh \
