@@ -2,7 +2,8 @@
 # For the scripts beside it, to be sourced: programs are linked in each way that a user may choose.
 . "${top_srcdir:-.}/tests/programs.sh"
 sources=$top_srcdir/tests/lifecycle
-flags="-std=gnu17 -D_GNU_SOURCE -O1 -Wall -Wextra -pthread -I$top_srcdir/include"
+# -fno-builtin: see tests/local.mk.
+flags="-std=gnu17 -D_GNU_SOURCE -O1 -fno-builtin -Wall -Wextra -pthread -I$top_srcdir/include"
 
 need_library() {
 	[ -e "$library" ] || skip "no shared library was built"

@@ -34,7 +34,7 @@ if possible shared; then
 			return 0;
 		}
 	END
-	$CC $flags -O2 -D_FORTIFY_SOURCE=2 -o "$work/usable" "$work/usable.c" "$library" -Wl,-rpath,"${library%/*}" &&
+	$CC $flags -fbuiltin -O2 -D_FORTIFY_SOURCE=2 -o "$work/usable" "$work/usable.c" "$library" -Wl,-rpath,"${library%/*}" &&
 		"$work/usable" || fail "usable bytes with _FORTIFY_SOURCE"
 	echo "usable bytes with _FORTIFY_SOURCE: passed"
 fi
