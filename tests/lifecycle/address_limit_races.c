@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -92,7 +93,7 @@ static void forks_meanwhile(void)
 
 /* A thread that sets a limit stands where it said, until it may go. The functions below that are named as libc's are the library's as
  * well. Volatile: libc says of its own functions that they call none of these. */
-enum point { NOWHERE, IN_ITS_FIT, BEFORE_THE_LIMIT, AFTER_THE_LIMIT, WITH_WHAT_IT_READ };
+enum point { NOWHERE, IN_ITS_FIT, BEFORE_THE_LIMIT, AFTER_THE_LIMIT, WITH_WHAT_IT_READ, IN_A_MOVE };
 
 static __thread volatile enum point hold_at;
 static __thread volatile bool has_set;
@@ -190,6 +191,19 @@ int munmap(void *start, size_t size)
 	return (int)syscall(SYS_munmap, start, size);
 }
 
+void *mremap(void *from, size_t old_size, size_t new_size, int flags, ...)
+{
+	va_list rest;
+	void *to;
+
+	va_start(rest, flags);
+	to = flags & MREMAP_FIXED ? va_arg(rest, void *) : NULL;
+	va_end(rest);
+	if (flags & MREMAP_DONTUNMAP && old_size > MIB)
+		hold(IN_A_MOVE);
+	return (void *)syscall(SYS_mremap, from, old_size, new_size, flags, to);
+}
+
 struct setter {
 	pthread_t thread;
 	enum point point;
@@ -205,12 +219,27 @@ static void *set_and_stand(void *argument)
 	return NULL;
 }
 
+/* A block that has no room behind it grows. */
+static void *move_and_stand(void *argument)
+{
+	const struct setter *mover = argument;
+	char *block = malloc(8 * MIB), *behind = malloc(8 * MIB);
+
+	check(block && behind && memset(block, 1, 8 * MIB) == block);
+	hold_at = mover->point;
+	check((block = realloc(block, 64 * MIB)) != NULL && hold_at == NOWHERE);
+	check(block[0] == 1 && block[8 * MIB - 1] == 1);
+	free(block);
+	free(behind);
+	return NULL;
+}
+
 static void begin_to_set(struct setter *setter)
 {
 	make_the_reservation();
 	sem_init(&held, 0, 0);
 	sem_init(&may_go, 0, 0);
-	check(pthread_create(&setter->thread, NULL, set_and_stand, setter) == 0);
+	check(pthread_create(&setter->thread, NULL, setter->point == IN_A_MOVE ? move_and_stand : set_and_stand, setter) == 0);
 	while (sem_wait(&held) != 0)
 		check(errno == EINTR);
 }
@@ -295,10 +324,8 @@ static void a_child_makes_good(void)
 }
 
 /* It stands for ever: only the first who comes waits for it. So until it goes on: then another is waited for again. */
-static void who_stands_is_waited_for_once(void)
+static void is_waited_for_once(struct setter one)
 {
-	struct setter one = {.point = IN_ITS_FIT, .limit = LIMIT};
-
 	alarm(100);
 	for (int round = 0; round < 2; round++) {
 		begin_to_set(&one);
@@ -320,6 +347,16 @@ static void who_stands_is_waited_for_once(void)
 		set_limit(RLIM_INFINITY);
 	}
 	check(address_space() > 100 * LIMIT);
+}
+
+static void who_stands_is_waited_for_once(void)
+{
+	is_waited_for_once((struct setter){.point = IN_ITS_FIT, .limit = LIMIT});
+}
+
+static void who_moves_is_waited_for_once(void)
+{
+	is_waited_for_once((struct setter){.point = IN_A_MOVE});
 }
 
 /* ---- Interrupted ------------------------------------------------------------------------------------------------------ */
@@ -368,6 +405,7 @@ static const struct {
 	{"each_has_its_turn", each_has_its_turn},
 	{"a_wish_is_fulfilled", a_wish_is_fulfilled},
 	{"who_stands_is_waited_for_once", who_stands_is_waited_for_once},
+	{"who_moves_is_waited_for_once", who_moves_is_waited_for_once},
 	{"a_child_makes_good", a_child_makes_good},
 	{"a_fork_in_the_middle", a_fork_in_the_middle},
 };

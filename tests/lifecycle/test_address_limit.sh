@@ -14,7 +14,7 @@ STRATA_OPTIONS=check:1 run preloaded address_limit
 
 build preloaded address_limit_races -rdynamic
 for name in two_set_it forks_meanwhile an_older_limit_gives_way each_has_its_turn a_wish_is_fulfilled \
-	who_stands_is_waited_for_once a_child_makes_good a_fork_in_the_middle; do
+	who_stands_is_waited_for_once who_moves_is_waited_for_once a_child_makes_good a_fork_in_the_middle; do
 	status=0
 	run preloaded address_limit_races $name || status=$?
 	[ "$status" -ne 77 ] || { echo "address_limit_races: left out, no seccomp filters here" && break; }
