@@ -31,7 +31,7 @@ static STRATA_READ_MOSTLY _Atomic bool allowed;
 /* Written once, by whoever first finds the setting on; a child of a fork has what its parent saw. */
 static _Atomic int filters_at_start = FILTERS_UNASKED;
 static _Atomic uint32_t stopping; /* a futex */
-static _Atomic bool running;      /* thread is to be joined; by whoever begins, after thread, and read before it at the end */
+static _Atomic int running_in;    /* the process whose thread is to be joined, or 0; written after thread, and read before it at the end */
 static pthread_t thread;
 
 /* As many parts as it takes to look at every heap, and on while there is something to give back. */
@@ -116,7 +116,7 @@ static void create_blocking_signals(void)
 	if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
 		return;
 	if (create(STACK_BYTES) == 0 || create(0) == 0)
-		atomic_store(&running, true);
+		atomic_store(&running_in, os_process());
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
@@ -142,7 +142,9 @@ void background_allow(void)
 void background_end(void)
 {
 	atomic_store(&background_begun, 1);
-	if (!atomic_exchange(&running, false))
+	/* A copy of that process for which no fork handler ran (_Fork) has no such thread to wait for. */
+	int in = atomic_exchange(&running_in, 0);
+	if (in == 0 || in != os_process())
 		return;
 	struct timespec deadline;
 	atomic_store(&stopping, 1);
@@ -155,6 +157,6 @@ void background_end(void)
 
 void background_forget(void)
 {
-	atomic_store(&running, false);
+	atomic_store(&running_in, 0);
 	atomic_store(&background_begun, 0);
 }

@@ -13,6 +13,9 @@ static _Atomic uint64_t held;
 /* Once released, the reserve is taken again only when the program has shed load: when fewer pages than this cost memory. */
 static STRATA_READ_MOSTLY _Atomic int64_t hold_below = INT64_MAX;
 
+/* How often it was. Release, by whoever has given it back; partner: the acquire of whoever was refused meanwhile. */
+static _Atomic uint32_t releases;
+
 /* Arenas that were last wanted: what was told of one size does not hold for another. Written by whoever looks; relaxed: either will do. */
 static STRATA_READ_MOSTLY _Atomic size_t last_wanted;
 
@@ -37,10 +40,23 @@ static void return_reserve(uint64_t word)
 	arena_recharge(-(int64_t)(count_of(word) * ARENA_PAGES));
 }
 
-static void wait_for_less_than(int64_t cost, size_t arenas)
+/* What use has to fall below, from there, before so much is taken again. */
+static int64_t below(int64_t cost, size_t arenas)
 {
 	int64_t less = (int64_t)(arenas * ARENA_PAGES);
-	atomic_store_explicit(&hold_below, cost - (less < cost / 4 ? less : cost / 4), memory_order_relaxed);
+	return cost - (less < cost / 4 ? less : cost / 4);
+}
+
+bool emergency_would_serve(size_t bytes)
+{
+	size_t limit = options()->limit_bytes;
+	size_t used = arena_count().used_pages * PAGE_SIZE;
+	return limit == 0 || used + round_up(bytes, PAGE_SIZE) <= limit + emergency_bytes();
+}
+
+uint32_t emergency_releases(void)
+{
+	return atomic_load_explicit(&releases, memory_order_acquire);
 }
 
 bool emergency_release(void)
@@ -49,8 +65,10 @@ bool emergency_release(void)
 	if (word == 0)
 		return false;
 	/* First: else another thread takes it again before this one has tried. */
-	wait_for_less_than((int64_t)arena_count_costly() - (int64_t)(count_of(word) * ARENA_PAGES), count_of(word));
+	int64_t rest = (int64_t)arena_count_costly() - (int64_t)(count_of(word) * ARENA_PAGES);
+	atomic_store_explicit(&hold_below, below(rest, count_of(word)), memory_order_relaxed);
 	return_reserve(word);
+	atomic_fetch_add_explicit(&releases, 1, memory_order_release);
 	return true;
 }
 
@@ -62,9 +80,21 @@ static void clean(arena_index first, size_t arenas)
 			arena_mark_clean(index, UINT64_MAX);
 }
 
+/* What was released may be used, and more: then it counts from there how much the program has shed. */
+static bool has_fallen(size_t arenas)
+{
+	int64_t cost = (int64_t)arena_count_costly();
+	int64_t mark = atomic_load_explicit(&hold_below, memory_order_relaxed);
+	if (cost < mark)
+		return true;
+	if (below(cost, arenas) > mark)
+		atomic_store_explicit(&hold_below, below(cost, arenas), memory_order_relaxed);
+	return false;
+}
+
 static void hold(size_t arenas)
 {
-	if ((int64_t)arena_count_costly() >= atomic_load_explicit(&hold_below, memory_order_relaxed))
+	if (!has_fallen(arenas))
 		return;
 	uint64_t now = os_clock_ms();
 	if (!has_passed(now, atomic_load_explicit(&hold_refused_at, memory_order_relaxed), HOLD_AGAIN_MS) ||

@@ -415,6 +415,7 @@ static int move(void *from, void *to, size_t size, size_t whole)
 		return os_result(true, saved_errno);
 	void *between = whole > size ? mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL) : MAP_FAILED;
 	if (between == MAP_FAILED) {
+		errno = saved_errno;
 		int alone = move_at_once(from, to, size);
 		return alone == 0 && whole > size ? MOVED_ALONE : alone;
 	}

@@ -33,14 +33,27 @@ static bool trim(void)
 	return true;
 }
 
+/* Where it would serve nobody it stays. Another thread may just have given it back, for its own request. */
+static bool reserve_gave(struct relief *relief)
+{
+	if (emergency_would_serve(relief->size) && emergency_release()) {
+		handler_call(STRATA_PRESSURE_EMERGENCY);
+		return true;
+	}
+	uint32_t before = relief->releases;
+	relief->releases = emergency_releases();
+	return relief->releases != before;
+}
+
 bool relief_gave(struct relief *relief)
 {
 	if (thread_self.trial)
 		return false;
 	switch (relief->stage++) {
 	case 0:
+		relief->releases = emergency_releases();
 		if (is_hopeless(relief)) {
-			relief->stage = 4;
+			relief->stage = 5;
 			return false;
 		}
 		if (purge_some(relief->size))
@@ -50,14 +63,15 @@ bool relief_gave(struct relief *relief)
 	case 1:
 		return trim();
 	case 2:
-		if (emergency_release()) {
-			handler_call(STRATA_PRESSURE_EMERGENCY);
+		if (reserve_gave(relief))
 			return true;
-		}
 		relief->stage++;
 		/* fall through */
 	case 3:
 		return handler_call(STRATA_PRESSURE_REFUSED) && trim();
+	case 4:
+		/* With what the program has freed it may be enough now. */
+		return reserve_gave(relief);
 	default:
 		return false;
 	}

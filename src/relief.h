@@ -8,11 +8,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct relief {
 	size_t size; /* of the request that was refused, */
 	size_t alignment; /* and what it is to be a multiple of; 0: nothing that matters here */
 	unsigned stage;
+	uint32_t releases; /* of the emergency reserve, when this began */
 };
 
 /* Whether something was made free since the request was refused, so that it is worth another try. First free pages go back

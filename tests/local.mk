@@ -26,6 +26,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_options \
 	tests/unit/test_limit \
 	tests/unit/test_pressure \
+	tests/unit/test_emergency \
 	tests/unit/test_resize_refused \
 	tests/unit/test_profile \
 	tests/unit/test_profile_changes \
@@ -136,6 +137,9 @@ tests_unit_test_limit_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_pressure_SOURCES = tests/unit/test_pressure.c tests/unit/limit_support.h
 tests_unit_test_pressure_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_pressure_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_emergency_SOURCES = tests/unit/test_emergency.c tests/unit/limit_support.h
+tests_unit_test_emergency_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_emergency_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_resize_refused_SOURCES = tests/unit/test_resize_refused.c tests/unit/limit_support.h
 tests_unit_test_resize_refused_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_resize_refused_LDADD = $(CONTRACT_LIBS)

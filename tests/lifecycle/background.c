@@ -7,8 +7,11 @@
 #include "lifecycle.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -128,6 +131,27 @@ static void expect_thread_by(const char *function)
 		usleep(1000);
 }
 
+static volatile int is_copy;
+
+/* What ends the thread, by the library: where there is none it would wait for it in vain. */
+int pthread_timedjoin_np(pthread_t thread, void **result, const struct timespec *deadline)
+{
+	int (*libc)(pthread_t, void **, const struct timespec *) =
+	    (int (*)(pthread_t, void **, const struct timespec *))dlsym(RTLD_NEXT, "pthread_timedjoin_np");
+
+	check(!is_copy);
+	return libc(thread, result, deadline);
+}
+
+static void wait_for(pid_t child)
+{
+	int status;
+
+	while (waitpid(child, &status, 0) < 0)
+		check(errno == EINTR);
+	check(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 static void expect_memory_back(void)
 {
 	long most;
@@ -144,7 +168,7 @@ static void expect_memory_back(void)
 
 int main(int argc, char **argv)
 {
-	int count, status;
+	int count;
 	pid_t child;
 
 	if (argc > 1 && strcmp(argv[1], "none") == 0) {
@@ -165,9 +189,15 @@ int main(int argc, char **argv)
 		expect_thread();
 		exit(0);
 	}
-	while (waitpid(child, &status, 0) < 0)
-		check(errno == EINTR);
-	check(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	wait_for(child);
+	/* A copy of which no handler of a fork knows. */
+	child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	check(child >= 0);
+	if (child == 0) {
+		is_copy = 1;
+		exit(0);
+	}
+	wait_for(child);
 	expect_thread();
 	return 0;
 }

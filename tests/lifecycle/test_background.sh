@@ -5,7 +5,7 @@
 
 for each in preloaded shared; do
 	possible "$each" || continue
-	build "$each" background
+	build "$each" background -rdynamic
 	run "$each" background none || fail "$each: a thread that nobody asked for"
 	export STRATA_OPTIONS=background:1,decay_ms:200,retain:256M
 	run "$each" background || fail "$each: background:1"

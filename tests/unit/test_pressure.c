@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Before the limit: the handler is told what the header says; the emergency reserve serves once, and is taken back; less
- * is kept free.
+ * Before the limit: the handler is told what the header says; less is kept free.
  */
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include <strata/typed.h>
 
 #include "limit_support.h"
 
-#define MOST 2000
-
-static struct piece pieces[MOST];
+static struct piece pieces[ROOM / MIB];
 
 static struct told {
 	struct strata_pressure_handler handler; /* first: self is the whole */
@@ -268,130 +264,6 @@ static void a_handler_that_frees_saves_the_call(void **state)
 	free(block);
 }
 
-static void the_emergency_reserve_serves_once_and_is_taken_back(void **state)
-{
-	const size_t reserve = 4 * MIB;
-
-	(void)state;
-	limit_with_room(ROOM);
-	listen();
-	set("emergency", reserve);
-	assert_int_equal(totals().emergency_bytes, reserve);
-	for (unsigned round = 1; round < 4; round++) {
-		size_t count = 0, before = 0;
-
-		while ((pieces[count].block = malloc(64 * KIB)) != NULL) {
-			pieces[count].size = 64 * KIB;
-			pattern_write(pieces[count].block, 64 * KIB, count);
-			count++;
-			if (told.times[STRATA_PRESSURE_EMERGENCY] < round)
-				before = count;
-		}
-		assert_int_equal(told.times[STRATA_PRESSURE_EMERGENCY], round);
-		assert_int_equal(told.times[STRATA_PRESSURE_REFUSED], round);
-		assert_int_equal(totals().emergency_bytes, 0);
-		/* What it was for: so much more was had. */
-		assert_true((count - before) * 64 * KIB >= reserve - reserve / 8);
-		verify_and_free(pieces, count);
-		strata_trim();
-		free(opaque_pointer(malloc(MIB + round)));
-		assert_int_equal(totals().emergency_bytes, reserve);
-	}
-	set("emergency", 0);
-	assert_int_equal(totals().emergency_bytes, 0);
-}
-
-static void a_reserve_that_cannot_be_is_not_told_of(void **state)
-{
-	size_t beyond = beyond_the_machine();
-
-	(void)state;
-	if (beyond == 0)
-		skip();
-	set("emergency", beyond);
-	free(opaque_pointer(malloc(2 * MIB)));
-	assert_int_equal(totals().emergency_bytes, 0);
-	set("emergency", 4 * MIB);
-	assert_int_equal(totals().emergency_bytes, 4 * MIB);
-}
-
-static void limit_data(rlim_t bytes)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_DATA, &limit) != 0)
-		fatal("getrlimit");
-	limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
-	if (setrlimit(RLIMIT_DATA, &limit) != 0)
-		fatal("setrlimit");
-}
-
-static bool data_is_limited(void)
-{
-	struct rlimit limit;
-
-	return getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur <= 4096;
-}
-
-static bool reserve_is(size_t bytes)
-{
-	free(opaque_pointer(malloc(MIB)));
-	return totals().emergency_bytes == bytes;
-}
-
-/* More than the process ever had, so that it cannot be found in what is there. An emulated system may take such a limit and do
- * nothing. */
-static void a_reserve_that_was_refused_is_asked_for_again(void **state)
-{
-	const size_t reserve = 1024 * MIB, beyond = beyond_the_machine();
-	struct rlimit before;
-	uint64_t in_use;
-	void *block;
-
-	(void)state;
-	assert_int_equal(getrlimit(RLIMIT_DATA, &before), 0);
-	if (beyond != 0 && beyond <= 2 * reserve)
-		skip();
-	limit_data(4096);
-	if (!data_is_limited())
-		skip();
-	limit_data(before.rlim_cur);
-	strata_trim();
-	block = memset(malloc(32 * MIB), 1, 32 * MIB);
-	limit_data(4096);
-	set("emergency", reserve);
-	in_use = totals().live_bytes;
-	limit_data(before.rlim_cur);
-	assert_int_equal(totals().emergency_bytes, 0);
-	assert_true(comes(reserve_is, reserve, "the reserve, which the system no longer refuses"));
-	assert_true(totals().live_bytes >= in_use);
-	free(opaque_pointer(block));
-}
-
-/* Else it would go again and again, for a program that does not hear the warning. */
-static void a_reserve_that_was_let_go_waits_until_use_has_fallen(void **state)
-{
-	const size_t reserve = 4 * MIB;
-	uint64_t limit = limit_with_room(ROOM);
-	size_t count = 0;
-
-	(void)state;
-	listen();
-	set("emergency", reserve);
-	for (; told.times[STRATA_PRESSURE_EMERGENCY] == 0 && count < MOST; count++) {
-		pieces[count] = (struct piece){malloc(64 * KIB), 64 * KIB};
-		assert_non_null(pieces[count].block);
-		pattern_write(pieces[count].block, 64 * KIB, count);
-	}
-	/* There is room. */
-	set("limit", limit + ROOM);
-	for (unsigned i = 0; i < 100; i++)
-		assert_true(reserve_is(0));
-	verify_and_free(pieces, count);
-	strata_trim();
-	assert_true(reserve_is(reserve));
-}
-
 static int no_limits_and_the_clock_runs(void **state)
 {
 	set_decay(1000);
@@ -432,10 +304,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(what_cannot_be_is_refused_at_once, no_limits),
 		cmocka_unit_test_teardown(a_refused_call_destroys_no_object, no_limits_and_the_clock_runs),
 		cmocka_unit_test_teardown(a_handler_that_frees_saves_the_call, no_limits),
-		cmocka_unit_test_teardown(the_emergency_reserve_serves_once_and_is_taken_back, no_limits),
-		cmocka_unit_test_teardown(a_reserve_that_cannot_be_is_not_told_of, no_limits),
-		cmocka_unit_test_teardown(a_reserve_that_was_refused_is_asked_for_again, no_limits),
-		cmocka_unit_test_teardown(a_reserve_that_was_let_go_waits_until_use_has_fallen, no_limits),
 		cmocka_unit_test_teardown(free_memory_is_kept_in_less_measure_near_the_limit, no_limits_and_the_clock_runs),
 	};
 
