@@ -164,7 +164,9 @@ static void where_there_is_no_place_between_it_moves_at_once(void **state)
 	(void)state;
 	pattern_write(from, size, 1);
 	limit_data(data_bytes() + size / 2);
+	errno = 17;
 	assert_int_equal(os_move(from, to, size, 2 * size), MOVED_ALONE);
+	assert_int_equal(errno, 17);
 	limit_data(RLIM_INFINITY);
 	assert_true(pattern_holds(to, size, 1));
 	assert_true(all_zero(to + size, size));
