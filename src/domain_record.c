@@ -10,8 +10,8 @@
 struct domain_record empty_record;
 
 /* Incremented by whoever makes a record; read by whoever walks them all. Sequentially consistent, for the sake of table_set_routes:
- * either a setter, having stored its table, sees the new record and writes to it (set_route_of_all), or who made the record
- * sees the new table (domain_table.c). */
+ * either a setter, having stored diverted, sees the new record and writes to it (divert), or who made the record sees what it stored
+ * (domain_table.c). */
 static _Atomic uint32_t records_created;
 
 uint32_t record_count(void)

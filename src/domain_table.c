@@ -12,12 +12,13 @@
 #include <urcu-bp.h>
 
 /*
- * The table in force; NULL: the built-in one. Sequentially consistent, for the sake of table_set_routes. What it points to
- * is one of the domain's two versions: the other is not looked at by anybody once the setter has waited, and so is the next
+ * The table in force; NULL: the built-in one. Sequentially consistent, as the routes are. What it points to is one of the domain's two versions: the other is not looked at by anybody once the setter has waited, and so is the next
  * setter's to write.
  */
 typedef const struct strata_domain_table *table_pointer;
 static STRATA_READ_MOSTLY _Atomic table_pointer in_force[DOMAINS];
+/* All calls of the domain ask for the table in force: before one of a user's is, and until after it was. */
+static STRATA_READ_MOSTLY _Atomic bool diverted[DOMAINS];
 static struct strata_domain_table versions[DOMAINS][2];
 
 static pthread_mutex_t setting = PTHREAD_MUTEX_INITIALIZER;
@@ -25,28 +26,28 @@ static pthread_mutex_t setting = PTHREAD_MUTEX_INITIALIZER;
 /* ---- Routes --------------------------------------------------------------------------------------------------------- */
 
 /* The multiple that the domain's sizes are rounded up to, negative; 0: the slow path. */
-static void store_route(struct domain_record *record, unsigned domain, const struct strata_domain_table *table)
+static void store_route(struct domain_record *record, unsigned domain, bool is_diverted)
 {
-	bool slow = table != NULL || debug_is_on();
+	bool slow = is_diverted || debug_is_on();
 	size_t round = slow ? 0 : (size_t)-(ptrdiff_t)domain_multiple(domain);
 	__atomic_store_n(&record->round[domain], round, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&record->most_code[domain], slow ? 0 : TAG_CODE_MASK, __ATOMIC_SEQ_CST);
 }
 
 /*
- * A setter stores in_force and then writes to all records; whoever takes a record reads in_force and then writes to his own.
- * Should the setter's write come first and be overwritten with what is out of date, the second look finds in_force changed:
+ * A setter stores diverted and then writes to all records; whoever takes a record reads diverted and then writes to his own.
+ * Should the setter's write come first and be overwritten with what is out of date, the second look finds diverted changed:
  * it comes after our write, as the setter's write comes after its store, all sequentially consistent.
  */
 static void set_route(struct domain_record *record, unsigned domain)
 {
-	const struct strata_domain_table *table = atomic_load(&in_force[domain]);
-	const struct strata_domain_table *seen;
+	bool now = atomic_load(&diverted[domain]);
+	bool seen;
 	do {
-		seen = table;
+		seen = now;
 		store_route(record, domain, seen);
-		table = atomic_load(&in_force[domain]);
-	} while (table != seen);
+		now = atomic_load(&diverted[domain]);
+	} while (now != seen);
 }
 
 void table_set_routes(struct domain_record *record)
@@ -55,8 +56,9 @@ void table_set_routes(struct domain_record *record)
 		set_route(record, domain);
 }
 
-static void set_route_of_all(unsigned domain)
+static void divert(unsigned domain, bool is_diverted)
 {
+	atomic_store(&diverted[domain], is_diverted);
 	for (uint32_t number = record_count(); number > 0; number--)
 		set_route(record_at(number), domain);
 }
@@ -133,7 +135,7 @@ void table_after_fork_in_child(void)
 	atomic_store(&forks, 0);
 	pthread_mutex_init(&setting, NULL);
 	for (unsigned domain = 0; domain < DOMAINS; domain++)
-		set_route_of_all(domain);
+		divert(domain, atomic_load(&in_force[domain]) != NULL);
 }
 
 /* ---- The control plane ---------------------------------------------------------------------------------------------- */
@@ -151,7 +153,8 @@ static bool is_complete(const struct strata_domain_table *table)
 	return table->malloc != NULL && table->calloc != NULL && table->realloc != NULL && table->free != NULL;
 }
 
-/* After the new table is published nobody enters the former one, and after the grace period nobody is in it. */
+/* After the new table is published nobody enters the former one, and after the grace period nobody is in it. Nobody gets a block of a
+ * user's table while there is a fast path, which would take it for its own: a table may well lend parts of strata's blocks. */
 static void exchange(unsigned domain, const struct strata_domain_table *table)
 {
 	const struct strata_domain_table *former = atomic_load(&in_force[domain]);
@@ -160,10 +163,13 @@ static void exchange(unsigned domain, const struct strata_domain_table *table)
 		version = &versions[domain][former == &versions[domain][0]];
 		*version = *table;
 	}
+	if (version != NULL)
+		divert(domain, true);
 	atomic_store(&in_force[domain], version);
-	set_route_of_all(domain);
 	if (former != NULL)
 		urcu_bp_synchronize_rcu();
+	if (version == NULL)
+		divert(domain, false);
 }
 
 STRATA_PUBLIC int strata_domain_set_table(enum strata_domain domain, const struct strata_domain_table *table)

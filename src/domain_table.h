@@ -10,7 +10,8 @@
  *   take record / set    table_set_routes
  *
  * That the built-in table is in force is what the record's round says: it is not 0. So the fast path asks for nothing more
- * than what it loads anyway. docs/models/table_exchange.pml checks the protocol.
+ * than what it loads anyway. Before a user's table is in force no record says so any more: else a block of it, got on a slow path, could
+ * be freed on the fast one. docs/models/table_exchange.pml checks the protocol.
  */
 #ifndef STRATA_DOMAIN_TABLE_H
 #define STRATA_DOMAIN_TABLE_H

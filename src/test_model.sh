@@ -33,9 +33,10 @@ for sequence in 'NEXT=0 LAST=1' 'NEXT=2 LAST=1' 'NEXT=2 LAST=0'; do
 done
 breaks "the wait" 's/synchronize(waited);/skip;/' table_exchange NEXT=2 LAST=1
 breaks "the look within the read section" '/within the section/d' table_exchange NEXT=2 LAST=1
-breaks "the second look of whoever takes a record" 's/:: in_force == seen -> break/:: true -> break/' table_exchange NEXT=2 LAST=1
-breaks "the walk after the store" \
-	's/in_force = table; .*publish.*/skip;/; s/.*after the walk.*/in_force = table;/' table_exchange NEXT=0 LAST=1
+breaks "the second look of whoever takes a record" 's/:: diverted == seen -> break/:: true -> break/' table_exchange NEXT=2 LAST=1
+breaks "the walk that closes" 's/set_routes(seen) .*close.*/skip/' table_exchange NEXT=0 LAST=1
+breaks "the walk that opens" 's/set_routes(seen) .*open.*/skip/' table_exchange NEXT=2 LAST=0
+breaks "the first walk before the store" 's/diverted = 1;/in_force = table; diverted = 1;/' table_exchange NEXT=0 LAST=1
 holds region_fit
 for step in COUNT BOUND LOWER LOOK COMMITTED; do
 	finds "region_fit, without $step" WITHOUT=$step

@@ -255,6 +255,7 @@ STRESS_TESTS = \
 	tests/stress/stress_claim_inside \
 	tests/stress/stress_claim_steps \
 	tests/stress/stress_domain_tables \
+	tests/stress/stress_domain_parts \
 	tests/stress/stress_nodes \
 	tests/stress/stress_asleep
 
@@ -294,6 +295,9 @@ tests_stress_stress_claim_inside_LDADD = tests/stress/libstress.la tests/unit/li
 tests_stress_stress_domain_tables_SOURCES = tests/stress/stress_domain_tables.c
 tests_stress_stress_domain_tables_CFLAGS = $(CONTRACT_CFLAGS)
 tests_stress_stress_domain_tables_LDADD = $(STRESS_LIBS)
+tests_stress_stress_domain_parts_SOURCES = tests/stress/stress_domain_parts.c
+tests_stress_stress_domain_parts_CFLAGS = $(CONTRACT_CFLAGS)
+tests_stress_stress_domain_parts_LDADD = $(STRESS_LIBS)
 tests_stress_stress_nodes_SOURCES = tests/stress/stress_nodes.c tests/unit/numa_support.h
 tests_stress_stress_nodes_CFLAGS = $(CONTRACT_CFLAGS)
 tests_stress_stress_nodes_LDADD = tests/stress/libstress.la tests/unit/libsupport.la src/libstrata_test.la -ldl

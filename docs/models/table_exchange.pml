@@ -4,16 +4,18 @@
  * meanwhile and then calls, and a setter that goes from the built-in table to A, back, and to B.
  *
  * Shown: when the setter has waited, nobody is in the former table, nor comes to it again (its slot is written anew, its
- * context gone); and when a setter has returned, the routes of all records lead to what it set.
+ * context gone); no block of a table in force is freed on the fast path; and when a setter has returned, the routes of all records lead to what it set.
  *
  * RCU is what it promises: the setter waits until each reader has been outside a read section since the wait began. All
  * words are sequentially consistent, as in the code. The search must fail without: the wait, the look at in_force within the
- * read section, the second look of whoever takes a record, the setter's walk after the store. src/test_model.sh tries that.
+ * read section, the second look of whoever takes a record, the setter's walks, and the first of them before the new table is in force.
+ * src/test_model.sh tries that.
  */
 
 #define BUILTIN 0
 #define CALLERS 2
 
+bit diverted;             /* what the routes follow */
 byte in_force = BUILTIN;  /* the table; 1 and 2 are slots of a user's */
 bit valid[3];             /* the slot holds a table whose context is there */
 bit fast[CALLERS];        /* the record's route: 1, the built-in table without a look at in_force */
@@ -22,18 +24,27 @@ bit inside[CALLERS];      /* in a read section */
 byte sections[CALLERS];   /* how many it has begun */
 byte running = 3;
 
-/* set_route: stores what in_force asks for, and looks again. */
+/* set_route: stores what diverted asks for, and looks again. */
 inline set_route(record, seen)
 {
 	do
-	:: seen = in_force;
-		fast[record] = (seen == BUILTIN);
+	:: seen = diverted;
+		fast[record] = !seen;
 		if
-		:: in_force == seen -> break   /* second look */
+		:: diverted == seen -> break   /* second look */
 		:: else -> skip
 		fi
 	od;
-	seen = BUILTIN
+	seen = 0
+}
+
+inline set_routes(seen)
+{
+	set_route(0, seen);
+	if
+	:: records == 2 -> set_route(1, seen)
+	:: else -> skip
+	fi
 }
 
 inline call_domain(self, table)
@@ -54,7 +65,9 @@ inline call_domain(self, table)
 				skip;      /* in the table */
 				assert(valid[table])
 			fi;
-			inside[self] = 0
+			inside[self] = 0;
+			/* A block of the table in force is not freed on the fast path. */
+			assert(table == BUILTIN || in_force != table || !fast[self])
 		fi
 	fi;
 	table = BUILTIN
@@ -89,17 +102,23 @@ inline set_table(table, former, seen, waited)
 {
 	former = in_force;
 	valid[table] = (table != BUILTIN);
-	in_force = table;                  /* publish */
-	set_route(0, seen);
 	if
-	:: records == 2 -> set_route(1, seen)
+	:: table != BUILTIN ->
+		diverted = 1;
+		set_routes(seen)           /* close */
 	:: else -> skip
 	fi;
-	/* after the walk */
+	in_force = table;                  /* publish */
 	if
 	:: former != BUILTIN ->
 		synchronize(waited);       /* wait */
 		valid[former] = 0
+	:: else -> skip
+	fi;
+	if
+	:: table == BUILTIN ->
+		diverted = 0;
+		set_routes(seen)           /* open */
 	:: else -> skip
 	fi
 }
