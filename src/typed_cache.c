@@ -125,13 +125,13 @@ struct type_cache *cache_enter_own(void)
 
 /* The lists of a type that is being unregistered are left to whoever does that. destroy may fork: the child ends this thread
  * as well, and buries the cache here. Release: the lists, to whoever is about to claim the cache. */
-void cache_end(struct type_cache *cache)
+void cache_end(struct type_cache *cache, enum typed_callbacks callbacks)
 {
 	typed_self.leaving = cache;
 	for (unsigned i = 0; i < type_record_count(); i++) {
 		const strata_type *record = &type_records[i];
 		struct type_walk walk;
-		if (others_read(cache->lists[i].bottom) == NULL || !type_walk_begin(&walk, type_of(record), CALLBACKS_MAY_RUN))
+		if (others_read(cache->lists[i].bottom) == NULL || !type_walk_begin(&walk, type_of(record), callbacks))
 			continue;
 		list_open(cache, record);
 		while (cache->lists[i].cursor != cache->lists[i].bottom)
@@ -159,7 +159,7 @@ void typed_thread_end(void)
 	uint32_t claimed = CACHE_CLAIMED;
 	if (likely(atomic_load_explicit(&cache->claim, memory_order_acquire) == CACHE_OPEN) ||
 	    !atomic_compare_exchange_strong(&cache->claim, &claimed, CACHE_LEFT))
-		cache_end(cache);
+		cache_end(cache, CALLBACKS_MAY_RUN);
 }
 
 static void forget_lists(struct type_cache *cache)

@@ -19,8 +19,9 @@ void cache_leave(struct type_cache *cache);
 /* The same without taking one. */
 struct type_cache *cache_enter_own(void);
 
-/* With the cache of a thread that ends, by that thread, or by whoever claimed it meanwhile: its lists serve others. */
-void cache_end(struct type_cache *cache);
+/* With the cache of a thread that ends, by that thread, or by whoever claimed it meanwhile: its lists serve others. Where no callback may
+ * run, objects of types with one stay, for the next thread that has the cache. */
+void cache_end(struct type_cache *cache, enum typed_callbacks callbacks);
 
 /* Caches made so far are numbered 0 ... cache_count() - 1; cache_at may be NULL for one that is being made. */
 uint32_t cache_count(void);

@@ -72,12 +72,12 @@ static void release_claims(struct claim_set *set)
 
 /* With nothing claimed, since it runs callbacks, which may fork: in the child these are nobody's any more. Nobody else claims one:
  * its owner was inside when it ended. */
-static void end_those(const struct claim_set *set)
+static void end_those(const struct claim_set *set, enum typed_callbacks callbacks)
 {
 	for (unsigned i = 0; i < set->count; i++) {
 		uint32_t left = CACHE_LEFT;
 		if (atomic_compare_exchange_strong(&set->caches[i]->claim, &left, CACHE_OPEN))
-			cache_end(set->caches[i]);
+			cache_end(set->caches[i], callbacks);
 	}
 }
 
@@ -122,7 +122,7 @@ static unsigned take_from(const struct claim_set *claimed, const strata_type *re
 	return count;
 }
 
-static unsigned take(const struct claim_set *set, const strata_type *record, void *objects[CLAIM_OBJECTS])
+static unsigned take(const struct claim_set *set, const strata_type *record, void *objects[CLAIM_OBJECTS], enum typed_callbacks callbacks)
 {
 	struct claim_set wanted = who_has(set, record);
 	if (wanted.count == 0)
@@ -130,7 +130,7 @@ static unsigned take(const struct claim_set *set, const strata_type *record, voi
 	struct claim_set claimed = claim_those(&wanted);
 	unsigned count = take_from(&claimed, record, objects);
 	release_claims(&claimed);
-	end_those(&claimed);
+	end_those(&claimed, callbacks);
 	return count;
 }
 
@@ -165,7 +165,7 @@ static void claim_record(const struct claim_set *set, const strata_type *record,
 	void *objects[CLAIM_OBJECTS];
 	size_t most = count_claimable(set, record);
 	while (most > 0 && budget->left > 0) {
-		unsigned count = take(set, record, objects);
+		unsigned count = take(set, record, objects, budget->callbacks);
 		if (count == 0)
 			return;
 		budget->freed += put_away(record, objects, count);
