@@ -83,9 +83,35 @@ void builtin_free(unsigned domain, void *block)
 	count_freed(domain, bytes);
 }
 
-static void *resize(unsigned domain, void *block, size_t old, size_t size)
+/* How a block may grow: by what it takes, or by the quarter more that realloc would take as well. */
+struct growth {
+	size_t claimed; /* bytes, of a large one */
+	bool has_room;
+};
+
+static bool may_grow(unsigned domain, size_t old, size_t size, struct growth *growth)
 {
-	bool has_room = size <= old || count_has_room(domain, core_good_size(core_grown_size(size, old)) - old);
+	*growth = (struct growth){ 0, true };
+	if (size <= old)
+		return true;
+	size_t least = core_good_size(size) - old;
+	size_t most = core_good_size(core_grown_size(size, old)) - old;
+	if (size_max(least, most) <= (size_t)DOMAIN_BATCH) {
+		growth->has_room = count_has_room(domain, most);
+		return !count_refuses(domain, least);
+	}
+	growth->claimed = most;
+	if (count_claim(domain, most))
+		return true;
+	*growth = (struct growth){ least, false };
+	if (count_claim(domain, least))
+		return true;
+	count_refused(domain);
+	return false;
+}
+
+static void *resize(unsigned domain, void *block, size_t old, size_t size, bool has_room)
+{
 	if (likely(!debug_is_on() && has_room))
 		return strata_realloc(block, rounded(domain, size));
 	/* The hooks move every block, so that whoever goes on using the former place is found; and there may be room for what was asked
@@ -107,12 +133,15 @@ void *builtin_reallocate(unsigned domain, void *block, size_t size)
 		return out_of_memory();
 	if (!measure(domain, block, "domain_realloc", &old))
 		return NULL;
-	if (size > old && count_refuses(domain, core_good_size(size) - old))
+	struct growth growth;
+	if (!may_grow(domain, old, size, &growth))
 		return out_of_memory();
-	void *to = resize(domain, block, old, size);
-	if (to == NULL || !measure(domain, to, "domain_realloc", &bytes))
+	void *to = resize(domain, block, old, size, growth.has_room);
+	if (to == NULL || !measure(domain, to, "domain_realloc", &bytes)) {
+		count_unclaim(domain, growth.claimed);
 		return out_of_memory();
-	count_resized(domain, old, bytes);
+	}
+	count_resized(domain, old, growth.claimed, bytes);
 	return to;
 }
 

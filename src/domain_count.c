@@ -100,13 +100,25 @@ static int64_t add_reported(struct total *total, int64_t bytes)
 	return live;
 }
 
+static int64_t own_pending(unsigned domain)
+{
+	const struct domain_record *record = record_own();
+	return record != NULL ? pending_now(record, domain) : 0;
+}
+
+static int64_t count_pending(unsigned domain)
+{
+	int64_t pending = 0;
+	for (uint32_t number = record_count(); number > 0; number--)
+		pending += pending_in(record_at(number), domain);
+	return pending;
+}
+
 /* As exact as the threads' being under way allows. */
 static int64_t count_live(unsigned domain)
 {
 	int64_t live = atomic_load_explicit(&totals[domain].reported, memory_order_relaxed);
-	for (uint32_t number = record_count(); number > 0; number--)
-		live += pending_in(record_at(number), domain);
-	return live;
+	return live + count_pending(domain);
 }
 
 /* ---- Quotas --------------------------------------------------------------------------------------------------------- */
@@ -165,11 +177,36 @@ bool count_has_room(unsigned domain, size_t bytes)
 	return !is_above(domain, read_limit(&totals[domain].hard_bytes), bytes);
 }
 
+void count_refused(unsigned domain)
+{
+	atomic_fetch_add_explicit(&totals[domain].refused, 1, memory_order_relaxed);
+}
+
 bool count_refuses(unsigned domain, size_t bytes)
 {
 	if (likely(count_has_room(domain, bytes)))
 		return false;
-	atomic_fetch_add_explicit(&totals[domain].refused, 1, memory_order_relaxed);
+	count_refused(domain);
+	return true;
+}
+
+void count_unclaim(unsigned domain, size_t bytes)
+{
+	atomic_fetch_add_explicit(&totals[domain].reported, -(int64_t)bytes, memory_order_release);
+}
+
+/* What others pass on their own, without a look at each other, is a batch each. */
+bool count_claim(unsigned domain, size_t bytes)
+{
+	struct total *total = &totals[domain];
+	uint64_t hard = read_limit(&total->hard_bytes);
+	int64_t live = atomic_fetch_add_explicit(&total->reported, (int64_t)bytes, memory_order_release) + (int64_t)bytes;
+	if (hard != 0 && at_least_zero(live) + (uint64_t)DOMAIN_BATCH * record_count() > hard &&
+	    at_least_zero(live + count_pending(domain)) > hard) {
+		count_unclaim(domain, bytes);
+		return false;
+	}
+	note_peak(total, live + own_pending(domain));
 	return true;
 }
 
@@ -248,14 +285,30 @@ void count_orphan(struct domain_record *record)
 		count_report_all(record);
 }
 
+/* Not by the credits, of which a thread that is stopped while it sets them may show a batch too much. */
+static bool is_large(int64_t bytes)
+{
+	return bytes > DOMAIN_BATCH || bytes < -DOMAIN_BATCH;
+}
+
+static bool claim_or_refuse(unsigned domain, size_t bytes)
+{
+	if (count_claim(domain, bytes))
+		return true;
+	count_refused(domain);
+	return false;
+}
+
 bool count_report_allocated(struct domain_record *record, unsigned domain, size_t bytes)
 {
 	owner_add(record->allocate_credit[domain], (int64_t)bytes);
-	if (count_refuses(domain, bytes)) {
+	bool large = is_large((int64_t)bytes);
+	if (large ? !claim_or_refuse(domain, bytes) : count_refuses(domain, bytes)) {
 		owner_add(record->allocations[domain], -1);
 		return false;
 	}
-	owner_add(record->allocate_credit[domain], -(int64_t)bytes);
+	if (!large)
+		owner_add(record->allocate_credit[domain], -(int64_t)bytes);
 	report(record, domain);
 	look_at_soft_limit(domain);
 	return true;
@@ -269,22 +322,23 @@ void count_report_freed(struct domain_record *record, unsigned domain)
 
 /* ---- One block ------------------------------------------------------------------------------------------------------ */
 
-/* Without a record: everything goes to the totals. */
-static bool count_at_once(unsigned domain, int64_t bytes)
+/* To the totals: where there is no record, and what is large. What the thread may do by itself changes with it. */
+static void count_at_once(struct domain_record *record, unsigned domain, int64_t bytes, bool grew)
 {
-	if (bytes > 0 && count_refuses(domain, (size_t)bytes))
-		return false;
-	add_reported(&totals[domain], bytes);
-	look_after_change(domain, bytes > 0);
-	return true;
+	int64_t reported = atomic_fetch_add_explicit(&totals[domain].reported, bytes, memory_order_release) + bytes;
+	note_peak(&totals[domain], reported + own_pending(domain));
+	if (record != NULL)
+		report(record, domain);
+	look_after_change(domain, grew);
 }
 
 bool count_allocated(unsigned domain, size_t bytes)
 {
 	struct domain_record *record = record_own();
 	if (unlikely(record == NULL)) {
-		if (!count_at_once(domain, (int64_t)bytes))
+		if (!claim_or_refuse(domain, bytes))
 			return false;
+		look_at_soft_limit(domain);
 		atomic_fetch_add_explicit(&totals[domain].allocations, 1, memory_order_relaxed);
 		return true;
 	}
@@ -298,22 +352,25 @@ void count_freed(unsigned domain, size_t bytes)
 	struct domain_record *record = record_own();
 	if (unlikely(record == NULL)) {
 		atomic_fetch_add_explicit(&totals[domain].frees, 1, memory_order_relaxed);
-		count_at_once(domain, -(int64_t)bytes);
+		count_at_once(NULL, domain, -(int64_t)bytes, false);
 		return;
 	}
 	owner_add(record->frees[domain], 1);
+	if (is_large((int64_t)bytes)) {
+		count_at_once(record, domain, -(int64_t)bytes, false);
+		return;
+	}
 	owner_add(record->free_credit[domain], -(int64_t)bytes);
 	if (record->free_credit[domain] < 0)
 		count_report_freed(record, domain);
 }
 
-void count_resized(unsigned domain, size_t old, size_t bytes)
+void count_resized(unsigned domain, size_t old, size_t claimed, size_t bytes)
 {
 	struct domain_record *record = record_own();
-	int64_t more = (int64_t)bytes - (int64_t)old;
-	if (unlikely(record == NULL)) {
-		add_reported(&totals[domain], more);
-		look_after_change(domain, more > 0);
+	int64_t more = (int64_t)bytes - (int64_t)(old + claimed);
+	if (record == NULL || claimed != 0 || is_large(more)) {
+		count_at_once(record, domain, more, bytes > old);
 		return;
 	}
 	if (more >= 0)

@@ -21,14 +21,20 @@ void count_reset(struct domain_record *record, unsigned domain);
 bool count_allocated(unsigned domain, size_t bytes);
 void count_freed(unsigned domain, size_t bytes);
 
-/* A block of old bytes has now so many. */
-void count_resized(unsigned domain, size_t old, size_t bytes);
+/* A block of old bytes has now so many, of which so many more were claimed before. */
+void count_resized(unsigned domain, size_t old, size_t claimed, size_t bytes);
+
+/* More than a batch at once is counted before it is had, so that of two that come at the same time the later one sees both. False: the
+ * hard limit does not allow it. */
+bool count_claim(unsigned domain, size_t bytes);
+void count_unclaim(unsigned domain, size_t bytes);
 
 /* Whether so many bytes more would not take the domain above its hard limit. */
 bool count_has_room(unsigned domain, size_t bytes);
 
 /* Whether they would; counts the refusal. */
 bool count_refuses(unsigned domain, size_t bytes);
+void count_refused(unsigned domain);
 
 /* The allocation that was just counted has used up the thread's credit: reports. False as for count_allocated. */
 bool count_report_allocated(struct domain_record *record, unsigned domain, size_t bytes);

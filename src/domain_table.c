@@ -12,8 +12,8 @@
 #include <urcu-bp.h>
 
 /*
- * The table in force; NULL: the built-in one. Sequentially consistent, as the routes are. What it points to is one of the domain's two versions: the other is not looked at by anybody once the setter has waited, and so is the next
- * setter's to write.
+ * The table in force; NULL: the built-in one. Sequentially consistent, as the routes are. What it points to is one of the domain's two
+ * versions: the other is not looked at by anybody once the setter has waited, and so is the next setter's to write.
  */
 typedef const struct strata_domain_table *table_pointer;
 static STRATA_READ_MOSTLY _Atomic table_pointer in_force[DOMAINS];

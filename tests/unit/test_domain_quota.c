@@ -145,6 +145,53 @@ static void the_hard_limit_holds_for_threads_together(void **state)
 	assert_int_equal(strata_domain_set_quota(STRATA_DOMAIN_MEM, NULL), 0);
 }
 
+/* Large blocks pass it not at all, though all come at the same time. */
+enum { AT_MOST = 3 };
+static atomic_uint at_once;
+
+/* One at a time, kept for a while: most of them wait for one to be given back, and two cannot have it. */
+static void *takes_and_gives(void *grows)
+{
+	void *block = NULL, *small = NULL;
+
+	for (unsigned i = 0; i < 1000000; i++) {
+		if (block != NULL && i % 8 == 0) {
+			atomic_fetch_sub(&at_once, 1);
+			strata_domain_free(STRATA_DOMAIN_MEM, block);
+			block = NULL;
+		} else if (block == NULL) {
+			if (grows && small == NULL)
+				small = strata_domain_malloc(STRATA_DOMAIN_MEM, 1000);
+			block = grows ? strata_domain_realloc(STRATA_DOMAIN_MEM, small, MIB) : strata_domain_malloc(STRATA_DOMAIN_MEM, MIB);
+			small = block != NULL ? NULL : small;
+			if (block != NULL && atomic_fetch_add(&at_once, 1) >= AT_MOST)
+				fatal("more than the limit");
+		}
+	}
+	if (block != NULL)
+		atomic_fetch_sub(&at_once, 1);
+	strata_domain_free(STRATA_DOMAIN_MEM, block);
+	strata_domain_free(STRATA_DOMAIN_MEM, small);
+	return NULL;
+}
+
+static void the_hard_limit_holds_for_large_blocks(void **state)
+{
+	pthread_t threads[THREADS];
+	static char grows;
+	uint64_t live = read_stats(STRATA_DOMAIN_MEM).live_bytes;
+	struct strata_domain_quota quota = {.hard_bytes = live + AT_MOST * strata_good_size(MIB) + MIB / 4};
+
+	(void)state;
+	assert_int_equal(strata_domain_set_quota(STRATA_DOMAIN_MEM, &quota), 0);
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, takes_and_gives, i % 2 ? &grows : NULL), 0);
+	for (size_t i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(read_stats(STRATA_DOMAIN_MEM).live_bytes, live);
+	assert_int_equal(strata_domain_set_quota(STRATA_DOMAIN_MEM, NULL), 0);
+}
+
 struct call {
 	int count;
 	enum strata_domain domain;
@@ -344,6 +391,7 @@ int main(void)
 		cmocka_unit_test(a_block_grows_to_the_hard_limit_and_no_further),
 		cmocka_unit_test(other_domains_have_their_own_limits),
 		cmocka_unit_test(the_hard_limit_holds_for_threads_together),
+		cmocka_unit_test(the_hard_limit_holds_for_large_blocks),
 		cmocka_unit_test(the_soft_limit_calls_back_once),
 		cmocka_unit_test(a_limit_below_what_is_live_is_told_by_allocations),
 		cmocka_unit_test(blocks_that_shrink_call_nobody),
