@@ -109,7 +109,7 @@ static uint64_t claim_in_whole(arena_index index, struct request *request)
 	return pages;
 }
 
-/* How many arenas of one list with too little room in a row we look at before we go on to the next list. */
+/* So many arenas with too little room in a row are looked at, and then the next list is gone on with; counted over all lists. */
 #define SPAN_TRIES 24
 
 /* In line: one version for any node, which costs nothing for there being nodes. */

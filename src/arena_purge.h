@@ -16,7 +16,7 @@
 #define PURGE_STEP (((size_t)1 << 20) - ARENA_SIZE)
 
 /* Gives back free pages that have been idle for idle_ms, at most limit bytes (and at most one arena more), going on where
- * the last call stopped. Returns the bytes given back. */
+ * the last call stopped. Returns the bytes given back. limit SIZE_MAX: all there is, however young, and though some was just refused. */
 size_t arena_purge(size_t limit, uint32_t idle_ms);
 
 /* The same for pages however young: whole arenas first, then rows of at least so many pages. */

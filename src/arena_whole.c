@@ -182,8 +182,8 @@ static uint64_t used_in(size_t chunk)
 	return chunk * CHUNK_ARENAS < region_arenas() ? atomic_load(&region.chunks[chunk].used) : 0;
 }
 
-/* The lowest row of unused arenas, across the borders of chunks. Where address space is short: then what is lost at the end of each
- * chunk matters, and there are not too many to look at one after the other. */
+/* Where address space is short what is lost at the end of each chunk matters, and there are not too many arenas to look at one after the
+ * other. */
 #define SHORT_REGION ((size_t)16 << 30)
 
 static size_t arenas_at_most(void)
@@ -196,6 +196,7 @@ static bool is_short(void)
 	return arenas_at_most() * ARENA_SIZE <= SHORT_REGION;
 }
 
+/* The lowest row of unused arenas, across the borders of chunks. */
 static arena_index search_everywhere(size_t count, size_t alignment)
 {
 	size_t unused = 0;

@@ -73,7 +73,7 @@ STRATA_FAST void *bin_pop(const struct heap *heap, struct bin *bin)
 	return NULL;
 }
 
-/* With the heap locked, where order is nothing: so many blocks were stored above the top, */
+/* With the heap locked, where order is nothing. So many blocks were stored above the top. */
 static inline void bin_filled(struct bin *bin, unsigned count)
 {
 	owner_publish(bin->top, bin->top + count);
@@ -86,7 +86,7 @@ static inline void bin_put_locked(struct bin *bin, void *block)
 	bin_filled(bin, 1);
 }
 
-/* and so many of the newest are taken out. They are where that points to until something is stored there. */
+/* Takes so many of the newest out: they are where the result points to, until something is stored there. */
 static inline void *const *bin_drop_newest(struct bin *bin, unsigned count)
 {
 	owner_publish(bin->top, bin->top - count);

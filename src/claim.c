@@ -53,8 +53,8 @@
  * docs/models/claim.pml checks this exhaustively for up to three blocks, with stores that reach memory late and in any order, and
  * fails when one of the steps is left out.
  *
- * The gate stays closed when all is taken: such a heap is known to hold nothing, and the first free of an owner that woke leads
- * to its slow path, where limits begin anew.
+ * The gate stays closed, whether all was taken or a part. Where it was all, the heap is known to hold nothing; and the first free of an
+ * owner that woke leads to its slow path, where limits begin anew.
  */
 #include "claim.h"
 

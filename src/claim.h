@@ -22,7 +22,8 @@ struct claim_batch {
 /* False: it is not wanted, or the system has refused it. */
 bool claim_possible(void);
 
-/* A membarrier: a point in the program of each thread. False: the system has refused it, and will again. */
+/* A membarrier: a point in the program of each thread. False: the system has refused it; for good, as claim_possible says from then on,
+ * unless it was short of memory. */
 bool claim_barrier(void);
 
 /* A heap of a thread that seems to sleep, if it is alive and nobody is in it. There must be room. */

@@ -89,6 +89,9 @@ size_t core_good_size(size_t size)
 
 /* ---- Blocks of a class ---------------------------------------------------------------------------------------------- */
 
+/* The bin is looked at first: calls come here while the heap is hidden, and after others may have filled it. A spare heap is what a fork
+ * left the thread with. Busy: someone is in the heap, at most for as long as it takes to claim or drain it, and the thread goes on
+ * with a spare, once. */
 void *core_allocate_of_class(unsigned class, bool *without_heap)
 {
 	struct heap *heap = thread_attach();
@@ -206,11 +209,11 @@ void *core_aligned_for(size_t alignment, size_t size, const void *caller)
 
 /* ---- Freeing -------------------------------------------------------------------------------------------------------- */
 
-/* Whether a block of another's serves here next. One of a few lines never does: two threads would write to a line of it ever
- * after. Larger ones do until half of the bin is full, the rest being for those that the thread frees of its own: a bin grows only
- * where its blocks are wanted, and one that is never allocated from holds half a page's worth, until it is found idle. Not those of an
- * owner that sleeps, where the thread's own pools have blocks to give: they would go round here for ever, and keep the sleeper's pools,
- * which nobody can take from. The gate is looked at last: claim.c. */
+/* Whether another heap's block may go into the own bin, to serve here next. A small one (an object) never does: two threads would write to
+ * a line of it ever after. Larger ones do until half of the bin is full, the rest being for those that the thread frees of its own: a bin
+ * grows only where its blocks are wanted, and one that is never allocated from holds half a page's worth, until it is found idle. Not those
+ * of an owner that sleeps, where the thread's own pools have blocks to give: they would go round here for ever, and keep the sleeper's
+ * pools, which nobody can take from. The gate is looked at last: claim.c. */
 static bool serves_here(const struct heap *heap, unsigned class, uint32_t owner)
 {
 	const struct bin *bin = &heap->bins[class];
@@ -239,7 +242,7 @@ static void free_pooled(void *block, page_tag tag)
 	} else if (tag >> TAG_OWNER_SHIFT == heap->number) {
 		core_free_own(heap, block, (tag & TAG_CODE_MASK) / 2);
 	} else if (unlikely(options()->check)) {
-		remote_free_directly(block, tag); /* a carrier's trailer would be overwritten, which says that it is free */
+		remote_free_directly(block, tag); /* the words of a carrier would lie over its trailer, which says whether it is free */
 	} else {
 		free_of_another(heap, block, tag);
 	}

@@ -67,7 +67,7 @@ static void *copy_to_new(void *block, size_t size, size_t usable, void *(*alloca
 static void *resize_run(void *block, size_t size, void *(*allocate)(size_t))
 {
 	if (size > CLEARED_MAX) {
-		struct relief relief = { .size = size };
+		struct relief relief = { .size = size, .has = run_usable(block) };
 		void *resized;
 		do {
 			resized = run_resize(block, size) ? block : run_move(block, size);

@@ -10,15 +10,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Called on slow paths, often; does something at most every few milliseconds. Returns how many bytes the caller's heap may
- * give back beside: 0 when it did nothing, or all that one call may do. */
+/* Called on slow paths, often: what is free beyond the bounds goes at once (decay_bound), what has been idle for long at most every few
+ * milliseconds. Returns how many bytes the caller's heap may give back beside: 0 when the time has not come, or when it did all that one
+ * call may do. */
 size_t decay_tick(void);
 
 /* The part of it that does not wait for the clock, after pages were returned: gives back, at most 1 MiB and a run, what is beyond the
  * bounds. */
 void decay_bound(void);
 
-/* Whether the next call of decay_tick would do something. Reads the clock. */
+/* Whether the time has come for the next call of decay_tick to look for what is idle. Reads the clock. */
 bool decay_is_due(void);
 
 /* The clock as the last tick saw it, in ms: a few ms old in a busy process, older in an idle one. Costs one load. */

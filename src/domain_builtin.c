@@ -92,18 +92,20 @@ struct growth {
 static bool may_grow(unsigned domain, size_t old, size_t size, struct growth *growth)
 {
 	*growth = (struct growth){ 0, true };
-	if (size <= old)
+	if (size <= old || !count_is_limited(domain))
 		return true;
 	size_t least = core_good_size(size) - old;
 	size_t most = core_good_size(core_grown_size(size, old)) - old;
-	if (size_max(least, most) <= (size_t)DOMAIN_BATCH) {
-		growth->has_room = count_has_room(domain, most);
-		return !count_refuses(domain, least);
-	}
-	growth->claimed = most;
-	if (count_claim(domain, most))
+	growth->has_room = count_has_room(domain, most);
+	if (count_refuses(domain, least))
+		return false;
+	/* What no machine has is refused below. */
+	if (size_max(least, most) <= (size_t)DOMAIN_BATCH || size > (size_t)1 << 60)
 		return true;
-	*growth = (struct growth){ least, false };
+	growth->claimed = most;
+	if (growth->has_room && count_claim(domain, most))
+		return true;
+	*growth = (struct growth){ least, most == least };
 	if (count_claim(domain, least))
 		return true;
 	count_refused(domain);

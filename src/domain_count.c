@@ -195,6 +195,11 @@ void count_unclaim(unsigned domain, size_t bytes)
 	atomic_fetch_add_explicit(&totals[domain].reported, -(int64_t)bytes, memory_order_release);
 }
 
+bool count_is_limited(unsigned domain)
+{
+	return read_limit(&totals[domain].hard_bytes) != 0;
+}
+
 /* What others pass on their own, without a look at each other, is a batch each. */
 bool count_claim(unsigned domain, size_t bytes)
 {
@@ -206,7 +211,6 @@ bool count_claim(unsigned domain, size_t bytes)
 		count_unclaim(domain, bytes);
 		return false;
 	}
-	note_peak(total, live + own_pending(domain));
 	return true;
 }
 
@@ -293,10 +297,12 @@ static bool is_large(int64_t bytes)
 
 static bool claim_or_refuse(unsigned domain, size_t bytes)
 {
-	if (count_claim(domain, bytes))
-		return true;
-	count_refused(domain);
-	return false;
+	if (!count_claim(domain, bytes)) {
+		count_refused(domain);
+		return false;
+	}
+	note_peak(&totals[domain], atomic_load_explicit(&totals[domain].reported, memory_order_relaxed) + own_pending(domain));
+	return true;
 }
 
 bool count_report_allocated(struct domain_record *record, unsigned domain, size_t bytes)

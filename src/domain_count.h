@@ -24,8 +24,11 @@ void count_freed(unsigned domain, size_t bytes);
 /* A block of old bytes has now so many, of which so many more were claimed before. */
 void count_resized(unsigned domain, size_t old, size_t claimed, size_t bytes);
 
-/* More than a batch at once is counted before it is had, so that of two that come at the same time the later one sees both. False: the
- * hard limit does not allow it. */
+/* Whether there is a hard limit. */
+bool count_is_limited(unsigned domain);
+
+/* More than a batch at once is added to what is counted and looked at then, so that of two that come at the same time the later one sees
+ * both. False: the hard limit does not allow it; nothing is added. */
 bool count_claim(unsigned domain, size_t bytes);
 void count_unclaim(unsigned domain, size_t bytes);
 
@@ -44,7 +47,8 @@ void count_report_freed(struct domain_record *record, unsigned domain);
 void count_report_all(struct domain_record *record);
 
 /* The same in the child of a fork, for a thread that is gone. The copy may have caught it while it reported or set its
- * credits: then what is pending, at most a batch in each domain, is lost rather than counted twice. */
+ * credits: then what is pending, at most a batch in each domain, is lost rather than counted twice. What it had claimed for a large block
+ * that it was about to get stays counted. */
 void count_orphan(struct domain_record *record);
 
 /* Fills all of *stats; stops no thread. */

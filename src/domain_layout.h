@@ -36,7 +36,7 @@ struct domain_record {
 	uint64_t allocations[DOMAINS];
 	int64_t free_credit[DOMAINS];     /* bytes that may yet be freed */
 	uint64_t frees[DOMAINS];
-	int64_t balance[DOMAINS];
+	int64_t balance[DOMAINS];         /* what the credits differ by with nothing pending, as they were set */
 	uint32_t changes;                 /* odd while credits and balance are set anew: read again */
 	_Atomic uint32_t next_free;       /* in the stack of records without a thread */
 	_Atomic bool taken;               /* has a thread; a hint for the child of a fork */

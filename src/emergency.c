@@ -83,12 +83,13 @@ static void clean(arena_index first, size_t arenas)
 /* What was released may be used, and more: then it counts from there how much the program has shed. */
 static bool has_fallen(size_t arenas)
 {
-	int64_t cost = (int64_t)arena_count_costly();
 	int64_t mark = atomic_load_explicit(&hold_below, memory_order_relaxed);
+	int64_t cost = (int64_t)arena_count_costly();
 	if (cost < mark)
 		return true;
+	/* Not where it was released meanwhile: the cost was another then. */
 	if (below(cost, arenas) > mark)
-		atomic_store_explicit(&hold_below, below(cost, arenas), memory_order_relaxed);
+		atomic_compare_exchange_strong_explicit(&hold_below, &mark, below(cost, arenas), memory_order_relaxed, memory_order_relaxed);
 	return false;
 }
 

@@ -47,6 +47,8 @@ int heap_empty(struct heap *heap);
 /* By the owner: takes the heap back that was claimed while it slept, if nobody is in it. */
 void heap_wake(struct heap *heap);
 
+/* Takes the heap, for as short as that may be: nobody waits. False: someone is in it. Others than the owner by the second, which leaves
+ * alone what a fork is to find as it is. */
 bool heap_try_lock(struct heap *heap);
 bool heap_try_lock_other(struct heap *heap);
 /* By the owner: whatever of the heap was claimed while it slept is its own again. */
@@ -62,8 +64,8 @@ void heap_flush_accounts(void);
 
 /* Whether a dead heap has been sent something, or its thread has left something undone. */
 bool heap_dead_waits(struct heap *heap);
-/* By whoever was in the heap, has let go of it, and of others holds none but its own: does what waits there, and puts it on its stack if
- * that waits. */
+/* By whoever was in the heap and has let go of it, and holds no other but its own: does what waits there, and puts the heap on the stack of
+ * the dead if it is marked for that (unlisted). */
 void heap_look_after_dead(struct heap *heap);
 /* The latter alone. */
 void heap_list_if_wanted(struct heap *heap);

@@ -70,7 +70,7 @@ static int fill(struct heap *heap, unsigned class)
 	return 0;
 }
 
-/* By its owner, who may use the slots of what goes to others. */
+/* By its owner, who may use its outgoing batches. */
 static bool send_home(struct heap *heap, void *block)
 {
 	page_tag tag = atomic_load_explicit(&region_tags[page_of(block)], memory_order_relaxed);
@@ -80,10 +80,10 @@ static bool send_home(struct heap *heap, void *block)
 	return true;
 }
 
+#define HOME_BATCH 64u /* blocks */
+
 /* One that is not simply home is another's, or a fault. The records of the pools are fetched first, so that what follows for one block
  * need not wait for the one before. */
-#define HOME_BATCH 64u
-
 static void bring_home(struct heap *heap, unsigned class, void *const *blocks, unsigned count,
 		       bool (*not_simply_home)(struct heap *, void *))
 {

@@ -80,7 +80,7 @@ extern STRATA_HIDDEN size_t region_span;
 extern STRATA_HIDDEN _Atomic page_tag *region_tags;    /* one for each page */
 
 /* The rest: fixed once, by whoever wins the race to initialise (region.c); read-only from then on, but for reserved_bytes, which
- * region_fit.c changes. */
+ * region_fit.c changes, and the count of heaps. */
 struct region {
 	struct pool *pools;      /* one for each page; that of a pool's or run's first page is in use */
 	uint8_t *backs;          /* for each page of a pool: how many pages before it the pool begins; its owner's */
@@ -118,9 +118,10 @@ STRATA_FAST char *page_start(page_index page)
  *   of a run  used; free == 0; all its pages are the run's (or slack behind it)
  */
 struct arena {
-	/* 1: a page that nobody has. Claiming is a compare-and-swap to fewer bits (acquire: what the page's last owner wrote
-	 * to its tag and record), returning an atomic OR (release). No ABA: the word is all there is to know; what the two below
-	 * say of a page is asked again when it is claimed. */
+	/* 1: a page that nobody has. Claiming is a compare-and-swap to fewer bits, returning an atomic OR, both sequentially consistent:
+	 * what the page's last owner wrote to its tag and record comes with it, and the lists of arenas need one order of this word and
+	 * of place (arena_list.c). No ABA: the word is all there is to know; what the two below say of a page is asked again when it is
+	 * claimed. */
 	_Atomic uint64_t free;
 	/* 1: the page may hold something: it is not known to be zero. This word's bits and given's are changed only by whoever has
 	 * claimed the page, or the arena; the claim orders them. Others read them as hints. */
@@ -140,7 +141,7 @@ _Static_assert(sizeof(struct arena) == 32, "two on a cache line");
 #define BUCKET_COUNT 5
 
 struct chunk {
-	_Atomic uint64_t used;  /* 1: the arena is taken. Claim: CAS (acquire); give back: AND (release). */
+	_Atomic uint64_t used;  /* 1: the arena is taken. Claim: CAS; give back: AND; sequentially consistent. */
 	_Atomic uint64_t dirty; /* 1: the unused arena may have pages that cost memory; a hint, set before used is cleared */
 	/* 1: huge pages are welcome for the group of arenas, 2 MiB each. Set by whoever has just claimed an arena of it, after the system was
 	 * told; cleared by an exchange that one wins, who then tells the system the contrary. Read by all, relaxed: it orders nothing, and
@@ -199,7 +200,8 @@ struct pool {
 	uint16_t carved;
 	uint8_t class;
 	bool listed;
-	bool target; /* strata_should_move fills it: its blocks in a bin are what comes next. Until one comes home to it, full as it is */
+	bool target; /* what strata_should_move moves blocks into: set when all its free blocks were put on top of the bin; cleared when it is
+		      * listed again, one having come home, or begun anew */
 	bool idle;   /* of a medium class: nothing was taken or came home since pool_purge_idle last looked */
 	uint8_t purged; /* pages of it that are not counted as used: no block of theirs is out (pool_purge.c) */
 } STRATA_ALIGNED(CACHE_LINE);
@@ -229,14 +231,14 @@ struct bin {
 enum claim_state {
 	CLAIM_NONE,   /* the gate is open */
 	CLAIM_PARTLY, /* gate closed, some bins emptied */
-	CLAIM_ASLEEP, /* gate closed, all bins emptied; until the owner comes to its slow path */
+	CLAIM_ASLEEP, /* gate closed, all bins emptied: there is nothing left to claim; until the owner comes to its slow path */
 	CLAIM_BARRED, /* its owner is forking */
 };
 
 /* No page has this tag: heap numbers end far below. A heap whose tag it is takes no free on the fast path. */
 #define TAG_CLOSED 0xffffff00u
 
-/* The heap's pools of one class that have blocks to give, the fullest (those with the fewest) towards the front. */
+/* The heap's pools of one class that have blocks to give: in front the one that was full until last, and stays there as it empties. */
 struct pool_list {
 	page_index first; /* read by those who look for a dead heap to adopt from */
 	page_index last;
@@ -349,9 +351,10 @@ struct heap {
 	_Atomic bool unlisted;
 
 	/* -- Shared. -- */
-	/* Blocks that other threads freed: a stack of carriers (carrier.h) linked through their first words, as many as a CAS
-	 * pushes, taken whole by an exchange. Both sequentially consistent, for the state that is looked at after the one and
-	 * written before the other (remote.c). No ABA: a push only links to what it replaces, and nothing is popped singly. */
+	/* Blocks that other threads freed: a stack of carriers (carrier.h) linked through their first words. One compare-and-swap
+	 * pushes a chain of them, an exchange takes all. Sequentially consistent with state: a sender pushes, then reads state; an owner
+	 * that ends writes state, then reads this; one of the two sees the other (remote.c). No ABA: a push only links to what it
+	 * replaces, and nothing is popped singly. */
 	_Atomic(void *) inbox STRATA_ALIGNED(CACHE_LINE);
 	_Atomic uint64_t inbox_bytes;  /* handed over and not yet taken home; read by all */
 	_Atomic uint64_t inbox_blocks;

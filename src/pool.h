@@ -8,13 +8,13 @@
 
 #include "layout.h"
 
-/* Takes free blocks of one pool of the class, the fullest, at most so many: pointers to them, from slots on. Of blocks that were never
+/* Takes free blocks of the pool in front of the class's list, at most so many: pointers to them, from slots on. Of blocks that were never
  * handed out it takes a page's worth, or least, if that is more. Returns how many; 0 when no pool has any, or the limit
  * does not allow the pages that it gave back meanwhile. */
 unsigned pool_take(struct heap *heap, unsigned class, void **slots, unsigned least, unsigned most);
 
-/* One that is home, of the pool to which blocks first came home, but for one that has some that were never handed out. NULL: there is no
- * such, or the limit does not allow it. */
+/* One free block of the last pool in the list, which has been partly free for longest; of the last but one, where none has come home to
+ * the last, whose blocks were never handed out. NULL: there is no such, or the limit does not allow it. */
 void *pool_take_back(struct heap *heap, unsigned class);
 
 /* The pool, which has blocks to give, is the next that pool_take takes from. */

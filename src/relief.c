@@ -36,7 +36,9 @@ static bool trim(void)
 /* Where it would serve nobody it stays. Another thread may just have given it back, for its own request. */
 static bool reserve_gave(struct relief *relief)
 {
-	if (emergency_would_serve(relief->size) && emergency_release()) {
+	size_t more = relief->size > relief->has ? relief->size - relief->has : 0;
+	if (emergency_would_serve(more) && emergency_release()) {
+		relief->releases = emergency_releases();
 		handler_call(STRATA_PRESSURE_EMERGENCY);
 		return true;
 	}
@@ -68,9 +70,11 @@ bool relief_gave(struct relief *relief)
 		relief->stage++;
 		/* fall through */
 	case 3:
-		return handler_call(STRATA_PRESSURE_REFUSED) && trim();
+		if (handler_call(STRATA_PRESSURE_REFUSED))
+			return trim();
+		relief->stage++;
+		/* fall through */
 	case 4:
-		/* With what the program has freed it may be enough now. */
 		return reserve_gave(relief);
 	default:
 		return false;

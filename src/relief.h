@@ -13,12 +13,14 @@
 struct relief {
 	size_t size; /* of the request that was refused, */
 	size_t alignment; /* and what it is to be a multiple of; 0: nothing that matters here */
+	size_t has; /* what a block that was to grow has by now */
 	unsigned stage;
 	uint32_t releases; /* of the emergency reserve, when this began */
 };
 
 /* Whether something was made free since the request was refused, so that it is worth another try. First free pages go back
- * to the system, then everything that can; then the emergency reserve is released; at last the handler is asked. Not while the
+ * to the system, then everything that can; then the emergency reserve is released; then the handler is asked, and with what it freed the
+ * reserve may be enough. Not while the
  * thread only tries (thread.h). */
 bool relief_gave(struct relief *relief);
 

@@ -91,6 +91,7 @@ static void hand_over(struct heap *owner, const struct outgoing *batch)
 	uint64_t bytes = bytes_of(batch->filled);
 	uint64_t pending = atomic_fetch_add(&owner->inbox_bytes, bytes) + bytes;
 	uint64_t blocks = atomic_fetch_add(&owner->inbox_blocks, blocks_of(batch->filled)) + blocks_of(batch->filled);
+	/* The newest carrier's word says what it could carry; what of that it does not is taken off (carrier.h). */
 	if (batch->first == batch->last)
 		carried_by_last -= room;
 	else

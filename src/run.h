@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page runs: blocks above 256 KiB, and zeroed or aligned ones below, each of pages of its own. Up to 256 KiB they share an
+ * Page runs: blocks above 256 KiB, zeroed ones above 64 KiB, those aligned to more than a page, those that the heap profile samples, and
+ * any where there is no heap to be had; each of pages of its own. Up to 256 KiB they share an
  * arena with others; above they take whole arenas, of which the tail that the block does not reach is never touched. From
  * 512 KiB on they move by remapping, not by copying. Above 2 MiB the documentation calls them direct mappings.
  */

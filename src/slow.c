@@ -34,7 +34,8 @@ static void *take(size_t size, unsigned class, bool zero, bool of_class, bool *w
 	return of_class ? core_allocate_of_class(class, without_heap) : core_allocate_class(class);
 }
 
-/* For the call that returns to caller; NULL: for a tier that expects blocks of the class, which are not sampled. No relief makes a heap. */
+/* For the call that returns to caller; NULL: for a tier that expects blocks of the class, which are not sampled. Where there is no heap to
+ * be had it is of no use to free memory. */
 static void *allocate(size_t size, unsigned class, bool zero, const void *caller)
 {
 	if (unlikely(options()->check))
@@ -105,6 +106,8 @@ static bool free_diverted(void *block)
 	return true;
 }
 
+/* What comes here most is another heap's, which is tried first: it needs nothing but the batch of the heap in sight, and the empty one has
+ * none. The thread's own blocks come here while its heap is hidden. */
 void free_other(void *block, size_t size)
 {
 	page_tag tag = core_tag(block);

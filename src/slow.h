@@ -8,7 +8,8 @@
 
 #include "compiler.h"
 
-/* The bin was empty, or the size is above MEDIUM_MAX. By the native rule, and by malloc's (16-byte alignment from 16 bytes
+/* The bin was empty, or the size is above MEDIUM_MAX; or the thread's heap is hidden from its fast path (thread.h): before its first call,
+ * while calls are diverted, with the profile or check:1 on. By the native rule, and by malloc's (16-byte alignment from 16 bytes
  * on). NULL and ENOMEM when memory is refused or size exceeds PTRDIFF_MAX. */
 STRATA_NOINLINE void *allocate_slow(size_t size);
 STRATA_NOINLINE void *allocate_slow_aligned16(size_t size);
@@ -21,8 +22,8 @@ STRATA_NOINLINE void *allocate_slow_of_class(size_t size);
 /* As the first, zeroed. */
 STRATA_NOINLINE void *allocate_zeroed_slow(size_t size);
 
-/* NULL, another heap's block, a run, or no block at all; under check:1 every block. size: what the caller says was requested,
- * or ANY_SIZE. */
+/* NULL, another heap's block, a run, or no block at all; and every block while the thread's heap is hidden, as above. size: what the
+ * caller says was requested, or ANY_SIZE. */
 #define ANY_SIZE SIZE_MAX
 STRATA_NOINLINE void free_other(void *block, size_t size);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The typed calls, as include/strata/typed.h promises them. The way to the common return is here, one test and a push or
- * pop on the thread's own list; all else is in typed_slow.c. tests/fastpath counts the instructions.
+ * The typed calls, as include/strata/typed.h promises them. The way to the common return is here, a test or two and a push
+ * or pop on the thread's own list; all else is in typed_slow.c. tests/fastpath counts the instructions.
  */
 #include "typed_layout.h"
 

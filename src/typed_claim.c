@@ -81,7 +81,8 @@ static void end_those(const struct claim_set *set, enum typed_callbacks callback
 	}
 }
 
-/* Acquire: the lists as the owner left them; partners: the releases in cache_leave and cache_end. One that has ended left none. */
+/* Acquire: the lists as the owner left them; partners: the releases in cache_leave and cache_end. One that has ended left none, or
+ * what nobody may destroy who ended it. */
 static struct claim_set not_busy(const struct claim_set *set)
 {
 	struct claim_set those = { .count = 0 };

@@ -13,7 +13,7 @@
 unsigned list_count(const struct type_list *list);
 
 /* Of a closed list that is left to the owner, or to whoever unregisters its type, or has claimed the cache of an owner that ended: it is
- * as it was, but for what was taken. To be called before any of what follows, which find the list open. */
+ * as it was, but for what was taken. To be called before list_push and what is named after it, which find the list open. */
 void list_open(struct type_cache *cache, const strata_type *record);
 
 /* What the objects' buffers hold, without those that were taken. By anyone: too much for a moment while the list is opened. */

@@ -164,19 +164,20 @@ int strata_option_set(const char *name, const struct strata_option *in);
  *               would pass it gives back what can be given back, and then fails: NULL and ENOMEM; all that was allocated
  *               before stays, and service resumes when memory was freed. Memory counts when it is handed out, touched or
  *               not. Never passed; a call may fail early by what other threads' calls in progress are moving, at most
- *               256 KiB each. Metadata (at most 2 % more) is not counted.
+ *               256 KiB each, and by what they are just giving back: a block they free, 1 MiB by the clock, 16 MiB in
+ *               strata_trim. Metadata (at most 2 % more) is not counted.
  *   limit_soft  when the same sum rises above it, the handler is told; and already as it comes near, free memory goes
  *               back sooner, and less of it is kept.
  *   emergency   so much is held back (counted towards the limit, but never touched). When a call would fail for the first
- *               time it is let go, and the call succeeds: what a server needs to log, and to shed load. It is taken back
+ *               time that it can serve it is let go, and the call succeeds: what a server needs to log, and to shed load. It is taken back
  *               when the process has freed as much again, or a quarter of what it costs, if that is less, by the next
  *               call after that which the calling thread's cache cannot serve.
  */
 enum strata_pressure {
 	STRATA_PRESSURE_SOFT = 1,  /* limit_soft was passed; told again only after the sum fell by a sixteenth */
 	STRATA_PRESSURE_EMERGENCY, /* the reserve was let go */
-	STRATA_PRESSURE_REFUSED    /* a call is about to fail; it is tried once more after the handler returns. Not for what could never be
-	                          * served: above the limit, the reservation or the machine */
+	STRATA_PRESSURE_REFUSED    /* a call is about to fail; it is tried once more after the handler returns, and with the
+	                          * reserve where that is enough then. Not for what could never be served: above the limit, the reservation or the machine */
 };
 
 struct strata_pressure_handler {

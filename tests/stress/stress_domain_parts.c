@@ -146,6 +146,8 @@ int main(void)
 	while (atomic_load(&known) != many)
 		sched_yield();
 	setter = stress_thread(exchanges, &count);
+	while (atomic_load(&parts) == 0)
+		sched_yield();
 	stress_run_for(1);
 	stress_join(setter);
 	for (size_t i = 0; i < WORKERS; i++)

@@ -225,6 +225,12 @@ static void the_peak_stays(void **state)
 	(void)state;
 	assert_int_equal(strata_domain_reset_peak(BUF), 0);
 	assert_int_equal(read_stats(BUF).peak_bytes, live);
+	block = strata_domain_malloc(BUF, 1000);
+	for (int i = 0; i < 2; i++)
+		assert_null(strata_domain_realloc(BUF, block, opaque(i ? (size_t)PTRDIFF_MAX : (size_t)1 << 46)));
+	strata_domain_free(BUF, block);
+	assert_in_range(read_stats(BUF).peak_bytes, live, live + STRATA_DOMAIN_BATCH);
+	assert_int_equal(strata_domain_reset_peak(BUF), 0);
 	block = strata_domain_malloc(BUF, MIB);
 	strata_domain_free(BUF, block);
 	assert_in_range(read_stats(BUF).peak_bytes, live + MIB - STRATA_DOMAIN_BATCH, live + MIB);
