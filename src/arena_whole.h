@@ -12,9 +12,8 @@
 #include "layout.h"
 
 /* Claims count neighbouring arenas, the first at a multiple of alignment arenas (a power of two). NO_ARENA when memory is
- * refused. With counts above a chunk's the search goes by whole chunks, but in a
- * short region. As for all that claim here, what of them costs memory is counted
- * as free until the caller says that it is taken (arena_count_taken). */
+ * refused. With counts above a chunk's the search goes by whole chunks, but in a short region. As for all that claim here, what of
+ * them costs memory is counted as free until the caller says that it is taken (arena_count_taken). */
 arena_index arena_claim_whole(size_t count, size_t alignment);
 
 /* The same of at most a chunk, only where it costs memory already, on the calling thread's node; NO_ARENA: there is no such, or

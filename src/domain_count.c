@@ -8,11 +8,11 @@
 _Static_assert(DOMAIN_BATCH == STRATA_DOMAIN_BATCH, "as the interface states it");
 
 /* What all threads share of a domain. Read and written on slow paths only. Relaxed: each word stands for itself, and what is
- * counted is at most a batch for each thread out of date anyway. Only reported is added to by a release, for the child of a
- * fork (add_reported). */
+ * counted is at most a batch for each thread out of date anyway, and what is claimed and not had yet. Only reported is added to by a
+ * release, for the child of a fork (add_reported). */
 static struct total {
 	/* Added to by all threads, each what it has to report; read by all. */
-	_Atomic int64_t reported;     /* live bytes, but for what is pending in the records */
+	_Atomic int64_t reported;     /* live bytes, but for what is pending in the records; and claims (count_claim) */
 	_Atomic int64_t peak;         /* of reported, and of what was read: raised by whoever sees more, set by whoever resets it */
 	_Atomic uint64_t allocations; /* by threads without a record; those of threads with one are in theirs */
 	_Atomic uint64_t frees;
@@ -95,15 +95,14 @@ static void note_peak(struct total *total, int64_t live)
  * must find it so (count_orphan), or it would report the same again; partner: the fork's copy. */
 static int64_t add_reported(struct total *total, int64_t bytes)
 {
-	int64_t live = atomic_fetch_add_explicit(&total->reported, bytes, memory_order_release) + bytes;
-	note_peak(total, live);
-	return live;
+	return atomic_fetch_add_explicit(&total->reported, bytes, memory_order_release) + bytes;
 }
 
-static int64_t own_pending(unsigned domain)
+/* What is pending in the thread's record, which it has not told, it knows. */
+static void note_own_peak(const struct domain_record *record, unsigned domain)
 {
-	const struct domain_record *record = record_own();
-	return record != NULL ? pending_now(record, domain) : 0;
+	int64_t live = atomic_load_explicit(&totals[domain].reported, memory_order_relaxed);
+	note_peak(&totals[domain], record != NULL ? live + pending_now(record, domain) : live);
 }
 
 static int64_t count_pending(unsigned domain)
@@ -192,7 +191,7 @@ bool count_refuses(unsigned domain, size_t bytes)
 
 void count_unclaim(unsigned domain, size_t bytes)
 {
-	atomic_fetch_add_explicit(&totals[domain].reported, -(int64_t)bytes, memory_order_release);
+	add_reported(&totals[domain], -(int64_t)bytes);
 }
 
 bool count_is_limited(unsigned domain)
@@ -205,7 +204,7 @@ bool count_claim(unsigned domain, size_t bytes)
 {
 	struct total *total = &totals[domain];
 	uint64_t hard = read_limit(&total->hard_bytes);
-	int64_t live = atomic_fetch_add_explicit(&total->reported, (int64_t)bytes, memory_order_release) + (int64_t)bytes;
+	int64_t live = add_reported(total, (int64_t)bytes);
 	if (hard != 0 && at_least_zero(live) + (uint64_t)DOMAIN_BATCH * record_count() > hard &&
 	    at_least_zero(live + count_pending(domain)) > hard) {
 		count_unclaim(domain, bytes);
@@ -255,6 +254,7 @@ static void report(struct domain_record *record, unsigned domain)
 	}
 	begin_changes(record);
 	int64_t live = add_reported(total, pending);
+	note_peak(total, live);
 	int64_t to_soft = live - (int64_t)read_limit(&total->soft_bytes);
 	bool over = atomic_load_explicit(&total->over, memory_order_relaxed);
 	store_credits(record, domain, 0, least(DOMAIN_BATCH, room(total, live)),
@@ -266,7 +266,7 @@ void count_report_all(struct domain_record *record)
 {
 	for (unsigned domain = 0; domain < DOMAINS; domain++) {
 		begin_changes(record);
-		add_reported(&totals[domain], pending_now(record, domain));
+		note_peak(&totals[domain], add_reported(&totals[domain], pending_now(record, domain)));
 		store_credits(record, domain, 0, DOMAIN_BATCH, DOMAIN_BATCH);
 		end_changes(record);
 	}
@@ -295,13 +295,13 @@ static bool is_large(int64_t bytes)
 	return bytes > DOMAIN_BATCH || bytes < -DOMAIN_BATCH;
 }
 
-static bool claim_or_refuse(unsigned domain, size_t bytes)
+static bool claim_or_refuse(const struct domain_record *record, unsigned domain, size_t bytes)
 {
 	if (!count_claim(domain, bytes)) {
 		count_refused(domain);
 		return false;
 	}
-	note_peak(&totals[domain], atomic_load_explicit(&totals[domain].reported, memory_order_relaxed) + own_pending(domain));
+	note_own_peak(record, domain);
 	return true;
 }
 
@@ -309,7 +309,7 @@ bool count_report_allocated(struct domain_record *record, unsigned domain, size_
 {
 	owner_add(record->allocate_credit[domain], (int64_t)bytes);
 	bool large = is_large((int64_t)bytes);
-	if (large ? !claim_or_refuse(domain, bytes) : count_refuses(domain, bytes)) {
+	if (large ? !claim_or_refuse(record, domain, bytes) : count_refuses(domain, bytes)) {
 		owner_add(record->allocations[domain], -1);
 		return false;
 	}
@@ -331,8 +331,8 @@ void count_report_freed(struct domain_record *record, unsigned domain)
 /* To the totals: where there is no record, and what is large. What the thread may do by itself changes with it. */
 static void count_at_once(struct domain_record *record, unsigned domain, int64_t bytes, bool grew)
 {
-	int64_t reported = atomic_fetch_add_explicit(&totals[domain].reported, bytes, memory_order_release) + bytes;
-	note_peak(&totals[domain], reported + own_pending(domain));
+	add_reported(&totals[domain], bytes);
+	note_own_peak(record, domain);
 	if (record != NULL)
 		report(record, domain);
 	look_after_change(domain, grew);
@@ -342,7 +342,7 @@ bool count_allocated(unsigned domain, size_t bytes)
 {
 	struct domain_record *record = record_own();
 	if (unlikely(record == NULL)) {
-		if (!claim_or_refuse(domain, bytes))
+		if (!claim_or_refuse(record, domain, bytes))
 			return false;
 		look_at_soft_limit(domain);
 		atomic_fetch_add_explicit(&totals[domain].allocations, 1, memory_order_relaxed);

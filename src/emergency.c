@@ -10,7 +10,8 @@
 /* The number of arenas in the high half, the first of them in the low half; 0: none held. Whoever changes it to 0 returns them. */
 static _Atomic uint64_t held;
 
-/* Once released, the reserve is taken again only when the program has shed load: when fewer pages than this cost memory. */
+/* Once released, the reserve is taken again only when the program has shed load: when fewer pages than this cost memory. Set by who
+ * releases it, raised by whoever looks; relaxed: it orders nothing, and a look that comes between is repeated. */
 static STRATA_READ_MOSTLY _Atomic int64_t hold_below = INT64_MAX;
 
 /* How often it was. Release, by whoever has given it back; partner: the acquire of whoever was refused meanwhile. */
@@ -89,7 +90,8 @@ static bool has_fallen(size_t arenas)
 		return true;
 	/* Not where it was released meanwhile: the cost was another then. */
 	if (below(cost, arenas) > mark)
-		atomic_compare_exchange_strong_explicit(&hold_below, &mark, below(cost, arenas), memory_order_relaxed, memory_order_relaxed);
+		atomic_compare_exchange_strong_explicit(&hold_below, &mark, below(cost, arenas), memory_order_relaxed,
+							memory_order_relaxed);
 	return false;
 }
 

@@ -119,9 +119,9 @@ STRATA_FAST char *page_start(page_index page)
  */
 struct arena {
 	/* 1: a page that nobody has. Claiming is a compare-and-swap to fewer bits, returning an atomic OR, both sequentially consistent:
-	 * what the page's last owner wrote to its tag and record comes with it, and the lists of arenas need one order of this word and
-	 * of place (arena_list.c). No ABA: the word is all there is to know; what the two below say of a page is asked again when it is
-	 * claimed. */
+	 * what the page's last owner wrote to its tag and record comes with it, and the lists of arenas need one order of this word
+	 * and of place (arena_list.c). No ABA: the word is all there is to know; what the two below say of a page is asked again
+	 * when it is claimed. */
 	_Atomic uint64_t free;
 	/* 1: the page may hold something: it is not known to be zero. This word's bits and given's are changed only by whoever has
 	 * claimed the page, or the arena; the claim orders them. Others read them as hints. */
@@ -200,8 +200,8 @@ struct pool {
 	uint16_t carved;
 	uint8_t class;
 	bool listed;
-	bool target; /* what strata_should_move moves blocks into: set when all its free blocks were put on top of the bin; cleared when it is
-		      * listed again, one having come home, or begun anew */
+	bool target; /* what strata_should_move moves blocks into: set when all its free blocks were put on top of the bin; cleared
+		      * when it is listed again, one having come home, or begun anew */
 	bool idle;   /* of a medium class: nothing was taken or came home since pool_purge_idle last looked */
 	uint8_t purged; /* pages of it that are not counted as used: no block of theirs is out (pool_purge.c) */
 } STRATA_ALIGNED(CACHE_LINE);

@@ -169,15 +169,16 @@ int strata_option_set(const char *name, const struct strata_option *in);
  *   limit_soft  when the same sum rises above it, the handler is told; and already as it comes near, free memory goes
  *               back sooner, and less of it is kept.
  *   emergency   so much is held back (counted towards the limit, but never touched). When a call would fail for the first
- *               time that it can serve it is let go, and the call succeeds: what a server needs to log, and to shed load. It is taken back
- *               when the process has freed as much again, or a quarter of what it costs, if that is less, by the next
- *               call after that which the calling thread's cache cannot serve.
+ *               time that it can serve it is let go, and the call succeeds: what a server needs to log, and to shed load.
+ *               It is taken back when the process has freed as much again, or a quarter of what it costs, if that is
+ *               less, by the next call after that which the calling thread's cache cannot serve.
  */
 enum strata_pressure {
 	STRATA_PRESSURE_SOFT = 1,  /* limit_soft was passed; told again only after the sum fell by a sixteenth */
 	STRATA_PRESSURE_EMERGENCY, /* the reserve was let go */
-	STRATA_PRESSURE_REFUSED    /* a call is about to fail; it is tried once more after the handler returns, and with the
-	                          * reserve where that is enough then. Not for what could never be served: above the limit, the reservation or the machine */
+	STRATA_PRESSURE_REFUSED    /* a call is about to fail; it is tried once more after the handler returns, and with the reserve
+	                          * where that is enough then. Not for what could never be served: above the limit, the
+	                          * reservation or the machine */
 };
 
 struct strata_pressure_handler {
