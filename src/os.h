@@ -84,6 +84,9 @@ uint64_t os_clock_ms(void);
 /* The limit on this process's address space in bytes; SIZE_MAX when there is none. */
 size_t os_address_limit(void);
 
+/* The same of the memory that it can write (RLIMIT_DATA). */
+size_t os_data_limit(void);
+
 /* Address space that the process has, in bytes; 0: not known. */
 size_t os_address_space_used(void);
 

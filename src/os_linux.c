@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The process and its surroundings: its number, its settings, the node it runs on, barriers, waiting, files. */
+/* The process and its surroundings: its number, its settings, the node it runs on, barriers, waiting, how much it may have, files. */
 #define _GNU_SOURCE
 #include "os.h"
 
@@ -15,9 +15,11 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/auxv.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -195,6 +197,60 @@ bool os_wait_for_others(_Atomic uint32_t *count, uint32_t own, _Atomic uint32_t 
 void os_wake(_Atomic uint32_t *word)
 {
 	os_call(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX);
+}
+
+/* ---- How much there may be ------------------------------------------------------------------------------------------- */
+
+static size_t limit_on(int resource)
+{
+	int saved_errno = errno;
+	struct rlimit limit;
+	size_t bytes = SIZE_MAX;
+	if (getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+		bytes = limit.rlim_cur;
+	errno = saved_errno;
+	return bytes;
+}
+
+size_t os_address_limit(void)
+{
+	return limit_on(RLIMIT_AS);
+}
+
+size_t os_data_limit(void)
+{
+	return limit_on(RLIMIT_DATA);
+}
+
+static bool read_pages(const char *line, void *pages)
+{
+	*(size_t *)pages = strtoul(line, NULL, 10);
+	return false;
+}
+
+size_t os_address_space_used(void)
+{
+	size_t pages = 0;
+	os_each_line("/proc/self/statm", read_pages, &pages);
+	return pages * os_page_size();
+}
+
+static bool read_heuristic(const char *line, void *mode)
+{
+	*(bool *)mode = line[0] == '0';
+	return false;
+}
+
+/* mm/util.c, __vm_enough_memory. */
+bool os_would_refuse(size_t size)
+{
+	struct sysinfo machine;
+	bool heuristic = false;
+	if (likely(size < (size_t)64 << 20) || sysinfo(&machine) != 0 ||
+	    size / machine.mem_unit <= machine.totalram + machine.totalswap)
+		return false;
+	os_each_line("/proc/sys/vm/overcommit_memory", read_heuristic, &heuristic);
+	return heuristic;
 }
 
 /* ---- Files ----------------------------------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory: address space, what of it is memory, what goes back, what moves; and how much the system lets a process have. */
+/* Memory: address space, what of it is memory, what goes back, what moves. */
 #define _GNU_SOURCE
 #include "os.h"
 
@@ -8,12 +8,9 @@
 #include "os_result.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/sysinfo.h>
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -177,55 +174,6 @@ void os_split_huge(void *start, size_t size)
 	errno = saved_errno;
 }
 
-/* ---- How much there may be ------------------------------------------------------------------------------------------- */
-
-static size_t limit_on(int resource)
-{
-	int saved_errno = errno;
-	struct rlimit limit;
-	size_t bytes = SIZE_MAX;
-	if (getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-		bytes = limit.rlim_cur;
-	errno = saved_errno;
-	return bytes;
-}
-
-size_t os_address_limit(void)
-{
-	return limit_on(RLIMIT_AS);
-}
-
-static bool read_pages(const char *line, void *pages)
-{
-	*(size_t *)pages = strtoul(line, NULL, 10);
-	return false;
-}
-
-size_t os_address_space_used(void)
-{
-	size_t pages = 0;
-	os_each_line("/proc/self/statm", read_pages, &pages);
-	return pages * os_page_size();
-}
-
-static bool read_heuristic(const char *line, void *mode)
-{
-	*(bool *)mode = line[0] == '0';
-	return false;
-}
-
-/* mm/util.c, __vm_enough_memory. */
-bool os_would_refuse(size_t size)
-{
-	struct sysinfo machine;
-	bool heuristic = false;
-	if (likely(size < (size_t)64 << 20) || sysinfo(&machine) != 0 ||
-	    size / machine.mem_unit <= machine.totalram + machine.totalswap)
-		return false;
-	os_each_line("/proc/sys/vm/overcommit_memory", read_heuristic, &heuristic);
-	return heuristic;
-}
-
 /* ---- Pages that move -------------------------------------------------------------------------------------------------- */
 
 /* Locked memory (mlock, mlockall) stays where it is: the kernel would unlock all that was mapped with it. It does not take that
@@ -275,7 +223,7 @@ static bool may_leave(void *place)
 /* A limit that was lowered below what is mapped refuses any page. */
 static bool may_map_more(void)
 {
-	if (limit_on(RLIMIT_AS) == SIZE_MAX && limit_on(RLIMIT_DATA) == SIZE_MAX)
+	if (os_address_limit() == SIZE_MAX && os_data_limit() == SIZE_MAX)
 		return true;
 	size_t page = os_page_size();
 	void *probe = os.map(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
