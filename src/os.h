@@ -169,6 +169,9 @@ void strata_os_pretend_locked(bool locked);
 /* From now on the clock stands there; 0: it is the system's. */
 void strata_os_pretend_clock(uint64_t ms);
 
+/* From now on os_barrier_all calls it first; NULL: nothing. */
+void strata_os_before_barrier(void (*call)(void));
+
 /* From now on threads run on the node that this says, or -errno. */
 void strata_os_pretend_node(int (*node)(void));
 

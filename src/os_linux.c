@@ -151,6 +151,7 @@ uint64_t os_secret(void)
 
 int os_barrier_all(void)
 {
+	pretend_moment();
 	long result = os_call(SYS_membarrier, BARRIER_EXPEDITED, 0);
 	if (result == -EPERM && os_call(SYS_membarrier, BARRIER_REGISTER, 0) == 0)
 		result = os_call(SYS_membarrier, BARRIER_EXPEDITED, 0);

@@ -72,6 +72,20 @@ uint64_t pretend_clock(void)
 	return pretended_clock;
 }
 
+static void (*_Atomic before_barrier)(void);
+
+void strata_os_before_barrier(void (*call)(void))
+{
+	before_barrier = call;
+}
+
+void pretend_moment(void)
+{
+	void (*call)(void) = before_barrier;
+	if (call != NULL)
+		call();
+}
+
 static int (*_Atomic pretended_node)(void);
 
 void strata_os_pretend_node(int (*node)(void))

@@ -31,6 +31,9 @@ bool pretend_node(int *node);
 /* 0: the system's own. */
 uint64_t pretend_clock(void);
 
+/* Before a barrier: what the test wants to happen just then. */
+void pretend_moment(void);
+
 /* From the environment, since what is read at the first call is read before main. A path that is too long is cut off, and not
  * found. */
 const char *pretend_path(const char *path, char *buffer, size_t size);
@@ -74,6 +77,10 @@ static inline bool pretend_node(int *node)
 static inline uint64_t pretend_clock(void)
 {
 	return 0;
+}
+
+static inline void pretend_moment(void)
+{
 }
 
 static inline const char *pretend_path(const char *path, char *buffer, size_t size)

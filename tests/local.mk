@@ -66,6 +66,7 @@ CONTRACT_TESTS = \
 	tests/unit/test_typed_idle \
 	tests/unit/test_typed_threads \
 	tests/unit/test_typed_asleep \
+	tests/unit/test_typed_left \
 	tests/unit/test_typed_stats \
 	tests/unit/test_typed_tuple \
 	tests/unit/test_typed_list \
@@ -118,6 +119,9 @@ tests_unit_test_typed_threads_LDADD = $(CONTRACT_LIBS)
 tests_unit_test_typed_asleep_SOURCES = tests/unit/test_typed_asleep.c tests/unit/typed_support.h
 tests_unit_test_typed_asleep_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_typed_asleep_LDADD = $(CONTRACT_LIBS)
+tests_unit_test_typed_left_SOURCES = tests/unit/test_typed_left.c tests/unit/limit_support.h
+tests_unit_test_typed_left_CFLAGS = $(CONTRACT_CFLAGS)
+tests_unit_test_typed_left_LDADD = $(INSIDE_LIBS) -lpthread
 tests_unit_test_typed_stats_SOURCES = tests/unit/test_typed_stats.c tests/unit/typed_support.h
 tests_unit_test_typed_stats_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_typed_stats_LDADD = $(CONTRACT_LIBS) -lpthread
@@ -157,7 +161,7 @@ tests_unit_test_metadata_SOURCES = tests/unit/test_metadata.c tests/unit/typed_s
 tests_unit_test_metadata_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_metadata_LDADD = $(INSIDE_LIBS) -lpthread
 
-tests_unit_test_os_move_SOURCES = tests/unit/test_os_move.c
+tests_unit_test_os_move_SOURCES = tests/unit/test_os_move.c tests/mremap.h
 tests_unit_test_os_move_CFLAGS = $(CONTRACT_CFLAGS)
 tests_unit_test_os_move_LDADD = $(INSIDE_LIBS) -lpthread
 tests_unit_test_slots_SOURCES = tests/unit/test_slots.c
@@ -354,4 +358,4 @@ CLEAN_TARGETS += clean-sanitized
 clean-sanitized:
 	rm -rf build-thread build-address
 
-EXTRA_DIST += tests/unit/test_cgroup_own.sh tests/unit/test_contract_checked.sh tests/packages tests/programs.sh tests/sanitize.sh
+EXTRA_DIST += tests/unit/test_cgroup_own.sh tests/unit/test_contract_checked.sh tests/packages tests/mremap.h tests/programs.sh tests/sanitize.sh

@@ -5,6 +5,8 @@
  */
 #include "address_space.h"
 
+#include "../mremap.h"
+
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
@@ -12,7 +14,6 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -191,17 +192,12 @@ int munmap(void *start, size_t size)
 	return (int)syscall(SYS_munmap, start, size);
 }
 
-void *mremap(void *from, size_t old_size, size_t new_size, int flags, ...)
+static bool before_mremap(size_t old_size, size_t new_size, int flags, void *to)
 {
-	va_list rest;
-	void *to;
-
-	va_start(rest, flags);
-	to = flags & MREMAP_FIXED ? va_arg(rest, void *) : NULL;
-	va_end(rest);
+	(void)new_size, (void)to;
 	if (flags & MREMAP_DONTUNMAP && old_size > MIB)
 		hold(IN_A_MOVE);
-	return (void *)syscall(SYS_mremap, from, old_size, new_size, flags, to);
+	return true;
 }
 
 struct setter {

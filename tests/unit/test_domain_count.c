@@ -215,6 +215,27 @@ static void objects_of_types_are_counted(void **state)
 	assert_int_equal(strata_type_unregister(type, NULL), 0);
 }
 
+/* What was not had after all is no part of either, with a limit that would have allowed it, and without one. */
+static void what_was_refused_is_not_counted(void **state)
+{
+	const struct strata_domain_quota quotas[] = {{.hard_bytes = 0}, {.hard_bytes = (uint64_t)1 << 50}, {.hard_bytes = UINT64_MAX}};
+	const size_t sizes[] = {(size_t)1 << 46, PTRDIFF_MAX};
+	void *block = strata_domain_malloc(BUF, 1000);
+	uint64_t live = read_stats(BUF).live_bytes;
+
+	(void)state;
+	assert_int_equal(strata_domain_reset_peak(BUF), 0);
+	for (size_t i = 0; i < sizeof quotas / sizeof *quotas; i++) {
+		assert_int_equal(strata_domain_set_quota(BUF, &quotas[i]), 0);
+		for (size_t j = 0; j < sizeof sizes / sizeof *sizes; j++)
+			assert_null(strata_domain_realloc(BUF, block, opaque(sizes[j])));
+		assert_int_equal(read_stats(BUF).live_bytes, live);
+		assert_int_equal(read_stats(BUF).peak_bytes, live);
+	}
+	assert_int_equal(strata_domain_set_quota(BUF, NULL), 0);
+	strata_domain_free(BUF, block);
+}
+
 /* ---- Peaks ---------------------------------------------------------------------------------------------------------- */
 
 static void the_peak_stays(void **state)
@@ -225,12 +246,6 @@ static void the_peak_stays(void **state)
 	(void)state;
 	assert_int_equal(strata_domain_reset_peak(BUF), 0);
 	assert_int_equal(read_stats(BUF).peak_bytes, live);
-	block = strata_domain_malloc(BUF, 1000);
-	for (int i = 0; i < 2; i++)
-		assert_null(strata_domain_realloc(BUF, block, opaque(i ? (size_t)PTRDIFF_MAX : (size_t)1 << 46)));
-	strata_domain_free(BUF, block);
-	assert_in_range(read_stats(BUF).peak_bytes, live, live + STRATA_DOMAIN_BATCH);
-	assert_int_equal(strata_domain_reset_peak(BUF), 0);
 	block = strata_domain_malloc(BUF, MIB);
 	strata_domain_free(BUF, block);
 	assert_in_range(read_stats(BUF).peak_bytes, live + MIB - STRATA_DOMAIN_BATCH, live + MIB);
@@ -239,6 +254,32 @@ static void the_peak_stays(void **state)
 	assert_in_range(read_stats(BUF).peak_bytes, live + MIB - STRATA_DOMAIN_BATCH, live + MIB);
 	assert_int_equal(strata_domain_reset_peak(BUF), 0);
 	assert_int_equal(read_stats(BUF).peak_bytes, live);
+}
+
+static void *has_a_large_block(void *grows)
+{
+	void *block = strata_domain_malloc(BUF, grows ? 1000 : MIB);
+
+	if (grows)
+		block = strata_domain_realloc(BUF, block, MIB);
+	strata_domain_free(BUF, block);
+	return NULL;
+}
+
+/* At once, whatever was reported before: by a thread that has nothing else pending. */
+static void a_large_block_is_in_the_peak(void **state)
+{
+	(void)state;
+	for (int grows = 0; grows < 2; grows++) {
+		pthread_t thread;
+		uint64_t live = read_stats(BUF).live_bytes;
+
+		assert_int_equal(strata_domain_reset_peak(BUF), 0);
+		assert_int_equal(pthread_create(&thread, NULL, has_a_large_block, grows ? &thread : NULL), 0);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_int_equal(read_stats(BUF).live_bytes, live);
+		assert_in_range(read_stats(BUF).peak_bytes, live + MIB - STRATA_DOMAIN_BATCH, live + MIB + 8 * KIB);
+	}
 }
 
 /* The hooks keep what is freed for a while: it is not the program's. */
@@ -270,7 +311,9 @@ int main(void)
 		cmocka_unit_test(threads_come_and_go),
 		cmocka_unit_test(calls_at_a_threads_end_are_counted),
 		cmocka_unit_test(objects_of_types_are_counted),
+		cmocka_unit_test(what_was_refused_is_not_counted),
 		cmocka_unit_test(the_peak_stays),
+		cmocka_unit_test(a_large_block_is_in_the_peak),
 	};
 
 	struct strata_option hooks;

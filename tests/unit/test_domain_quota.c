@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "domain_support.h"
@@ -191,6 +192,44 @@ static void the_hard_limit_holds_for_large_blocks(void **state)
 		pthread_join(threads[i], NULL);
 	assert_int_equal(read_stats(STRATA_DOMAIN_MEM).live_bytes, live);
 	assert_int_equal(strata_domain_set_quota(STRATA_DOMAIN_MEM, NULL), 0);
+}
+
+/* In the middle of it: the program's handler is asked for memory, and takes some of the domain. */
+static void *ballast;
+static void *taken;
+
+static void frees_and_takes(struct strata_pressure_handler *self, enum strata_pressure what, uint64_t bytes)
+{
+	(void)self, (void)what, (void)bytes;
+	free(ballast);
+	ballast = NULL;
+	taken = strata_domain_malloc(BUF, 12 * MIB);
+}
+
+static void the_hard_limit_holds_while_a_block_grows(void **state)
+{
+	struct strata_pressure_handler handler = {.call = frees_and_takes};
+	uint64_t live = read_stats(BUF).live_bytes;
+	struct strata_domain_quota quota = {.hard_bytes = live + 24 * MIB};
+	char *block = strata_domain_malloc(BUF, 4 * MIB), *grown;
+
+	(void)state;
+	ballast = malloc(40 * MIB);
+	assert_true(block && ballast);
+	assert_int_equal(strata_domain_set_quota(BUF, &quota), 0);
+	strata_trim();
+	assert_int_equal(set_number("limit", totals().heap_bytes + MIB), 0);
+	assert_null(strata_on_pressure(&handler));
+	grown = strata_domain_realloc(BUF, block, 16 * MIB);
+	assert_ptr_equal(strata_on_pressure(NULL), &handler);
+	assert_int_equal(set_number("limit", 0), 0);
+	assert_null(ballast);
+	assert_non_null(grown);
+	assert_true(read_stats(BUF).live_bytes <= quota.hard_bytes);
+	assert_null(taken);
+	strata_domain_free(BUF, grown);
+	assert_int_equal(strata_domain_set_quota(BUF, NULL), 0);
+	assert_int_equal(read_stats(BUF).live_bytes, live);
 }
 
 struct call {
@@ -393,6 +432,7 @@ int main(void)
 		cmocka_unit_test(other_domains_have_their_own_limits),
 		cmocka_unit_test(the_hard_limit_holds_for_threads_together),
 		cmocka_unit_test(the_hard_limit_holds_for_large_blocks),
+		cmocka_unit_test(the_hard_limit_holds_while_a_block_grows),
 		cmocka_unit_test(the_soft_limit_calls_back_once),
 		cmocka_unit_test(a_limit_below_what_is_live_is_told_by_allocations),
 		cmocka_unit_test(blocks_that_shrink_call_nobody),

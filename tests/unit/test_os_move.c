@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "../mremap.h"
 #include "os.h"
 #include "support.h"
 
@@ -37,24 +38,19 @@ static void limit_data(rlim_t bytes)
 		fatal("setrlimit");
 }
 
-void *mremap(void *from, size_t old_size, size_t new_size, int flags, ...)
+static bool before_mremap(size_t old_size, size_t new_size, int flags, void *to)
 {
-	va_list rest;
-	void *to;
-
-	va_start(rest, flags);
-	to = flags & MREMAP_FIXED ? va_arg(rest, void *) : NULL;
-	va_end(rest);
+	(void)old_size, (void)flags;
 	if (to != NULL) {
 		munmap(to, new_size);
 		if (surprise != NOTHING) {
 			if (surprise == REFUSED_AND_LIMITED)
 				limit_data(4096);
 			errno = surprise_errno;
-			return MAP_FAILED;
+			return false;
 		}
 	}
-	return (void *)syscall(SYS_mremap, from, old_size, new_size, flags, to);
+	return true;
 }
 
 /* The same of what is mapped over something. */
